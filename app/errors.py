@@ -1,0 +1,183 @@
+"""Errors of the whole application, with stable codes and facts instead of sentences about HTTP.
+
+    AppError
+    ├── InputError              the caller can mend it
+    │   ├── BadFile             a file names a wrong column, number, encoding, syntax …   (bad-file)
+    │   ├── BadParameter        a request parameter or option does not fit                (bad-parameter)
+    │   ├── BadQuery            SPARQL that does not parse                                (bad-query)
+    │   ├── QueryRefused        SPARQL that parses and is not allowed here                (query-refused)
+    │   ├── NotAcceptable       no format on offer fits the Accept header                 (not-acceptable)
+    │   └── UnsupportedMedia    a body in a format that is not read here                  (unsupported-media)
+    ├── NotFound                no such thing                                             (not-found)
+    ├── StaleRevision           somebody committed first                                  (stale-revision)
+    ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
+    └── StoreError              the store itself
+        ├── StoreBusy           another process is writing                                (store-busy)
+        ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
+        └── StoreDamaged        the data folder cannot be read                            (store-damaged)
+
+`app.outcomes` is the one table from code to HTTP status, exit code and documentation. This module never
+speaks of HTTP and never prints.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Base of every error that a user may see. `advice` says what to do next."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+
+class InputError(AppError):
+    """Something the caller gave cannot be used; nothing was changed."""
+
+    code: ClassVar[str] = "bad-input"
+
+
+class BadFile(InputError):
+    """A file cannot be used. Lines and columns count from 1; `field` is a column name of a table."""
+
+    code: ClassVar[str] = "bad-file"
+
+    def __init__(  # noqa: PLR0913 - every part of the place is a fact of its own
+        self,
+        path: Path | str,
+        problem: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        field: str | None = None,
+        advice: str = "",
+    ) -> None:
+        place = str(path)
+        if line is not None:
+            place += f", line {line}"
+        if column is not None:
+            place += f", column {column}"
+        if field is not None:
+            place += f" ({field})"
+        super().__init__(f"{place}: {problem}", advice=advice)
+        self.path = str(path)
+        self.problem = problem
+        self.line = line
+        self.column = column
+        self.field = field
+
+
+class BadParameter(InputError):
+    """A request parameter or command option does not fit. `name` is the parameter's own name."""
+
+    code: ClassVar[str] = "bad-parameter"
+
+    def __init__(self, name: str, problem: str, *, advice: str = "") -> None:
+        super().__init__(f"{name}: {problem}", advice=advice)
+        self.name = name
+        self.problem = problem
+
+
+class BadQuery(InputError):
+    """A SPARQL query that does not parse. `line` and `column` count from 1 where the parser tells."""
+
+    code: ClassVar[str] = "bad-query"
+
+    def __init__(self, problem: str, *, line: int | None = None, column: int | None = None) -> None:
+        place = f"line {line}, column {column}: " if line is not None else ""
+        super().__init__(f"{place}{problem}", advice="Check the query's syntax at that place.")
+        self.problem = problem
+        self.line = line
+        self.column = column
+
+
+class QueryRefused(InputError):
+    """A query that parses and is not allowed here, for example one with SERVICE."""
+
+    code: ClassVar[str] = "query-refused"
+
+
+class NotAcceptable(InputError):
+    """No format on offer fits what the client accepts."""
+
+    code: ClassVar[str] = "not-acceptable"
+
+    def __init__(self, offered: tuple[str, ...]) -> None:
+        super().__init__(
+            "none of the accepted formats is on offer", advice=f"Ask for one of: {', '.join(offered)}."
+        )
+        self.offered = offered
+
+
+class UnsupportedMedia(InputError):
+    """A request body in a format that is not read here."""
+
+    code: ClassVar[str] = "unsupported-media"
+
+
+class NotFound(AppError):
+    """No such thing. `kind` is what was looked for (model, property, revision …)."""
+
+    code: ClassVar[str] = "not-found"
+
+    def __init__(self, kind: str, name: str, *, advice: str = "") -> None:
+        super().__init__(f"no {kind} named {name!r}", advice=advice)
+        self.kind = kind
+        self.name = name
+
+
+class StaleRevision(AppError):
+    """The change was made against a revision that is no longer the newest."""
+
+    code: ClassVar[str] = "stale-revision"
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(
+            f"the change expects revision {expected}, the store is at {actual}",
+            advice="Read the newest revision, make the change again, and send it again.",
+        )
+        self.expected = expected
+        self.actual = actual
+
+
+class InvalidGraph(AppError):
+    """The change would leave the graph with constraint violations. `findings` are lines for people."""
+
+    code: ClassVar[str] = "invalid-graph"
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__(
+            f"{len(findings)} constraint violation(s); nothing was changed",
+            advice="Mend the values that the findings name.",
+        )
+        self.findings = findings
+
+
+class StoreError(AppError):
+    """Something is wrong with the store."""
+
+    code: ClassVar[str] = "store-error"
+
+
+class StoreBusy(StoreError):
+    """Another process holds the write lock."""
+
+    code: ClassVar[str] = "store-busy"
+
+
+class StoreEmpty(StoreError):
+    """The store holds no revision yet."""
+
+    code: ClassVar[str] = "store-empty"
+
+
+class StoreDamaged(StoreError):
+    """The data folder cannot be read."""
+
+    code: ClassVar[str] = "store-damaged"

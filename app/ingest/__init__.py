@@ -1,0 +1,1 @@
+"""Turns tables of evidence into claims, results and registry quads. Knows files and values, never the store."""

@@ -1,0 +1,46 @@
+"""The one table from an error's code to what the outside sees: HTTP status, exit code, documentation.
+
+Fronts (web, command line) read it; a test walks it against the error tree and against the documentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+EXIT_OK = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_VIOLATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one kind of error looks from outside. `title` is RFC 9457's short, unchanging summary."""
+
+    status: int
+    exit_code: int
+    title: str
+
+
+OUTCOMES: dict[str, Outcome] = {
+    "bad-input": Outcome(400, EXIT_USAGE, "The input cannot be used"),
+    "bad-file": Outcome(400, EXIT_USAGE, "The file cannot be used"),
+    "bad-parameter": Outcome(400, EXIT_USAGE, "A parameter does not fit"),
+    "bad-query": Outcome(400, EXIT_USAGE, "The query does not parse"),
+    "query-refused": Outcome(400, EXIT_USAGE, "The query is not allowed here"),
+    "not-acceptable": Outcome(406, EXIT_USAGE, "No accepted format is on offer"),
+    "unsupported-media": Outcome(415, EXIT_USAGE, "The body's format is not read here"),
+    "not-found": Outcome(404, EXIT_FAILURE, "Not found"),
+    "stale-revision": Outcome(412, EXIT_FAILURE, "The graph has changed meanwhile"),
+    "invalid-graph": Outcome(422, EXIT_VIOLATIONS, "The change breaks constraints"),
+    "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
+    "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),
+    "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),
+    "store-damaged": Outcome(503, EXIT_FAILURE, "The data folder cannot be read"),
+    "internal": Outcome(500, EXIT_FAILURE, "Something went wrong inside"),
+}
+
+
+def outcome(code: str) -> Outcome:
+    """Return the outcome of an error code; an unknown code counts as an internal error."""
+    return OUTCOMES.get(code, OUTCOMES["internal"])

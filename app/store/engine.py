@@ -1,0 +1,161 @@
+"""Asks one pyoxigraph store: what the embedded and the memory adapter share. Never writes, knows no revisions."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+import pyoxigraph as ox
+
+from app import vocab
+from app.errors import BadParameter, BadQuery, QueryRefused
+from app.model.rdf import IRI, Quad, Term, Triple
+from app.store.port import Query, Row
+
+_RESULTS = {
+    "application/sparql-results+json": ox.QueryResultsFormat.JSON,
+    "application/sparql-results+xml": ox.QueryResultsFormat.XML,
+    "text/csv": ox.QueryResultsFormat.CSV,
+    "text/tab-separated-values": ox.QueryResultsFormat.TSV,
+}
+_GRAPHS = {
+    "text/turtle": ox.RdfFormat.TURTLE,
+    "application/n-triples": ox.RdfFormat.N_TRIPLES,
+    "application/ld+json": ox.RdfFormat.JSON_LD,
+    "application/rdf+xml": ox.RdfFormat.RDF_XML,
+}
+_PLACE = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
+_FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
+_STRING_OR_COMMENT_OR_IRI = re.compile(
+    r'"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^\'\\]|\\.|\'(?!\'\'))*\'\'\''
+    r'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|<[^<>"{}|^`\\\x00-\x20]*>|#[^\n]*'
+)
+
+
+class _Bounded(io.BytesIO):
+    """A buffer that refuses to grow past a limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # the engine only ever writes bytes
+        if self._limit is not None and self.tell() + len(data) > self._limit:
+            raise QueryRefused(
+                f"the answer is longer than {self._limit} bytes",
+                advice="Ask for less: add LIMIT, or select fewer columns.",
+            )
+        return super().write(data)
+
+
+class EngineAnswer:
+    """What pyoxigraph gave for one query (see `port.Answer`)."""
+
+    def __init__(self, result: ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean) -> None:
+        self._result = result
+
+    @property
+    def kind(self) -> str:
+        """`select`, `ask` or `graph`."""
+        if isinstance(self._result, ox.QuerySolutions):
+            return "select"
+        return "ask" if isinstance(self._result, ox.QueryBoolean) else "graph"
+
+    @property
+    def truth(self) -> bool:
+        """The value of an ASK query."""
+        return bool(self._result)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of a SELECT query's columns."""
+        return tuple(v.value for v in self._result.variables) if isinstance(self._result, ox.QuerySolutions) else ()
+
+    def rows(self) -> Iterator[Row]:
+        """Rows of a SELECT query."""
+        if not isinstance(self._result, ox.QuerySolutions):
+            return
+        names = self.variables
+        for solution in self._result:
+            row: dict[str, Term] = {}
+            for name, term in zip(names, solution, strict=True):
+                if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal):
+                    row[name] = term
+            yield row
+
+    def triples(self) -> Iterator[Triple]:
+        """Triples of a graph query, each once: the engine itself may repeat them."""
+        if isinstance(self._result, ox.QueryTriples):
+            yield from dict.fromkeys(self._result)
+
+    def serialize(self, media_type: str, *, limit: int | None = None) -> bytes:
+        """The answer in a standard format."""
+        buffer = _Bounded(limit)
+        if isinstance(self._result, ox.QueryTriples):
+            if media_type not in _GRAPHS:
+                raise BadParameter("format", f"{media_type} is not a graph format")
+            ox.serialize(
+                self.triples(), output=buffer, format=_GRAPHS[media_type], prefixes=dict(vocab.PREFIXES)
+            )
+        else:
+            if media_type not in _RESULTS:
+                raise BadParameter("format", f"{media_type} is not a format of query results")
+            self._result.serialize(output=buffer, format=_RESULTS[media_type])
+        return buffer.getvalue()
+
+
+class EngineSnapshot:
+    """One pyoxigraph store as an unchanging graph (see `port.Snapshot`)."""
+
+    def __init__(self, store: ox.Store) -> None:
+        self._store = store
+
+    def query(self, query: Query) -> EngineAnswer:
+        """Answer a SPARQL query over the chosen dataset."""
+        chosen = bool(query.default_graphs or query.named_graphs)
+        text = query.text + _values_block(query)
+        try:
+            if chosen:
+                result = self._store.query(
+                    text,
+                    default_graph=[IRI(graph) for graph in query.default_graphs],
+                    named_graphs=[IRI(graph) for graph in query.named_graphs],
+                )
+            else:
+                result = self._store.query(text, use_default_graph_as_union=not _names_a_dataset(query.text))
+        except SyntaxError as error:
+            raise bad_query(error) from error
+        return EngineAnswer(result)
+
+    def quads(self, graph: IRI | None = None) -> Iterator[Quad]:
+        """All quads, or those of one named graph."""
+        return iter(self._store.quads_for_pattern(None, None, None, graph))
+
+
+def bad_query(error: SyntaxError) -> BadQuery:
+    """Turn the engine's syntax error into ours, with the place it names."""
+    found = _PLACE.search(str(error))
+    if found is None:
+        return BadQuery(str(error))
+    return BadQuery(found.group(3).strip(), line=int(found.group(1)), column=int(found.group(2)))
+
+
+def without_strings_and_comments(query: str) -> str:
+    """Return SPARQL text with strings, IRIs and comments blanked, so that keywords can be looked for."""
+    return _STRING_OR_COMMENT_OR_IRI.sub(" ", query)
+
+
+def _names_a_dataset(query: str) -> bool:
+    """Whether the query has FROM clauses: the union switch would silently override them."""
+    return _FROM.search(without_strings_and_comments(query)) is not None
+
+
+def _values_block(query: Query) -> str:
+    """A VALUES clause for each constant; terms print themselves escaped, so no text of a user is pasted."""
+    if not query.values:
+        return ""
+    if len(query.values) > 1:
+        raise ValueError("a trailing VALUES clause binds one variable; join further ones in the query itself")
+    ((name, terms),) = query.values.items()
+    return f"\nVALUES ?{name} {{ {' '.join(map(str, terms))} }}\n"

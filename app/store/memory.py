@@ -1,0 +1,71 @@
+"""A whole store in memory: a shipped fake for tests and for throw-away work. Nothing outlives the process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pyoxigraph as ox
+
+from app.errors import NotFound, StaleRevision, StoreEmpty
+from app.model.changes import ChangeSet, Revision
+from app.model.rdf import Quad
+from app.store.engine import EngineSnapshot
+from app.store.port import Snapshot
+
+
+class MemoryStore:
+    """Keeps every revision as a set of quads (see `port.GraphStore`)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._revisions: list[tuple[Revision, frozenset[Quad], Snapshot]] = []
+
+    def head(self) -> Revision:
+        """The newest revision."""
+        if not self._revisions:
+            raise StoreEmpty("the store holds no revision", advice="Load some data first.")
+        return self._revisions[-1][0]
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """All revisions, oldest first."""
+        return tuple(revision for revision, _, _ in self._revisions)
+
+    def at(self, number: int | None = None) -> Snapshot:
+        """The graph at a revision."""
+        wanted = self.head().number if number is None else number
+        if not 1 <= wanted <= len(self._revisions):
+            raise NotFound("revision", str(wanted), advice=f"The newest is {len(self._revisions)}.")
+        return self._revisions[wanted - 1][2]
+
+    def apply(
+        self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None
+    ) -> Revision:
+        """Commit a change as the next revision, or change nothing."""
+        with self._lock:
+            newest = len(self._revisions)
+            if expect != newest:
+                raise StaleRevision(expect, newest)
+            before = self._revisions[-1][1] if self._revisions else frozenset()
+            added, removed = change.add - before, change.remove & before
+            after = (before - removed) | added
+            engine = ox.Store()
+            engine.bulk_extend(after)
+            snapshot = EngineSnapshot(engine)
+            if check is not None:
+                check(snapshot)
+            revision = Revision(
+                number=newest + 1,
+                reason=change.reason,
+                author=change.author,
+                made_at=change.made_at,
+                added=len(added),
+                removed=len(removed),
+                quads=len(after),
+            )
+            self._revisions.append((revision, after, snapshot))
+            return revision
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._revisions.clear()

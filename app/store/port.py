@@ -1,0 +1,105 @@
+"""The port to the graph: what every store can do, and the values that go in and out.
+
+A store holds revisions. Reading happens at one revision; `apply` makes the next one or changes nothing. Queries see
+the union of all named graphs unless they or the caller choose a dataset. Every triple has one home graph, so the union
+counts nothing twice. The contract tests in `tests/store/contract.py` belong to this port and run against each adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.model.changes import ChangeSet, Revision
+from app.model.rdf import IRI, Literal, Quad, Term, Triple
+
+Row = Mapping[str, Term]
+
+SELECT_FORMATS = (
+    "application/sparql-results+json",
+    "application/sparql-results+xml",
+    "text/csv",
+    "text/tab-separated-values",
+)
+GRAPH_FORMATS = (
+    "text/turtle",
+    "application/n-triples",
+    "application/ld+json",
+    "application/rdf+xml",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """SPARQL text with its dataset.
+
+    `values` joins constants to a variable (a VALUES block made from terms, never from text). `default_graphs` and
+    `named_graphs` are the protocol's dataset; with neither, and no FROM in the text, the default graph is the union.
+    """
+
+    text: str
+    values: Mapping[str, Sequence[IRI | Literal]] = field(default_factory=dict)
+    default_graphs: tuple[str, ...] = ()
+    named_graphs: tuple[str, ...] = ()
+
+
+class Answer(Protocol):
+    """What a query gave: rows, triples or a truth value, and its standard serialisations."""
+
+    @property
+    def kind(self) -> str:
+        """`select`, `ask` or `graph`."""
+
+    @property
+    def truth(self) -> bool:
+        """The value of an ASK query."""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of a SELECT query's columns, without question marks."""
+
+    def rows(self) -> Iterator[Row]:
+        """Rows of a SELECT query; an unbound variable is not in its row. Can be walked once."""
+
+    def triples(self) -> Iterator[Triple]:
+        """Triples of a CONSTRUCT or DESCRIBE query, each once. Can be walked once."""
+
+    def serialize(self, media_type: str, *, limit: int | None = None) -> bytes:
+        """The answer in one of SELECT_FORMATS or GRAPH_FORMATS; QueryRefused when it is longer than `limit` bytes."""
+
+
+class Snapshot(Protocol):
+    """The graph at one revision, or a candidate for the next one. It never changes."""
+
+    def query(self, query: Query) -> Answer:
+        """Answer a SPARQL query; BadQuery with line and column when it does not parse."""
+
+    def quads(self, graph: IRI | None = None) -> Iterator[Quad]:
+        """All quads, or those of one named graph."""
+
+
+class GraphStore(Protocol):
+    """A store of revisions."""
+
+    def head(self) -> Revision:
+        """The newest revision; StoreEmpty when there is none."""
+
+    def revisions(self) -> tuple[Revision, ...]:
+        """All revisions, oldest first."""
+
+    def at(self, number: int | None = None) -> Snapshot:
+        """The graph at a revision (the newest by default); NotFound, StoreEmpty."""
+
+    def apply(
+        self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None
+    ) -> Revision:
+        """Commit a change as the next revision and return it, or change nothing.
+
+        `expect` is the number of the revision that the change was made against (0 for an empty store): StaleRevision
+        when it is not the newest. `check` sees the candidate before it is committed and raises to abandon it. A quad
+        to remove that is not there, or one to add that is, is no error. StoreBusy when another process is writing.
+        """
+
+    def close(self) -> None:
+        """Let go of files and memory."""
