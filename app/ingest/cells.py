@@ -97,6 +97,22 @@ def month(cell: str) -> str:
     return f"{match['year']}-{match['month']}"
 
 
+def attention_pattern(cell: str) -> str:
+    """Read which layers attend to everything: "global", "local", or the repeating order of the two.
+
+    A wording that mixes both kinds without an order is "mixed".
+    """
+    words = cell.lower()
+    if "mixture" in words:
+        return "mixed"
+    if "full attention" in words or "all global" in words:
+        return "global"
+    found = sorted((words.index(kind), kind) for kind in ("global", "local") if kind in words)
+    if not found:
+        raise ValueError(f"{cell!r} names neither global nor local attention")
+    return " ".join(kind for _, kind in found)
+
+
 def decimal(cell: str) -> Decimal:
     """Read a plain decimal number, also with an exponent."""
     match = re.match(r"\s*[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", cell)
