@@ -1,9 +1,9 @@
 """Move every IRI of the project below another base, so that a fork can publish under its own domain.
 
-Reads the present base from ontology/namespaces.tsv, rewrites it in the text files named by FOLDERS and FILES, and
-then regenerates ontology/vocab.ttl and app/vocab.py. Running it again with the same base changes nothing; a run
-that was cut off is finished by running it again. Never touches program code other than app/vocab.py and tests,
-and never a store: load the data again afterwards.
+Reads the present base from ontology/namespaces.tsv, rewrites it in the text files named by FOLDERS, FILES and
+PATTERNS, and then regenerates ontology/vocab.ttl and app/vocab.py. Running it again with the same base
+changes nothing; a run that was cut off is finished by running it again. Never touches program code other than
+app/vocab.py and tests, and never a store: load the data again afterwards.
 """
 
 from __future__ import annotations
