@@ -72,7 +72,7 @@ class Scheme:
 
 def _rows(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """Read a TSV strictly: header with `required`, as many cells in each row, no outer blanks in a cell."""
-    text = path.read_text(encoding="utf-8")
+    text = path.read_bytes().decode("utf-8")
     if "\r" in text or not text.endswith("\n"):
         raise SourceError(f"{path.name}: use plain line ends and end the file with one")
     reader = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)

@@ -48,7 +48,11 @@ def replaced(text: str, old: str, new: str) -> str:
 
 def rebase(root: Path, new: str) -> list[Path]:
     """Rewrite the files below `root`; return those that changed."""
-    old = build_vocab.read_namespaces(root / NAMESPACES).base
+    namespaces = build_vocab.read_namespaces(root / NAMESPACES)
+    old = namespaces.base
+    for prefix, iri in namespaces.iris.items():
+        if prefix not in namespaces.own and (iri.startswith(new) or new.startswith(iri)):
+            raise build_vocab.SourceError(f"'{new}' and the foreign namespace {iri} overlap")
     changed: list[Path] = []
     if old == new:
         return changed

@@ -1,4 +1,4 @@
-"""The ontology with the SOSA-PROV alignment and sample data has no contradiction, and a contradiction is reported."""
+"""The ontology with the SOSA-PROV alignment and sample data holds together; a contradiction is reported."""
 
 from __future__ import annotations
 
@@ -59,9 +59,11 @@ def test_the_sample_uses_every_class() -> None:
     """A class that the sample leaves out is not covered by the consistency test."""
     ontology = Graph().parse(ROOT / "ontology" / "slmkg.ttl", format="turtle")
     sample = Graph().parse(HERE / "sample.ttl", format="turtle")
-    classes = {term for term in ontology.subjects(RDF.type, OWL.Class)}
+    classes = set(ontology.subjects(RDF.type, OWL.Class))
     used = set(sample.objects(None, RDF.type))
-    parents = {parent for kind in used & classes for parent in ontology.transitive_objects(kind, RDFS.subClassOf)}
+    parents = {
+        parent for kind in used & classes for parent in ontology.transitive_objects(kind, RDFS.subClassOf)
+    }
     properties = {slm.ClaimableProperty, slm.CompleteSetProperty, slm.AdditiveProperty}
     assert classes - used - parents - {URIRef(iri) for iri in properties} == set()
 
@@ -77,4 +79,8 @@ def test_concepts_of_the_sample_are_real() -> None:
 def test_the_fixture_holds_the_disjointness_that_matters() -> None:
     fixture = Graph().parse(HERE / "sosa-prov.ttl", format="turtle")
     assert (URIRef(prov.Entity), OWL.disjointWith, URIRef(prov.Activity)) in fixture
-    assert (URIRef(f"{KNOWN['mls']}InformationEntity"), OWL.disjointWith, URIRef(f"{KNOWN['mls']}Process")) in fixture
+    assert (
+        URIRef(f"{KNOWN['mls']}InformationEntity"),
+        OWL.disjointWith,
+        URIRef(f"{KNOWN['mls']}Process"),
+    ) in fixture
