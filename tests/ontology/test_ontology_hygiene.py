@@ -1,4 +1,4 @@
-"""Hygiene rules: each .rq holds one rule for the ontology, the .ttl beside it a mistake that it must report."""
+"""Hygiene rules: each .rq holds one rule for the ontology, the .ttl beside it a mistake it must report."""
 
 from __future__ import annotations
 
