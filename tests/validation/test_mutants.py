@@ -1,0 +1,85 @@
+"""Every constraint and check notices its mistakes, leaves right data alone, and both runners agree."""
+
+from __future__ import annotations
+
+import pyoxigraph as ox
+import pytest
+
+from app.validation.records import RecordValidator
+from app.validation.sets import SetValidator
+from app.validation.shapes import Shapes
+from tests.validation.conftest import Data, both
+from tests.validation.mutants import GRAPH_MUTANTS, HARMLESS, MUTANTS, PREFIXES, Mutant
+
+
+def iri_of(name: str) -> str:
+    """Return the full form of a prefixed name or of an IRI in angle brackets."""
+    rows = ox.Store().query(f"{PREFIXES} SELECT ?x WHERE {{ BIND({name} AS ?x) }}")
+    assert isinstance(rows, ox.QuerySolutions)
+    term = next(iter(rows))["x"]
+    assert isinstance(term, ox.NamedNode)
+    return term.value
+
+
+def test_the_good_example_has_no_finding(
+    example: Data, sets: SetValidator, records: RecordValidator
+) -> None:
+    assert [str(finding) for finding in sets.validate(example.run).findings] == []
+    assert [str(finding) for finding in records.validate(example.store, example.focus()).findings] == []
+
+
+def test_the_good_example_gives_every_constraint_something_to_judge(
+    shapes: Shapes, sets: SetValidator, example: Data
+) -> None:
+    for constraint in shapes.constraints:
+        query = next(query for query in sets.queries if query.constraint == constraint.id)
+        start = query.text.index("SELECT DISTINCT ?this WHERE")
+        targets = query.text[: query.text.index("SELECT")] + query.text[start:].split(" } } ")[0] + " } }"
+        assert list(example.run(targets)), f"{constraint.id} has no target in the good example"
+
+
+def test_every_constraint_and_check_has_a_mutant(shapes: Shapes) -> None:
+    assert {mutant.id for mutant in MUTANTS} == {constraint.id for constraint in shapes.constraints}
+    assert {mutant.id for mutant in GRAPH_MUTANTS} == {check.id for check in shapes.checks}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_both_runners_notice(
+    mutant: Mutant, flat: Data, sets: SetValidator, records: RecordValidator, shapes: Shapes
+) -> None:
+    by_query, by_pyshacl = both(flat.changed(mutant.update), sets, records)
+    assert set(by_query.by_constraint) == {mutant.id, *mutant.also}
+    assert by_query.keys == by_pyshacl.keys
+    assert mutant.at is not None
+    assert iri_of(mutant.at) in {finding.focus for finding in by_query.findings if finding.constraint == mutant.id}
+    assert all(finding.message.startswith(f"{finding.constraint}: ") for finding in by_query.findings)
+    severities = {constraint.id: constraint.severity for constraint in shapes.constraints}
+    assert all(finding.severity is severities[finding.constraint] for finding in by_query.findings)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_both_runners_say_the_same_words(
+    mutant: Mutant, flat: Data, sets: SetValidator, records: RecordValidator
+) -> None:
+    by_query, by_pyshacl = both(flat.changed(mutant.update), sets, records)
+    assert [str(finding) for finding in by_query.findings] == [str(finding) for finding in by_pyshacl.findings]
+    assert not [finding.message for finding in by_query.findings if "{" in finding.message]
+
+
+@pytest.mark.parametrize("harmless", HARMLESS, ids=str)
+def test_facts_of_real_models_are_left_alone(
+    harmless: Mutant, flat: Data, sets: SetValidator, records: RecordValidator
+) -> None:
+    by_query, by_pyshacl = both(flat.changed(harmless.update), sets, records)
+    assert harmless.id not in by_query.by_constraint
+    assert [str(finding) for finding in by_query.findings] == []
+    assert by_query.keys == by_pyshacl.keys
+
+
+@pytest.mark.parametrize("mutant", GRAPH_MUTANTS, ids=str)
+def test_graph_checks_notice(mutant: Mutant, example: Data, sets: SetValidator) -> None:
+    report = sets.checks(example.changed(mutant.update).run)
+    assert set(report.by_constraint) == {mutant.id, *mutant.also}
+    assert mutant.at is not None
+    assert iri_of(mutant.at) in {finding.focus for finding in report.findings if finding.constraint == mutant.id}
+    assert all(finding.message.startswith(f"{finding.constraint}: ") for finding in report.findings)
