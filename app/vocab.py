@@ -207,6 +207,7 @@ class slm:
     answerScoring: Final = "https://w3id.org/slmkg/ontology#answerScoring"
     Architecture: Final = "https://w3id.org/slmkg/ontology#Architecture"
     architectureClass: Final = "https://w3id.org/slmkg/ontology#architectureClass"
+    attentionNote: Final = "https://w3id.org/slmkg/ontology#attentionNote"
     attentionPattern: Final = "https://w3id.org/slmkg/ontology#attentionPattern"
     attentionType: Final = "https://w3id.org/slmkg/ontology#attentionType"
     BaselineModel: Final = "https://w3id.org/slmkg/ontology#BaselineModel"
@@ -375,6 +376,7 @@ class slm:
     trustRank: Final = "https://w3id.org/slmkg/ontology#trustRank"
     tuningState: Final = "https://w3id.org/slmkg/ontology#tuningState"
     underConfiguration: Final = "https://w3id.org/slmkg/ontology#underConfiguration"
+    uniqueTrainingTokens: Final = "https://w3id.org/slmkg/ontology#uniqueTrainingTokens"
     upperBound: Final = "https://w3id.org/slmkg/ontology#upperBound"
     usedClaim: Final = "https://w3id.org/slmkg/ontology#usedClaim"
     usesAlgorithm: Final = "https://w3id.org/slmkg/ontology#usesAlgorithm"
@@ -651,6 +653,8 @@ class stype:
     Leaderboard: Final = "https://w3id.org/slmkg/vocab/source-type/Leaderboard"
     FigureReading: Final = "https://w3id.org/slmkg/vocab/source-type/FigureReading"
     WebPage: Final = "https://w3id.org/slmkg/vocab/source-type/WebPage"
+    Computation: Final = "https://w3id.org/slmkg/vocab/source-type/Computation"
+    DerivedModel: Final = "https://w3id.org/slmkg/vocab/source-type/DerivedModel"
 
 
 class stat:
@@ -1366,6 +1370,7 @@ CLAIMABLE: Final = frozenset(
     {
         slm.activation,
         slm.architectureClass,
+        slm.attentionNote,
         slm.attentionPattern,
         slm.attentionType,
         slm.baseModel,
@@ -1416,6 +1421,7 @@ CLAIMABLE: Final = frozenset(
         slm.trainingTime,
         slm.trainingTokens,
         slm.tuningState,
+        slm.uniqueTrainingTokens,
         slm.usesQkvBias,
         slm.valueHeadDimension,
         slm.vocabularySize,
@@ -1434,6 +1440,7 @@ COMPLETE_SET: Final = frozenset(
 
 ADDITIVE: Final = frozenset(
     {
+        slm.attentionNote,
         slm.describedIn,
         slm.innovation,
         slm.trainedWith,
@@ -1446,6 +1453,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.addedCount: xsd.integer,
     slm.answerScoring: xsd.string,
     slm.architectureClass: xsd.string,
+    slm.attentionNote: xsd.string,
     slm.attentionPattern: xsd.string,
     slm.baselineShots: xsd.integer,
     slm.batchSize: xsd.integer,
@@ -1529,6 +1537,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.trainingTime: xsd.string,
     slm.trainingTokens: xsd.integer,
     slm.trustRank: xsd.integer,
+    slm.uniqueTrainingTokens: xsd.integer,
     slm.upperBound: xsd.decimal,
     slm.usesQkvBias: xsd.boolean,
     slm.valueAsReported: xsd.string,
@@ -1598,6 +1607,7 @@ UNITS: Final[dict[str, str]] = {
     slm.tokenCount: slmu.TOKEN,
     slm.tokensSeen: slmu.TOKEN,
     slm.trainingTokens: slmu.TOKEN,
+    slm.uniqueTrainingTokens: slmu.TOKEN,
     slm.valueHeadDimension: unit.NUM,
     slm.vocabularySize: unit.NUM,
 }

@@ -97,7 +97,7 @@ def _truth(_: Registry, __: Row, ___: str, cell: str) -> list[Reading]:
 
 
 def _shared(_: Registry, __: Row, ___: str, cell: str) -> list[Reading]:
-    return [Reading(literal(not cell.startswith("no ")))]
+    return [Reading(literal(not cell.startswith("no")))]
 
 
 def _text(_: Registry, __: Row, ___: str, cell: str) -> list[Reading]:

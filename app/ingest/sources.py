@@ -19,6 +19,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"SLM\.json", "Leaderboard"),
     (r"^AMD-AIG-AIMA/", "MakerRepository"),
     (r"FairyFali/SLMs-Survey|eugeneyan/open-llms", "SurveyTable"),
+    (r"fine-tune|finetuned|ft_test", "DerivedModel"),
     (r"third-party copy|card copy|card copies|quoted in|model list in|apxml|sciencestack|argminai", "WebPage"),
     (r"^(HF )?config|config(uration)?(_\w+)?\.json|configs?/\S+\.(json|ya?ml)|config_\S+\.yaml", "ConfigurationFile"),
     (r"verbatim (HF )?config", "ConfigurationFile"),

@@ -1,0 +1,266 @@
+"""Builds the whole graph from what was read and decided: every triple in its one home graph.
+
+    graph/ontology   terms                      graph/source/…   claims and observations, never changed
+    graph/vocab      concepts and units         graph/curated    accepted facts only
+    graph/registry   things and their names     graph/decisions  status of claims, disagreements, resolutions
+    graph/meta       sources, runs, graphs      graph/inferred   derived values, their inputs, why a value is missing
+
+Pure apart from reading the ontology files that it is given. Never commits.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app import vocab
+from app.curate.derive import Derivation, Key, LayerGroup, derive
+from app.curate.resolve import Cardinality, Outcome, Rule, Status, resolve
+from app.ingest.evidence import Decision, Evidence, KnownDisagreement
+from app.ingest.registry import Registry
+from app.ingest.seed import Seed
+from app.ingest.sources import cited
+from app.model.claims import Claim, Source, concept, digest, resource
+from app.model.quads import (
+    LOADER,
+    META,
+    TEAM,
+    claim_quads,
+    configuration_quads,
+    protocol_quads,
+    result_quads,
+    source_quads,
+)
+from app.model.rdf import IRI, Literal, Quad, date, describe, iri, literal, text
+from app.store.files import read_rdf
+
+ONTOLOGY = IRI(f"{vocab.BASE}graph/ontology")
+VOCABULARY = IRI(f"{vocab.BASE}graph/vocab")
+REGISTRY = IRI(f"{vocab.BASE}graph/registry")
+CURATED = IRI(f"{vocab.BASE}graph/curated")
+DECISIONS = IRI(f"{vocab.BASE}graph/decisions")
+INFERRED = IRI(f"{vocab.BASE}graph/inferred")
+
+_ONTOLOGY_FILES = (("slmkg.ttl", ONTOLOGY), ("vocab.ttl", VOCABULARY), ("units.ttl", VOCABULARY))
+_NAMESPACE = vocab.BASE + "ontology#"
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """The graph's quads and what was settled on the way."""
+
+    quads: frozenset[Quad]
+    outcomes: Mapping[Key, Outcome]
+    derivations: tuple[Derivation, ...]
+
+
+def assemble(seed: Seed, ontology: Path) -> Assembly:
+    """Build the whole graph from a seed and the ontology folder."""
+    quads: set[Quad] = set(seed.graphs)
+    for name, graph in _ONTOLOGY_FILES:
+        quads.update(read_rdf(ontology / name, graph))
+    ranks = trust_ranks(quads)
+    evidence = seed.evidence
+    decisions = {(decision.subject, decision.predicate): decision for decision in evidence.decisions}
+    outcomes = settle(evidence.claims.values(), ranks, decisions)
+    derivations = tuple(_derivations(seed.registry, outcomes, evidence))
+    quads.update(seed.registry.quads, evidence.registry)
+    for source in all_sources(evidence, seed.sources):
+        quads.update(source_quads(source))
+    for claim in evidence.claims.values():
+        quads.update(claim_quads(claim))
+    for result in evidence.results.values():
+        quads.update(result_quads(result))
+        if result.protocol is not None:
+            quads.update(protocol_quads(result.protocol))
+        if result.configuration is not None:
+            quads.update(configuration_quads(result.configuration))
+    quads.update(_curated(outcomes))
+    quads.update(_statuses(outcomes))
+    quads.update(_disagreements(outcomes, evidence.disagreements))
+    quads.update(_inferred(derivations))
+    quads.update(_absences(evidence, outcomes))
+    quads.update(_meta())
+    return Assembly(frozenset(quads), outcomes, derivations)
+
+
+def trust_ranks(quads: Iterable[Quad]) -> dict[str, int]:
+    """Trust rank of each source type by notation, as the concept scheme says."""
+    prefix = concept("source-type", "").value
+    return {
+        quad.subject.value.removeprefix(prefix): int(quad.object.value)
+        for quad in quads
+        if quad.predicate.value == vocab.slm.trustRank
+        and isinstance(quad.subject, IRI)
+        and isinstance(quad.object, Literal)
+    }
+
+
+def cardinality(predicate: str) -> Cardinality:
+    """How many values a property may have, as the ontology says."""
+    if predicate in vocab.COMPLETE_SET:
+        return Cardinality.COMPLETE_SET
+    return Cardinality.ADDITIVE if predicate in vocab.ADDITIVE else Cardinality.SINGLE
+
+
+def settle(
+    claims: Iterable[Claim], ranks: Mapping[str, int], decisions: Mapping[Key, Decision]
+) -> dict[Key, Outcome]:
+    """Settle every property of every thing."""
+    by_key: dict[Key, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        by_key[claim.subject, claim.predicate].append(claim)
+    return {
+        key: resolve(of_key, ranks, cardinality(key[1]), decisions.get(key)) for key, of_key in by_key.items()
+    }
+
+
+def all_sources(evidence: Evidence, listed: Mapping[str, Source]) -> list[Source]:
+    """Every source: the listed ones, those that claims name, and the single documents of composite readings."""
+    found = dict(listed) | evidence.sources
+    for source in list(found.values()):
+        for part in source.parts:
+            slug = f"document-{digest(part)}"
+            if slug not in found:
+                found[slug] = cited(part, source.retrieved, {})
+    return list(found.values())
+
+
+def _derivations(
+    registry: Registry, outcomes: Mapping[Key, Outcome], evidence: Evidence
+) -> Iterator[Derivation]:
+    groups = _layer_groups(evidence.registry)
+    for model in registry.models.values():
+        yield from derive(model, outcomes, groups.get(model.architecture, ()))
+
+
+def _layer_groups(quads: Iterable[Quad]) -> dict[IRI, tuple[LayerGroup, ...]]:
+    """Layer groups of each architecture, as the registry lists them."""
+    owner: dict[IRI, IRI] = {}
+    bounds: dict[IRI, dict[str, int]] = defaultdict(dict)
+    for quad in quads:
+        if quad.predicate.value == vocab.slm.hasLayerGroup:
+            owner[iri(quad.object.value)] = iri(quad.subject.value)
+        elif quad.predicate.value in {vocab.slm.firstLayer, vocab.slm.lastLayer}:
+            bounds[iri(quad.subject.value)][quad.predicate.value] = int(quad.object.value)
+    groups: dict[IRI, tuple[LayerGroup, ...]] = defaultdict(tuple)
+    for group, architecture in owner.items():
+        ends = bounds[group]
+        groups[architecture] += (LayerGroup(group, ends[vocab.slm.firstLayer], ends[vocab.slm.lastLayer]),)
+    return groups
+
+
+def _curated(outcomes: Mapping[Key, Outcome]) -> Iterator[Quad]:
+    """Accepted facts. "There is no single value" is a statement about the property, not a value of it."""
+    for (subject, predicate), outcome in outcomes.items():
+        for value in outcome.values:
+            if isinstance(value, IRI) and value.value.startswith(_NAMESPACE):
+                yield Quad(subject, value, iri(predicate), CURATED)
+            else:
+                yield Quad(subject, iri(predicate), value, CURATED)
+
+
+def _statuses(outcomes: Mapping[Key, Outcome]) -> Iterator[Quad]:
+    for outcome in outcomes.values():
+        for claim, status in outcome.statuses.items():
+            yield Quad(claim.iri, iri(vocab.slm.status), concept("claim-status", status.value), DECISIONS)
+
+
+def _disagreements(outcomes: Mapping[Key, Outcome], known: Iterable[KnownDisagreement]) -> Iterator[Quad]:
+    """Every question on which cited sources differ, and those that the evidence names, also where they only seem to."""
+    named: dict[Key, list[KnownDisagreement]] = defaultdict(list)
+    for one in known:
+        named[one.subject, one.predicate].append(one)
+    for key, outcome in outcomes.items():
+        if outcome.disputed or key in named:
+            yield from _disagreement(key, outcome, named.get(key, []))
+
+
+def _disagreement(key: Key, outcome: Outcome, named: list[KnownDisagreement]) -> Iterator[Quad]:
+    subject, predicate = key
+    name = digest(subject.value, predicate)
+    node = resource("disagreement", name)
+    resolution = resource("resolution", name)
+    notes = dict.fromkeys(one.note for one in named if one.note)
+    yield from describe(
+        DECISIONS,
+        node,
+        [
+            (vocab.slm.aboutSubject, subject),
+            (vocab.slm.aboutProperty, iri(predicate)),
+            *((vocab.slm.involves, claim.iri) for claim in outcome.statuses if not claim.recalled),
+            *((vocab.slm.disagreementKind, literal(kind)) for kind in dict.fromkeys(one.kind for one in named)),
+            *((vocab.skos.note, text(note)) for note in notes),
+            (vocab.slm.settledBy, None if outcome.is_open else resolution),
+        ],
+        kind=vocab.slm.Disagreement,
+    )
+    if outcome.is_open:
+        return
+    accepting = {Status.ACCEPTED, Status.COMPATIBLE}
+    decision = outcome.decision
+    yield from describe(
+        DECISIONS,
+        resolution,
+        [
+            (vocab.slm.aboutSubject, subject),
+            (vocab.slm.aboutProperty, iri(predicate)),
+            *((vocab.slm.accepts, claim.iri) for claim, status in outcome.statuses.items() if status in accepting),
+            *(
+                (vocab.slm.rejects, claim.iri)
+                for claim, status in outcome.statuses.items()
+                if status is Status.REJECTED
+            ),
+            (vocab.slm.decisionRule, literal((outcome.rule or Rule.AGREEMENT).value)),
+            (vocab.skos.note, text(decision.reason) if decision else None),
+            (vocab.dct.date, date(decision.decided_on) if decision else None),
+            (vocab.prov.wasAttributedTo, resource("agent", decision.decided_by) if decision else LOADER),
+        ],
+        kind=vocab.slm.Resolution,
+    )
+
+
+def _inferred(derivations: Iterable[Derivation]) -> Iterator[Quad]:
+    for derivation in derivations:
+        if not derivation.rests_on_proposed:
+            yield Quad(derivation.subject, iri(derivation.predicate), derivation.value, INFERRED)
+        yield from describe(
+            INFERRED,
+            derivation.iri,
+            [
+                (vocab.slm.aboutSubject, derivation.subject),
+                (vocab.slm.aboutProperty, iri(derivation.predicate)),
+                (vocab.slm.derivedValue, derivation.value),
+                (vocab.slm.formula, literal(derivation.formula)),
+                (vocab.slm.restsOnProposed, literal(derivation.rests_on_proposed)),
+                *((vocab.slm.usedClaim, claim.iri) for claim in derivation.inputs),
+            ],
+            kind=vocab.slm.Derivation,
+        )
+
+
+def _absences(evidence: Evidence, outcomes: Mapping[Key, Outcome]) -> Iterator[Quad]:
+    """Why a value is missing, where no source gave one (a proposed or disputed value is not missing)."""
+    told = {(absence.subject, absence.predicate) for absence in evidence.absences if absence.why == "notApplicable"}
+    for absence in evidence.absences:
+        key = (absence.subject, absence.predicate)
+        if key in outcomes or (absence.why == "notReported" and key in told):
+            continue
+        yield Quad(absence.subject, iri(vocab.expand(f"slm:{absence.why}")), iri(absence.predicate), INFERRED)
+
+
+def _meta() -> Iterator[Quad]:
+    yield from describe(META, TEAM, [(vocab.rdfs.label, text("slmkg team"))], kind=vocab.prov.Agent)
+    yield from describe(META, LOADER, [(vocab.rdfs.label, text("slmkg loader"))], kind=vocab.prov.SoftwareAgent)
+    for graph, kind in (
+        (CURATED, vocab.slm.CuratedGraph),
+        (INFERRED, vocab.slm.InferredGraph),
+        (ONTOLOGY, vocab.slm.Graph),
+        (VOCABULARY, vocab.slm.Graph),
+        (REGISTRY, vocab.slm.Graph),
+        (DECISIONS, vocab.slm.Graph),
+        (META, vocab.slm.Graph),
+    ):
+        yield from describe(META, graph, [(vocab.prov.wasAttributedTo, TEAM)], kind=kind)
