@@ -148,7 +148,7 @@ def test_property_tables_agree_with_the_ontology() -> None:
     ):
         assert found == {str(s) for s in graph.subjects(RDF.type, URIRef(kind))}
     assert {slm.trainedOn, slm.maker} == vocab.COMPLETE_SET
-    assert {slm.innovation, slm.trainedWith, slm.describedIn, slm.trainingNote} == vocab.ADDITIVE
+    assert {slm.innovation, slm.trainedWith, slm.describedIn, slm.trainingNote, slm.attentionNote} == vocab.ADDITIVE
     assert vocab.DATATYPES[slm.releasedIn] == vocab.xsd.gYearMonth
     assert vocab.SCHEMES[slm.attentionType] == vocab.vocab.attention
     assert vocab.UNITS[slm.memoryBandwidth] == vocab.unit.BYTE_PER_SEC
