@@ -1,8 +1,8 @@
-"""Turns SHACL shapes into SPARQL queries over the whole graph: one query finds every node that breaks one rule.
+"""Turns SHACL shapes into SPARQL queries over the whole graph: one query finds all nodes that break one rule.
 
-The subset is what the files in `shapes/` use. Anything outside it raises `ShapeError` with the shape's name, so that
-no rule is skipped in silence. Source of the meaning of each part: SHACL (W3C, 2017), sections 2 to 5. A SPARQL
-constraint runs with `$this` unbound, joined to the shape's targets. Never runs a query.
+The subset is what the files in `shapes/` use. Anything outside it raises `ShapeError` with the shape's name:
+no rule is skipped in silence. Source of the meaning of each part: SHACL (W3C, 2017), sections 2 to 5. A
+SPARQL constraint runs with `$this` unbound, joined to the shape's targets. Never runs a query.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ _PROPERTY_SHAPE = _ANNOTATIONS | _VALUE_PARTS | _SET_PARTS | {SH.path}
 
 @dataclass(frozen=True, slots=True)
 class CompiledQuery:
-    """A query whose rows are findings of one constraint: ?this, ?value where there is one, and what the message names."""
+    """A query whose rows are findings of one constraint.
+
+    A row has ?this, ?value where there is an offending value, and what the message names.
+    """
 
     constraint: str
     severity: Severity
@@ -81,7 +84,7 @@ def compile_constraint(shapes: Shapes, constraint: Constraint) -> tuple[Compiled
 
 
 def path_text(graph: Graph, path: Node) -> str:
-    """Return a SHACL path as a SPARQL property path: a predicate, a sequence, an inverse or an alternative."""
+    """Return a SHACL path as a SPARQL path: a predicate, a sequence, an inverse or an alternative."""
     if isinstance(path, URIRef):
         return path.n3()
     if (path, RDF.first, None) in graph:
@@ -172,7 +175,7 @@ class _Compilation:
     # ---- what one value must satisfy ----
 
     def _broken_by(self, shape: Node, value: str) -> Iterator[tuple[URIRef, str]]:
-        """Yield (component, expression that is true when `value` breaks it) for a shape's own value constraints."""
+        """Yield (component, expression that is true when `value` breaks it) for one shape."""
         simple: dict[URIRef, Callable[[Node], str]] = {
             SH.datatype: lambda kind: self._not_of_datatype(value, kind),
             SH["class"]: lambda kind: f"NOT EXISTS {{ {value} {_A_KIND_OF} {_n3(kind)} }}",
@@ -220,7 +223,7 @@ class _Compilation:
     # ---- whether a node keeps a whole shape ----
 
     def _keeps(self, shape: Node, node: str) -> str:
-        """Return an expression that is true when `node` conforms to a shape that is used inside another one."""
+        """Return an expression that is true when `node` conforms to a shape used inside another."""
         if (shape, SH.path, None) in self._graph:
             return self._keeps_property(shape, node)
         self._allow_only(shape, _NODE_SHAPE - _TARGETS - {SH.sparql})
@@ -280,7 +283,7 @@ class _Compilation:
         names = {str(term) for term in allowed}
         for term in sorted(map(str, self._graph.predicates(shape))):
             if term.startswith(str(SH)) and term not in names:
-                where = f" in {str(shape)}" if isinstance(shape, URIRef) else ""
+                where = f" in {shape!s}" if isinstance(shape, URIRef) else ""
                 raise ShapeError(
                     self._constraint.id,
                     f"uses sh:{term.removeprefix(str(SH))}{where}, which cannot be compiled",

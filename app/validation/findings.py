@@ -1,7 +1,7 @@
 """What validation found: findings, and a report that counts and sorts them.
 
-Both runners (`records`, `sets`) make the same values, so a front never asks which one ran. Never formats for a
-front beyond one line per finding.
+Both runners (`records`, `sets`) make the same values, so a front never asks which one ran. Never formats
+for a front beyond one line per finding.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-_LONG_NUMBER = re.compile(r"[-+]?\d*\.\d{7,}(?:[eE][-+]?\d+)?|[-+]?\d+(?:\.\d+)?[eE][-+]?\d+")
+_FRACTION = re.compile(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
+_LONG = 9
 _PLACEHOLDER = re.compile(r"\{[?$](\w+)\}")
 _SHACL = "http://www.w3.org/ns/shacl#"
 
 
 class Severity(Enum):
-    """How bad a finding is: a violation blocks, a warning needs a curator's look, an info is shown in the report only."""
+    """How bad a finding is: a violation blocks, a warning needs a curator's look, an info is only shown."""
 
     VIOLATION = "Violation"
     WARNING = "Warning"
@@ -40,8 +41,8 @@ class Severity(Enum):
 class Finding:
     """One broken rule at one node.
 
-    `constraint` is an id such as C02 or G1; `focus` the IRI of the node to look at; `path` the SPARQL form of the
-    property path and `value` the text of the offending value, where there is one; `message` starts with the id.
+    `constraint` is an id such as C02 or G1, and `message` starts with it. `focus` is the IRI of the node to
+    look at, `path` the SPARQL form of the property path and `value` the offending value, where there is one.
     """
 
     constraint: str
@@ -110,12 +111,15 @@ class Report:
         return Report(tuple(finding for finding in self.findings if finding.severity in severities))
 
 
-def plain(text: str) -> str:
-    """Return a value's text with long fractions cut to six significant digits."""
-    return f"{float(text):.6g}" if _LONG_NUMBER.fullmatch(text) else text
+def number_text(text: str) -> str:
+    """Return a fraction's text as people read it: no trailing zeros, at most six significant digits."""
+    if not _FRACTION.fullmatch(text):
+        return text
+    short = len(text) <= _LONG and "e" not in text.lower()
+    return text.rstrip("0").removesuffix(".") if short else f"{float(text):.6g}"
 
 
 def fill(template: str, values: Mapping[str, str], value: str | None = None) -> str:
-    """Return a shape's message with its {?name} places filled, and with the offending value added at the end."""
-    message = _PLACEHOLDER.sub(lambda found: plain(values.get(found[1], found[0])), template)
-    return message if value is None else f"{message} Found: {plain(value)!r}."
+    """Return a shape's message with its {?name} places filled and the offending value at its end."""
+    message = _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+    return message if value is None else f"{message} Found: {value!r}."

@@ -1,8 +1,9 @@
 """Validates the records that a change touches, with pySHACL, before the change is committed.
 
-pySHACL decides; this module picks what it sees and words the findings as `sets` does. Only the focus nodes are
-judged: the rest of the slice is context and may be incomplete. pySHACL's own focus option is not used, because it
-also skips values inside nested shapes and then misses what is wrong there. Never reads a store and never writes.
+pySHACL decides; this module picks what it sees and words the findings as `sets` does. Only the focus nodes
+are judged: the rest of the slice is context and may be incomplete. pySHACL's own focus option is not used,
+because it also skips values inside nested shapes and then misses what is wrong there. Never reads a store and
+never writes.
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from typing import Any, TypeAlias
 
 import rdflib
 from pyshacl.graph_abstraction import DataGraph
-from pyshacl.pytypes import SHACLExecutor
+from pyshacl.pytypes import RDFNode, SHACLExecutor
 from pyshacl.shapes_graph import ShapesGraph
-from rdflib import SH
+from rdflib import SH, XSD
 from rdflib.plugins.sparql import prepareQuery
 from rdflib.plugins.sparql.sparql import Query
 from rdflib.query import Result
-from rdflib.term import Identifier, Node
+from rdflib.term import Node
 
 from app import vocab
 from app.model.rdf import IRI, Blank, Literal, Quad, Term, Triple
 from app.validation.compiler import path_text
-from app.validation.findings import Finding, Report, fill
+from app.validation.findings import Finding, Report, fill, number_text
 from app.validation.shapes import Constraint, Shapes
 
 Edge: TypeAlias = tuple[Term, IRI, Term]
@@ -54,8 +55,8 @@ class RecordValidator:
     def validate(self, data: Iterable[Quad | Triple], focus: Iterable[IRI]) -> Report:
         """Return the findings at the focus nodes.
 
-        `data` is the graph as it would be after the change, or a part that holds everything within REACH steps;
-        graph names are ignored.
+        `data` is the graph as it would be after the change, or a part that holds everything within REACH
+        steps; graph names are ignored.
         """
         return self.validate_slice(edges_of(data), focus)
 
@@ -73,36 +74,38 @@ class RecordValidator:
         return Report.of(findings)
 
     def _findings(
-        self, constraint: Constraint, data: DataGraph, graph: rdflib.Graph, names: set[Identifier]
+        self, constraint: Constraint, data: DataGraph, graph: _PreparedGraph, names: set[RDFNode]
     ) -> Iterator[Finding]:
         shape = self._pyshacl[constraint.iri]
-        nodes = sorted(names & set(shape.focus_nodes(data)), key=str)
+        targets: set[RDFNode] = shape.focus_nodes(data)
+        nodes: list[RDFNode] = sorted(names & targets, key=str)
         if not nodes:
             return
         _, results = shape.validate(SHACLExecutor(), data, focus=nodes)
         for _, node, triples in results:
             yield from self._worded(_properties(node, triples), graph)
 
-    def _worded(self, result: _PropertiesOf, graph: rdflib.Graph) -> Iterator[Finding]:
+    def _worded(self, result: _PropertiesOf, graph: _PreparedGraph) -> Iterator[Finding]:
         source = result["sourceShape"]
         constraint = self._owner[source]
         focus = result["focusNode"]
         if "sourceConstraint" in result:
             yield from self._worded_rows(constraint, result["sourceConstraint"], focus, graph)
             return
-        value = str(result["value"]) if "value" in result and source != constraint.iri else None
+        value = result["value"] if "value" in result and source != constraint.iri else None
         path = path_text(self._shapes.graph, result["resultPath"]) if "resultPath" in result else None
-        message = fill(self._shapes.message(source), {}, value)
-        yield Finding(constraint.id, constraint.severity, str(focus), message, path, value)
+        message = fill(self._shapes.message(source), {}, None if value is None else _words_for(value))
+        text = None if value is None else _text_of(value)
+        yield Finding(constraint.id, constraint.severity, str(focus), message, path, text)
 
     def _worded_rows(
-        self, constraint: Constraint, part: Node, focus: Node, graph: rdflib.Graph
+        self, constraint: Constraint, part: Node, focus: Node, graph: _PreparedGraph
     ) -> Iterator[Finding]:
         template = self._shapes.message(part)
         select = self._shapes.header() + str(self._shapes.graph.value(part, SH.select))
         for row in graph.query(select, initBindings={"this": focus}).bindings:
-            texts = {str(name).lstrip("?"): str(term) for name, term in row.items()}
-            yield Finding(constraint.id, constraint.severity, str(focus), fill(template, texts))
+            words = {str(name): _words_for(term) for name, term in row.items()}
+            yield Finding(constraint.id, constraint.severity, str(focus), fill(template, words))
 
 
 def validate_records(data: Iterable[Quad | Triple], focus: Iterable[IRI], shapes: Shapes) -> Report:
@@ -138,8 +141,8 @@ def referrers(find: Find, focus: Iterable[IRI]) -> frozenset[IRI]:
 def neighbourhood(find: Find, focus: Iterable[IRI]) -> frozenset[Edge]:
     """Return what the constraints can see from these nodes.
 
-    That is: the nodes, what points at them, the records that share a subject with them, everything within REACH
-    steps out of all those, and what is said about the properties in use.
+    That is: the nodes, what points at them, the records that share a subject with them, everything within
+    REACH steps out of all those, and what is said about the properties in use.
     """
     starts: set[Term] = set(focus)
     for node in tuple(starts):
@@ -180,7 +183,7 @@ class _PreparedGraph(rdflib.Graph):
 
 
 def _without_sparql_messages(shapes: Shapes) -> rdflib.Graph:
-    """Return a copy in which SPARQL constraints have no message: pySHACL would fill it by a regular expression."""
+    """Return a copy without the messages that pySHACL would fill in by regular expressions."""
     graph = rdflib.Graph()
     sparql = set(shapes.graph.objects(None, SH.sparql))
     for subject, predicate, value in shapes.graph:
@@ -198,12 +201,22 @@ def _properties(node: Node, triples: Iterable[tuple[Node, Node, Any]]) -> dict[s
     }
 
 
-def _node(term: Term) -> Identifier:
+def _text_of(node: Node) -> str:
+    return f"_:{node}" if isinstance(node, rdflib.BNode) else str(node)
+
+
+def _words_for(node: Node) -> str:
+    if isinstance(node, rdflib.Literal) and node.datatype in {XSD.decimal, XSD.double, XSD.float}:
+        return number_text(str(node))
+    return _text_of(node)
+
+
+def _node(term: Term) -> RDFNode:
     if isinstance(term, IRI):
         return rdflib.URIRef(term.value)
     if isinstance(term, Blank):
         return rdflib.BNode(term.value)
     if term.language is not None:
         return rdflib.Literal(term.value, lang=term.language)
-    datatype = None if term.datatype.value == str(rdflib.XSD.string) else rdflib.URIRef(term.datatype.value)
+    datatype = None if term.datatype.value == str(XSD.string) else rdflib.URIRef(term.datatype.value)
     return rdflib.Literal(term.value, datatype=datatype, normalize=False)

@@ -1,7 +1,7 @@
-"""Validates the whole graph in the engine: runs the compiled queries and the graph checks, and collects findings.
+"""Validates the whole graph in the engine: runs the compiled queries and the graph checks.
 
-The engine is a callable, so any SPARQL 1.1 engine will do. It must answer with the union of all named graphs as
-default graph. Never reads shapes and never writes.
+The engine is a callable, so any SPARQL 1.1 engine will do. It must answer with the union of all named graphs
+as default graph. Never reads shapes and never writes.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from app.model.rdf import Blank, Term
+from app.model.rdf import XSD, Blank, Literal, Term
 from app.validation.compiler import CompiledQuery, compile_shapes
-from app.validation.findings import Finding, Report, fill
+from app.validation.findings import Finding, Report, fill, number_text
 from app.validation.shapes import Check, Shapes
 
 Row: TypeAlias = Mapping[str, Term]
 Run: TypeAlias = Callable[[str], Iterable[Row]]
+
+_FRACTIONS = frozenset(XSD + name for name in ("decimal", "double", "float"))
 
 
 class SetValidator:
@@ -47,7 +49,7 @@ class SetValidator:
         return Report.of(findings)
 
     def checks(self, run: Run, *, on_step: Callable[[], None] = lambda: None) -> Report:
-        """Run the graph checks (G…) only. They see named graphs, so they need the dataset and not its union."""
+        """Run the graph checks (G…) only. They see named graphs, so they need the whole dataset."""
         findings: list[Finding] = []
         for check in self._checks:
             findings += _rows_of_check(check, run(check.query))
@@ -60,21 +62,26 @@ def text_of(term: Term) -> str:
     return f"_:{term.value}" if isinstance(term, Blank) else term.value
 
 
+def _words_for(term: Term) -> str:
+    if isinstance(term, Literal) and term.datatype.value in _FRACTIONS:
+        return number_text(term.value)
+    return text_of(term)
+
+
 def _findings(query: CompiledQuery, rows: Iterable[Row]) -> Iterator[Finding]:
     for row in rows:
-        texts = {name: text_of(term) for name, term in row.items()}
-        value = texts.get("value")
+        words = {name: _words_for(term) for name, term in row.items()}
         yield Finding(
             query.constraint,
             query.severity,
-            texts["this"],
-            fill(query.message, texts, value),
+            text_of(row["this"]),
+            fill(query.message, words, words.get("value")),
             query.path,
-            value,
+            text_of(row["value"]) if "value" in row else None,
         )
 
 
 def _rows_of_check(check: Check, rows: Iterable[Row]) -> Iterator[Finding]:
     for row in rows:
-        texts = {name: text_of(term) for name, term in row.items()}
-        yield Finding(check.id, check.severity, texts["this"], texts["message"], None, texts.get("value"))
+        value = text_of(row["value"]) if "value" in row else None
+        yield Finding(check.id, check.severity, text_of(row["this"]), text_of(row["message"]), None, value)

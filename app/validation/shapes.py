@@ -1,7 +1,7 @@
 """Reads the constraints of a folder: SHACL shapes (`*.ttl`) and graph checks (`checks/*.rq`).
 
-It also holds the house rules that SHACL leaves open: one named node shape per id, one severity per id, a message
-that starts with the id. A folder that breaks one is refused. Never validates data.
+It also holds the house rules that SHACL leaves open: one named node shape per id, one severity per id, a
+message that starts with the id. A folder that breaks one is refused. Never validates data.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Shapes:
     prefixes: Mapping[str, str]
 
     def parts(self, constraint: Constraint) -> tuple[Node, ...]:
-        """Return the node shape of a constraint and its property shapes: what a result can name as its source."""
+        """Return a constraint's node shape and property shapes: what a result can name as its source."""
         return (constraint.iri, *self.graph.objects(constraint.iri, SH.property))
 
     def message(self, node: Node) -> str:
@@ -80,7 +80,7 @@ class Shapes:
 
 
 def load(folder: Path) -> Shapes:
-    """Read a folder of shapes and checks; ShapeError when one breaks a house rule, FileNotFoundError when it is empty."""
+    """Read a folder; ShapeError when a rule breaks a house rule, FileNotFoundError when there is none."""
     graph, constraints = Graph(), []
     files = sorted(folder.glob("*.ttl"))
     if not files:
@@ -147,10 +147,10 @@ def _check(path: Path) -> Check:
 
 def _hold_house_rules(shapes: Shapes) -> None:
     seen: set[str] = set()
-    for rule in (*shapes.constraints, *shapes.checks):
-        if rule.id in seen:
-            raise ShapeError(rule.id, "is defined twice")
-        seen.add(rule.id)
+    for name in [rule.id for rule in shapes.constraints] + [check.id for check in shapes.checks]:
+        if name in seen:
+            raise ShapeError(name, "is defined twice")
+        seen.add(name)
     graph = shapes.graph
     for constraint in shapes.constraints:
         if not _has_target(graph, constraint.iri):

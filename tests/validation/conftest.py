@@ -1,65 +1,17 @@
-"""The good example with the ontology beside it, and both runners, made once per process."""
+"""The good example with the ontology beside it, and both validators, made once per process."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pyoxigraph as ox
 import pytest
 
-from app.model.rdf import IRI, Quad, Term
+from app.model.rdf import IRI
 from app.resources import folder
-from app.validation.findings import Report
 from app.validation.records import RecordValidator
-from app.validation.sets import Run, SetValidator
+from app.validation.sets import SetValidator
 from app.validation.shapes import Shapes, load
-from tests.validation.mutants import GRAPH, PREFIXES
-
-EXAMPLE = Path(__file__).parent.parent / "fixtures" / "example.trig"
-
-
-class Data:
-    """A graph to seed mistakes into: the dataset as it is, or one graph with all its triples."""
-
-    def __init__(self, quads: list[Quad]) -> None:
-        self.store = ox.Store()
-        self.store.extend(quads)
-
-    def flat(self) -> Data:
-        return Data([Quad(quad.subject, quad.predicate, quad.object) for quad in self.store])
-
-    def copy(self) -> Data:
-        return Data(list(self.store))
-
-    def changed(self, update: str) -> Data:
-        mutated = self.copy()
-        mutated.store.update(PREFIXES + update)
-        assert set(mutated.store) != set(self.store), "the mutation changes nothing"
-        return mutated
-
-    def run(self, query: str) -> Iterator[Mapping[str, Term]]:
-        return run_on(self.store)(query)
-
-    def focus(self) -> set[IRI]:
-        nodes = {term for quad in self.store for term in (quad.subject, quad.object)}
-        return {node for node in nodes if isinstance(node, IRI)}
-
-
-def run_on(store: ox.Store) -> Run:
-    def run(query: str) -> Iterator[Mapping[str, Term]]:
-        answer = store.query(query, use_default_graph_as_union=True)
-        assert isinstance(answer, ox.QuerySolutions)
-        names = [variable.value for variable in answer.variables]
-        for row in answer:
-            found = {name: row[name] for name in names}
-            yield {
-                name: term
-                for name, term in found.items()
-                if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal)
-            }
-
-    return run
+from tests.validation.graphs import EXAMPLE, Data
+from tests.validation.mutants import GRAPH
 
 
 @pytest.fixture(scope="session")
@@ -93,8 +45,3 @@ def example() -> Data:
 def flat(example: Data) -> Data:
     """The good example as one graph."""
     return example.flat()
-
-
-def both(data: Data, sets: SetValidator, records: RecordValidator) -> tuple[Report, Report]:
-    """Return what the two runners say of the same graph."""
-    return sets.constraints(data.run), records.validate(data.store, data.focus())
