@@ -11,6 +11,7 @@ from app.errors import InvalidGraph, StoreEmpty
 from app.model.changes import ChangeSet, Revision
 from app.model.claims import resource
 from app.model.rdf import IRI, Quad, describe, iri, literal, moment, text
+from app.store.engine import as_stored
 from app.store.port import GraphStore, Query, Row, Snapshot
 from app.validation.findings import Report, Severity
 from app.validation.sets import SetValidator
@@ -59,7 +60,7 @@ def replace_graphs(  # noqa: PLR0913 - a commit has these parts
     """
     expect = head_number(store)
     before = [] if expect == 0 else [quad for quad in store.at(expect).quads() if quad.graph_name != HISTORY]
-    change = ChangeSet.between(before, quads, reason=reason, author=author.value, made_at=now)
+    change = ChangeSet.between(before, as_stored(quads), reason=reason, author=author.value, made_at=now)
     if change.is_empty:
         return Committed(None, validate(store.at(expect), validator, on_step))
     reports: list[Report] = []

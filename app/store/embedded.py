@@ -29,7 +29,7 @@ import pyoxigraph as ox
 
 from app.errors import NotFound, StaleRevision, StoreBusy, StoreDamaged, StoreEmpty
 from app.model.changes import ChangeSet, Revision
-from app.store.engine import EngineSnapshot
+from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
 
 FORMAT = "1"
@@ -100,8 +100,9 @@ class EmbeddedStore:
             self._open_read_only(newest).backup(str(candidate))
         store = ox.Store(str(candidate))
         before = len(store)
-        removed = [quad for quad in change.remove if quad in store]
-        added = [quad for quad in change.add if quad not in store]
+        wanted = as_stored(change.add)
+        removed = [quad for quad in as_stored(change.remove) - wanted if quad in store]
+        added = [quad for quad in wanted if quad not in store]
         for quad in removed:
             store.remove(quad)
         if len(added) >= _BULK:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyoxigraph as ox
 
@@ -131,6 +131,16 @@ class EngineSnapshot:
     def quads(self, graph: IRI | None = None) -> Iterator[Quad]:
         """All quads, or those of one named graph."""
         return iter(self._store.quads_for_pattern(None, None, None, graph))
+
+
+def as_stored(quads: Iterable[Quad]) -> frozenset[Quad]:
+    """Return quads as the engine gives them back: numbers in canonical form (0.30 becomes 0.3).
+
+    Compare and subtract sets of quads only in this form, or one triple in two spellings counts as two.
+    """
+    engine = ox.Store()
+    engine.bulk_extend(quads)
+    return frozenset(engine)
 
 
 def bad_query(error: SyntaxError) -> BadQuery:

@@ -10,7 +10,7 @@ import pyoxigraph as ox
 from app.errors import NotFound, StaleRevision, StoreEmpty
 from app.model.changes import ChangeSet, Revision
 from app.model.rdf import Quad
-from app.store.engine import EngineSnapshot
+from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
 
 
@@ -47,7 +47,8 @@ class MemoryStore:
             if expect != newest:
                 raise StaleRevision(expect, newest)
             before = self._revisions[-1][1] if self._revisions else frozenset()
-            added, removed = change.add - before, change.remove & before
+            wanted = as_stored(change.add)
+            added, removed = wanted - before, (as_stored(change.remove) - wanted) & before
             after = (before - removed) | added
             engine = ox.Store()
             engine.bulk_extend(after)

@@ -1,0 +1,28 @@
+"""Settings in, services out: the only file that names adapters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from app import resources
+from app.services import Services
+from app.settings import Settings
+from app.store.embedded import EmbeddedStore
+from app.store.port import GraphStore
+from app.validation import shapes
+from app.validation.records import RecordValidator
+from app.validation.sets import SetValidator
+
+
+def build(settings: Settings, store: GraphStore | None = None) -> Services:
+    """Build the services on the embedded store, or on a given one."""
+    loaded = shapes.load(resources.folder("shapes"))
+    return Services(
+        settings=settings,
+        store=store or EmbeddedStore(settings.data_dir / "store"),
+        set_validator=SetValidator(loaded),
+        record_validator=RecordValidator(loaded),
+        seed_folder=settings.seed_dir or resources.folder("data"),
+        ontology_folder=resources.folder("ontology"),
+        now=lambda: datetime.now(UTC),
+    )
