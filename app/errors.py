@@ -48,7 +48,7 @@ class BadFile(InputError):
 
     code: ClassVar[str] = "bad-file"
 
-    def __init__(  # noqa: PLR0913 - every part of the place is a fact of its own
+    def __init__(
         self,
         path: Path | str,
         problem: str,
@@ -109,9 +109,7 @@ class NotAcceptable(InputError):
     code: ClassVar[str] = "not-acceptable"
 
     def __init__(self, offered: tuple[str, ...]) -> None:
-        super().__init__(
-            "none of the accepted formats is on offer", advice=f"Ask for one of: {', '.join(offered)}."
-        )
+        super().__init__("none of the accepted formats is on offer", advice=f"Ask for one of: {', '.join(offered)}.")
         self.offered = offered
 
 

@@ -105,16 +105,12 @@ def cardinality(predicate: str) -> Cardinality:
     return Cardinality.ADDITIVE if predicate in vocab.ADDITIVE else Cardinality.SINGLE
 
 
-def settle(
-    claims: Iterable[Claim], ranks: Mapping[str, int], decisions: Mapping[Key, Decision]
-) -> dict[Key, Outcome]:
+def settle(claims: Iterable[Claim], ranks: Mapping[str, int], decisions: Mapping[Key, Decision]) -> dict[Key, Outcome]:
     """Settle every property of every thing."""
     by_key: dict[Key, list[Claim]] = defaultdict(list)
     for claim in claims:
         by_key[claim.subject, claim.predicate].append(claim)
-    return {
-        key: resolve(of_key, ranks, cardinality(key[1]), decisions.get(key)) for key, of_key in by_key.items()
-    }
+    return {key: resolve(of_key, ranks, cardinality(key[1]), decisions.get(key)) for key, of_key in by_key.items()}
 
 
 def all_sources(evidence: Evidence, listed: Mapping[str, Source]) -> list[Source]:
@@ -128,9 +124,7 @@ def all_sources(evidence: Evidence, listed: Mapping[str, Source]) -> list[Source
     return list(found.values())
 
 
-def _derivations(
-    registry: Registry, outcomes: Mapping[Key, Outcome], evidence: Evidence
-) -> Iterator[Derivation]:
+def _derivations(registry: Registry, outcomes: Mapping[Key, Outcome], evidence: Evidence) -> Iterator[Derivation]:
     groups = _layer_groups(evidence.registry)
     for model in registry.models.values():
         yield from derive(model, outcomes, groups.get(model.architecture, ()))
@@ -141,10 +135,13 @@ def _layer_groups(quads: Iterable[Quad]) -> dict[IRI, tuple[LayerGroup, ...]]:
     owner: dict[IRI, IRI] = {}
     bounds: dict[IRI, dict[str, int]] = defaultdict(dict)
     for quad in quads:
-        if quad.predicate.value == vocab.slm.hasLayerGroup:
-            owner[iri(quad.object.value)] = iri(quad.subject.value)
-        elif quad.predicate.value in {vocab.slm.firstLayer, vocab.slm.lastLayer}:
-            bounds[iri(quad.subject.value)][quad.predicate.value] = int(quad.object.value)
+        subject, predicate, value = quad.subject, quad.predicate.value, quad.object
+        if not isinstance(subject, IRI):
+            continue
+        if predicate == vocab.slm.hasLayerGroup and isinstance(value, IRI):
+            owner[value] = subject
+        elif predicate in {vocab.slm.firstLayer, vocab.slm.lastLayer} and isinstance(value, Literal):
+            bounds[subject][predicate] = int(value.value)
     groups: dict[IRI, tuple[LayerGroup, ...]] = defaultdict(tuple)
     for group, architecture in owner.items():
         ends = bounds[group]

@@ -44,7 +44,7 @@ def validate(snapshot: Snapshot, validator: SetValidator, on_step: Callable[[], 
     return validator.validate(run, on_step=on_step)
 
 
-def replace_graphs(  # noqa: PLR0913 - a commit has these parts
+def replace_graphs(
     store: GraphStore,
     quads: Iterable[Quad],
     validator: SetValidator,

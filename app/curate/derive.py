@@ -92,9 +92,7 @@ class _Facts:
         return tuple(claim for name in names or tuple(self.claims) for claim in self.claims.get(name, ()))
 
 
-def derive(
-    model: Model, outcomes: Mapping[Key, Outcome], layer_groups: tuple[LayerGroup, ...]
-) -> Iterator[Derivation]:
+def derive(model: Model, outcomes: Mapping[Key, Outcome], layer_groups: tuple[LayerGroup, ...]) -> Iterator[Derivation]:
     """Every value that can be derived for one model."""
     facts = _gather(model, outcomes, layer_groups)
     if facts.is_open:
@@ -140,7 +138,11 @@ def _from_architecture(model: Model, shape: Architecture, facts: _Facts) -> Iter
         ratio = Decimal(shape.intermediate_size) / shape.hidden_size
         inputs = facts.inputs("intermediate_size", "hidden_size")
         yield Derivation(
-            model.architecture, vocab.slm.computedFfnRatio, _rounded(ratio), "intermediate-over-hidden/1", inputs
+            model.architecture,
+            vocab.slm.computedFfnRatio,
+            _rounded(ratio),
+            "intermediate-over-hidden/1",
+            inputs,
         )
 
 

@@ -58,7 +58,7 @@ class LoadReport:
         return asdict(self)
 
 
-def load_folder(  # noqa: PLR0913 - everything that differs between runs is passed in
+def load_folder(
     store: GraphStore,
     data: Path,
     ontology: Path,

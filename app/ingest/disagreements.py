@@ -57,7 +57,12 @@ def read_disagreements(
                 claims += [_claim(evidence, row, side, known, model, one, source) for one in found]
             evidence.disagreements.append(
                 KnownDisagreement(
-                    subject, known.predicate, tuple(claims), row.required("kind"), row["resolution_or_note"], row.line
+                    subject,
+                    known.predicate,
+                    tuple(claims),
+                    row.required("kind"),
+                    row["resolution_or_note"],
+                    row.line,
                 )
             )
         evidence.rows_used[path.name] += 1
@@ -69,9 +74,7 @@ def _questions(row: Row) -> Iterable[tuple[Property, str, str]]:
     value_a, value_b = row.required("value_a"), row.required("value_b")
     if field in _COMPOUND:
         parts_a, parts_b = (value.split(" / ") for value in (value_a, value_b))
-        yield from (
-            (PROPERTIES[name], a, b) for name, a, b in zip(_COMPOUND[field], parts_a, parts_b, strict=True)
-        )
+        yield from ((PROPERTIES[name], a, b) for name, a, b in zip(_COMPOUND[field], parts_a, parts_b, strict=True))
         return
     name = _FIELDS.get(field, field)
     if name not in PROPERTIES:
@@ -81,7 +84,7 @@ def _questions(row: Row) -> Iterable[tuple[Property, str, str]]:
     yield PROPERTIES[name], value_a, value_b
 
 
-def _source(  # noqa: PLR0913, PLR0917 - a citation in its whole setting
+def _source(
     citation: str,
     row: Row,
     model: Model,
@@ -95,7 +98,7 @@ def _source(  # noqa: PLR0913, PLR0917 - a citation in its whole setting
     return cited(citation.strip(), retrieved, sources)
 
 
-def _claim(  # noqa: PLR0913, PLR0917 - a claim has these parts
+def _claim(
     evidence: Evidence,
     row: Row,
     side: str,

@@ -134,7 +134,14 @@ _LEADERBOARD = {
     "max_context_window": "max_context",
 }
 _SURVEY_TAIL = ("source", "locator", "confidence")
-_LAYER_COLUMNS = ("model", "layer", "num_attention_heads", "num_kv_heads", "ffn_multiplier", "intermediate_size")
+_LAYER_COLUMNS = (
+    "model",
+    "layer",
+    "num_attention_heads",
+    "num_kv_heads",
+    "ffn_multiplier",
+    "intermediate_size",
+)
 _LAYER_FIELDS = ("num_attention_heads", "num_kv_heads", "intermediate_size")
 
 
@@ -160,7 +167,7 @@ def read_configurations(path: Path, registry: Registry, evidence: Evidence, retr
     return readings
 
 
-def _read_configuration_cell(  # noqa: PLR0913, PLR0917 - one cell in its whole setting
+def _read_configuration_cell(
     row: Row,
     column: str,
     model: Model,
@@ -228,7 +235,11 @@ def _is_recalled(column: str, found: Reading, recalled: Mapping[str, frozenset[s
 
 
 def read_layers(
-    path: Path, registry: Registry, evidence: Evidence, readings: Mapping[str, Source], recalled: Iterable[str]
+    path: Path,
+    registry: Registry,
+    evidence: Evidence,
+    readings: Mapping[str, Source],
+    recalled: Iterable[str],
 ) -> None:
     """Read per-layer shapes: each run of equal layers becomes a layer group with claims of its own."""
     rows = read_table(path, _LAYER_COLUMNS, unique=("model", "layer"))
@@ -309,7 +320,7 @@ def read_leaderboard(path: Path, registry: Registry, evidence: Evidence, sources
         _read_survey_row(row, _LEADERBOARD, f"row Model={row['row']}", registry, evidence, sources)
 
 
-def _read_survey_row(  # noqa: PLR0913, PLR0917 - one row in its whole setting
+def _read_survey_row(
     row: Row,
     columns: Mapping[str, str],
     place: str,
@@ -336,11 +347,20 @@ def _read_survey_row(  # noqa: PLR0913, PLR0917 - one row in its whole setting
         if len(found) > 1 and name != "innovations":
             evidence.cleaned["two numbers in one cell: one claim for each"] += 1
         for one in found:
-            _claim(evidence, row, subject, known.predicate, one, source, f"{row['locator']}, {place}, column {column}", cell=row[column])
+            _claim(
+                evidence,
+                row,
+                subject,
+                known.predicate,
+                one,
+                source,
+                f"{row['locator']}, {place}, column {column}",
+                cell=row[column],
+            )
     evidence.rows_used[row.path.name] += 1
 
 
-def _claim(  # noqa: PLR0913, PLR0917 - a claim has these parts
+def _claim(
     evidence: Evidence,
     row: Row,
     subject: IRI,

@@ -121,7 +121,7 @@ def _size(_: Registry, __: Row, ___: str, cell: str) -> list[Reading]:
 
 
 def _paper(_: Registry, row: Row, column: str, cell: str) -> list[Reading]:
-    address = cell.split(" ")[0]
+    address = cell.split(" ", maxsplit=1)[0]
     if address.startswith("arXiv:"):
         address = f"https://arxiv.org/abs/{address.removeprefix('arXiv:')}"
     if not address.startswith("https://"):

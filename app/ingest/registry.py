@@ -101,9 +101,7 @@ def read_registry(data: Path) -> Registry:
 def _read_model(row: Row, quads: list[Quad], names: dict[str, dict[str, IRI]]) -> Model:
     slug = row.required("slug")
     if _SLUG.fullmatch(slug) is None:
-        raise row.error(
-            "slug", f"{slug!r} is not a slug", advice="Use small letters, digits, dots and hyphens only."
-        )
+        raise row.error("slug", f"{slug!r} is not a slug", advice="Use small letters, digits, dots and hyphens only.")
     if row["scope"] not in {"in", "baseline"}:
         raise row.error("scope", f"{row['scope']!r} is unknown", advice="Use 'in' or 'baseline'.")
     model = Model(slug, row.required("label"), row["scope"] == "in")
@@ -113,7 +111,9 @@ def _read_model(row: Row, quads: list[Quad], names: dict[str, dict[str, IRI]]) -
     for spelling in filter(None, (row["identifier"], slug, *row["also_printed_as"].split("|"))):
         other = names.setdefault("model", {}).setdefault(spelling, model.iri)
         if other != model.iri:
-            raise row.error("also_printed_as", f"{spelling!r} already names {other.value}", advice="Remove one of them.")
+            raise row.error(
+                "also_printed_as", f"{spelling!r} already names {other.value}", advice="Remove one of them."
+            )
     quads += describe(
         GRAPH,
         model.iri,
@@ -153,7 +153,11 @@ def artifact_quads(model: Model, quantisation: IRI) -> list[Quad]:
 
 def _names(quads: list[Quad]) -> dict[str, dict[str, IRI]]:
     """Index registry things by every name that they bear, and families also by slug."""
-    versions = {q.subject: q.object.value for q in quads if q.predicate.value == vocab.dcat.version}
+    versions = {
+        quad.subject: quad.object.value
+        for quad in quads
+        if quad.predicate.value == vocab.dcat.version and isinstance(quad.object, Literal)
+    }
     names: dict[str, dict[str, IRI]] = {}
     for quad in quads:
         subject, name = quad.subject, quad.object

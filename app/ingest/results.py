@@ -20,7 +20,6 @@ from app.ingest.sources import listed
 from app.ingest.tables import Row, read_table
 from app.model.claims import Configuration, Protocol, Result, Source, concept, resource
 
-
 _BENCHMARK_COLUMNS = (
     "model",
     "model_as_printed",
@@ -75,13 +74,22 @@ class _Pattern:
 
 
 _PATTERNS = (
-    _Pattern(re.compile(r"first token time \(prefill of the prompt\)|first token time vs prompt length"), "time-to-first-token"),
+    _Pattern(
+        re.compile(r"first token time \(prefill of the prompt\)|first token time vs prompt length"),
+        "time-to-first-token",
+    ),
     _Pattern(re.compile(r"decode latency per token \((?P<generated>\d+) tokens generated\)"), "decode-latency"),
-    _Pattern(re.compile(r"decode latency per token(?: vs tokens generated)? \[n=(?P<position>\d+)\]"), "decode-latency"),
+    _Pattern(
+        re.compile(r"decode latency per token(?: vs tokens generated)? \[n=(?P<position>\d+)\]"),
+        "decode-latency",
+    ),
     _Pattern(re.compile(r"prefill latency per token"), "prefill-latency"),
     _Pattern(re.compile(r"prefill speed"), "prefill-throughput"),
     _Pattern(re.compile(r"decode speed"), "decode-throughput"),
-    _Pattern(re.compile(r"memory footprint \(context (?P<context>\d+)\)|memory: total \(context (?P<total>\d+)\)|memory"), "memory-footprint"),
+    _Pattern(
+        re.compile(r"memory footprint \(context (?P<context>\d+)\)|memory: total \(context (?P<total>\d+)\)|memory"),
+        "memory-footprint",
+    ),
     _Pattern(re.compile(r"memory: model_parameter(?: \(context (?P<context>\d+)\))?"), "weights-memory"),
     _Pattern(re.compile(r"memory: kv_cache(?: \(context (?P<context>\d+)\))?"), "kv-cache-memory"),
     _Pattern(re.compile(r"memory: compute_buffer(?: \(context (?P<context>\d+)\))?"), "compute-buffer-memory"),
@@ -261,5 +269,3 @@ def _number(row: Row) -> Decimal:
 def _row_key(row: Row) -> str:
     """What tells this row from every other one of its table: its conditions, without the value."""
     return "|".join(row[column] for column in row.columns if column not in {"value", "note", "confidence"})
-
-

@@ -1,6 +1,6 @@
 """Reads a whole data folder: registry, sources, fact tables, results, known disagreements, decisions, extra graphs.
 
-    models.csv  sources.csv  registry/  claims/  results/  reference/  graphs/*.trig (optional)
+models.csv  sources.csv  registry/  claims/  results/  reference/  graphs/*.trig (optional)
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ def read_seed(data: Path, progress: Progress = lambda _: None) -> Seed:
     training.read_training_algorithms(claims / "training-algorithms.csv", registry, evidence, sources)
     training.read_corpora(claims / "corpora.csv", registry, evidence, sources)
     progress("known disagreements")
-    disagreements.read_disagreements(
-        claims / "disagreements.csv", registry, evidence, sources, readings, retrieved
-    )
+    disagreements.read_disagreements(claims / "disagreements.csv", registry, evidence, sources, readings, retrieved)
     disagreements.read_decisions(claims / "decisions.csv", registry, evidence)
     progress("results")
     results.read_benchmarks(data / "results" / "benchmarks.csv", registry, evidence, sources)

@@ -20,10 +20,19 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"^AMD-AIG-AIMA/", "MakerRepository"),
     (r"FairyFali/SLMs-Survey|eugeneyan/open-llms", "SurveyTable"),
     (r"fine-tune|finetuned|ft_test", "DerivedModel"),
-    (r"third-party copy|card copy|card copies|quoted in|model list in|apxml|sciencestack|argminai", "WebPage"),
-    (r"^(HF )?config|config(uration)?(_\w+)?\.json|configs?/\S+\.(json|ya?ml)|config_\S+\.yaml", "ConfigurationFile"),
+    (
+        r"third-party copy|card copy|card copies|quoted in|model list in|apxml|sciencestack|argminai",
+        "WebPage",
+    ),
+    (
+        r"^(HF )?config|config(uration)?(_\w+)?\.json|configs?/\S+\.(json|ya?ml)|config_\S+\.yaml",
+        "ConfigurationFile",
+    ),
     (r"verbatim (HF )?config", "ConfigurationFile"),
-    (r"model_preset\.py|^litgpt|lit_gpt|TransformerLens|keras-hub|llm-analysis|FlexLLMGen|^tl |open_llms", "Reimplementation"),
+    (
+        r"model_preset\.py|^litgpt|lit_gpt|TransformerLens|keras-hub|llm-analysis|FlexLLMGen|^tl |open_llms",
+        "Reimplementation",
+    ),
     (r"README|model_card|MODEL_CARD|\(card\)|card\b|\(tag\)", "ModelCard"),
     (r"computed|param check|checkpoint bytes|only if tied|count", "Computation"),
     (r"\.py|\.ya?ml|:\S+@|LICENSE|tech_memo|commit", "MakerRepository"),

@@ -103,7 +103,10 @@ def _checked_header(path: Path, found: Sequence[str], wanted: Sequence[str]) -> 
     for name in wanted:
         if name not in found:
             raise BadFile(
-                path, f"column {name!r} is missing", line=1, advice=f"It needs the columns: {', '.join(wanted)}."
+                path,
+                f"column {name!r} is missing",
+                line=1,
+                advice=f"It needs the columns: {', '.join(wanted)}.",
             )
     return tuple(found)
 

@@ -44,9 +44,7 @@ _FILLED_DOWN = (
 _CLOSED = re.compile(r"^clo(s)?ed dataset$")
 
 
-def read_training_datasets(
-    path: Path, registry: Registry, evidence: Evidence, sources: Mapping[str, Source]
-) -> None:
+def read_training_datasets(path: Path, registry: Registry, evidence: Evidence, sources: Mapping[str, Source]) -> None:
     """Read data sets, openness and token counts per model."""
     for row in read_table(path, _DATASET_COLUMNS):
         evidence.rows_read[path.name] += 1
@@ -61,9 +59,7 @@ def read_training_datasets(
         evidence.rows_used[path.name] += 1
 
 
-def _read_datasets(
-    row: Row, subject: IRI, source: Source, place: str, registry: Registry, evidence: Evidence
-) -> None:
+def _read_datasets(row: Row, subject: IRI, source: Source, place: str, registry: Registry, evidence: Evidence) -> None:
     cell = row["datasets"].strip()
     if not cell or _CLOSED.match(cell):
         return
@@ -88,9 +84,7 @@ def _read_datasets(
         )
 
 
-def _read_tokens(
-    row: Row, subject: IRI, source: Source, place: str, registry: Registry, evidence: Evidence
-) -> None:
+def _read_tokens(row: Row, subject: IRI, source: Source, place: str, registry: Registry, evidence: Evidence) -> None:
     cell = row["training_tokens"].strip()
     if not cell:
         return
@@ -100,12 +94,10 @@ def _read_tokens(
         return
     kind = "fine_tuning_tokens" if "Finetune" in rest else "unique_training_tokens"
     _add(evidence, row, subject, kind, rest, source, place, registry, reported=cell)
-    evidence.cleaned[f'two token counts in one cell: the second is {kind.replace("_", " ")}'] += 1
+    evidence.cleaned[f"two token counts in one cell: the second is {kind.replace('_', ' ')}"] += 1
 
 
-def read_training_algorithms(
-    path: Path, registry: Registry, evidence: Evidence, sources: Mapping[str, Source]
-) -> None:
+def read_training_algorithms(path: Path, registry: Registry, evidence: Evidence, sources: Mapping[str, Source]) -> None:
     """Read training algorithms, innovations and hardware per model; statements about families are skipped."""
     for row in read_table(path, _ALGORITHM_COLUMNS):
         evidence.rows_read[path.name] += 1
@@ -156,11 +148,20 @@ def read_corpora(path: Path, registry: Registry, evidence: Evidence, sources: Ma
             continue
         dataset = registry.thing(row, "dataset", "dataset", row["dataset"])
         for found in PROPERTIES["unique_training_tokens"].readings(registry, row, "value", row["value"]):
-            _record(evidence, row, dataset, vocab.slm.tokenCount, found, listed(sources, row), row["locator"], row["value"])
+            _record(
+                evidence,
+                row,
+                dataset,
+                vocab.slm.tokenCount,
+                found,
+                listed(sources, row),
+                row["locator"],
+                row["value"],
+            )
         evidence.rows_used[path.name] += 1
 
 
-def _add(  # noqa: PLR0913, PLR0917 - a claim has these parts
+def _add(
     evidence: Evidence,
     row: Row,
     subject: IRI,
@@ -180,7 +181,7 @@ def _add(  # noqa: PLR0913, PLR0917 - a claim has these parts
         _record(evidence, row, subject, known.predicate, found, source, place, reported or cell)
 
 
-def _record(  # noqa: PLR0913, PLR0917 - a claim has these parts
+def _record(
     evidence: Evidence,
     row: Row,
     subject: IRI,

@@ -58,7 +58,7 @@ class ArchitectureError(ValueError):
     """The stated facts do not give the wanted number. Parent of the three errors below."""
 
 
-class MissingFact(ArchitectureError):  # noqa: N818 - named after what happened
+class MissingFact(ArchitectureError):
     """A formula needs a fact that the architecture does not state."""
 
     def __init__(self, fact: str) -> None:
@@ -66,7 +66,7 @@ class MissingFact(ArchitectureError):  # noqa: N818 - named after what happened
         self.fact = fact
 
 
-class UnusableFact(ArchitectureError):  # noqa: N818 - named after what happened
+class UnusableFact(ArchitectureError):
     """A stated fact is out of range, or contradicts another fact or the architecture class."""
 
     def __init__(self, fact: str, reason: str) -> None:
@@ -75,7 +75,7 @@ class UnusableFact(ArchitectureError):  # noqa: N818 - named after what happened
         self.reason = reason
 
 
-class UnknownArchitecture(ArchitectureError):  # noqa: N818 - named after what happened
+class UnknownArchitecture(ArchitectureError):
     """No formula is known for this architecture class or attention type."""
 
     def __init__(self, name: str) -> None:
@@ -133,9 +133,7 @@ class Architecture:
         for field in fields(self):
             value = getattr(self, field.name)
             numbers = value if isinstance(value, tuple) else (value,)
-            if any(
-                isinstance(number, int) and not isinstance(number, bool) and number < 1 for number in numbers
-            ):
+            if any(isinstance(number, int) and not isinstance(number, bool) and number < 1 for number in numbers):
                 raise UnusableFact(field.name, "below 1")
             if isinstance(value, tuple) and len(value) != required(self.num_layers, "num_layers"):
                 raise UnusableFact(field.name, f"{len(value)} values for {self.num_layers} layers")
@@ -174,8 +172,7 @@ class Architecture:
         if heads is not None and heads != stated:
             raise UnusableFact("num_key_value_heads", f"{stated[0]} where {heads[0]} are expected")
         if self.num_attention_heads is not None and any(
-            query % key_value
-            for query, key_value in zip(self.attention_heads_per_layer(), stated, strict=True)
+            query % key_value for query, key_value in zip(self.attention_heads_per_layer(), stated, strict=True)
         ):
             raise UnusableFact("num_key_value_heads", "query heads cannot be split evenly")
         return stated
@@ -254,9 +251,7 @@ def kv_cache_bytes(architecture: Architecture, tokens: int, bytes_per_element: i
 
 def _layers(architecture: Architecture, bytes_per_element: int) -> Iterator[tuple[int, int | None]]:
     """Return (bytes per token, window) of each layer."""
-    return zip(
-        _cache_bytes_by_layer(architecture, bytes_per_element), architecture.windows_per_layer(), strict=True
-    )
+    return zip(_cache_bytes_by_layer(architecture, bytes_per_element), architecture.windows_per_layer(), strict=True)
 
 
 def _cache_bytes_by_layer(architecture: Architecture, bytes_per_element: int) -> tuple[int, ...]:

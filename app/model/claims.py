@@ -16,12 +16,12 @@ def digest(*parts: str) -> str:
 
 
 def resource(kind: str, slug: str) -> IRI:
-    """Return the IRI of a thing of ours, for example resource("model", "opt-125m")."""
+    """Return the IRI of a thing of ours: kind "model" and slug "opt-125m" give …/resource/model/opt-125m."""
     return IRI(f"{vocab.BASE}resource/{kind}/{slug}")
 
 
 def concept(scheme: str, notation: str) -> IRI:
-    """Return the IRI of a SKOS concept of ours, for example concept("attention", "GQA")."""
+    """Return the IRI of a SKOS concept of ours: scheme "attention" and notation "GQA" give …/vocab/attention/GQA."""
     return IRI(f"{vocab.BASE}vocab/{scheme}/{notation}")
 
 
@@ -162,5 +162,10 @@ class Result:
     def key(self) -> str:
         """Stable name of the observation: its source row and what it says."""
         return digest(
-            self.source.graph.value, self.row, self.artifact.value, self.metric.value, self.reported, self.locator
+            self.source.graph.value,
+            self.row,
+            self.artifact.value,
+            self.metric.value,
+            self.reported,
+            self.locator,
         )

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app import vocab
-from app.model.claims import Claim, Configuration, Interval, Protocol, Result, Source, concept, digest, resource
+from app.model.claims import (
+    Claim,
+    Configuration,
+    Interval,
+    Protocol,
+    Result,
+    Source,
+    concept,
+    digest,
+    resource,
+)
 from app.model.rdf import IRI, Quad, Term, date, describe, iri, literal, text
 
 META = IRI(f"{vocab.BASE}graph/meta")

@@ -145,13 +145,9 @@ _CLASSES: dict[str, _Layout] = {
     # OlmoLayerNorm learns nothing.
     "OlmoForCausalLM": _Layout(norm=_Norm.NONE),
     # apple modeling_openelm.py.
-    "OpenELMForCausalLM": _Layout(
-        fuses_query_key_value=True, fuses_gate=True, query_key_norm=_QueryKeyNorm.HEAD
-    ),
+    "OpenELMForCausalLM": _Layout(fuses_query_key_value=True, fuses_gate=True, query_key_norm=_QueryKeyNorm.HEAD),
     # mlfoundations/open_lm model.py with gain-only LayerNorm, and norms of queries and keys over all heads.
-    "OpenLMModel": _Layout(
-        fuses_query_key_value=True, fuses_gate=True, query_key_norm=_QueryKeyNorm.ALL_HEADS
-    ),
+    "OpenLMModel": _Layout(fuses_query_key_value=True, fuses_gate=True, query_key_norm=_QueryKeyNorm.ALL_HEADS),
     # A parallel block has one norm; StableLmConfig: use_qkv_bias and use_parallel_residual default to false.
     "StableLmForCausalLM": _Layout(
         norm=_Norm.GAIN_AND_BIAS, facts=frozenset({_Fact.USES_QKV_BIAS, _Fact.PARALLEL_RESIDUAL})
@@ -362,9 +358,7 @@ class _Table:
             one_head = self.layout.query_key_norm is _QueryKeyNorm.HEAD
             yield from self._norm(f"{prefix}.query_norm", head if one_head else query, layer)
             yield from self._norm(f"{prefix}.key_norm", head if one_head else key, layer)
-        yield from _linear(
-            f"{prefix}.output", self.width, query, self.layout.output_bias, Role.ATTENTION, layer
-        )
+        yield from _linear(f"{prefix}.output", self.width, query, self.layout.output_bias, Role.ATTENTION, layer)
 
     def _latent_attention(self, prefix: str, layer: int) -> Iterator[Tensor]:
         """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1), without biases."""
@@ -403,9 +397,7 @@ class _Table:
             yield Tensor(f"{name}.bias", (width,), Role.NORM, layer)
 
 
-def _linear(  # noqa: PLR0913, PLR0917 - one row of the table
-    name: str, outputs: int, inputs: int, bias: bool, role: Role, layer: int | None
-) -> Iterator[Tensor]:
+def _linear(name: str, outputs: int, inputs: int, bias: bool, role: Role, layer: int | None) -> Iterator[Tensor]:
     """Yield the matrix and, if there is one, the bias of a linear map."""
     yield Tensor(f"{name}.weight", (outputs, inputs), role, layer)
     if bias:

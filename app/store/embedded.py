@@ -69,9 +69,7 @@ class EmbeddedStore:
                 self._open[wanted] = EngineSnapshot(self._open_read_only(wanted))
             return self._open[wanted]
 
-    def apply(
-        self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None
-    ) -> Revision:
+    def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
         with self._write_lock():
             newest = self._head_number()

@@ -95,9 +95,7 @@ class EngineAnswer:
         if isinstance(self._result, ox.QueryTriples):
             if media_type not in _GRAPHS:
                 raise BadParameter("format", f"{media_type} is not a graph format")
-            ox.serialize(
-                self.triples(), output=buffer, format=_GRAPHS[media_type], prefixes=dict(vocab.PREFIXES)
-            )
+            ox.serialize(self.triples(), output=buffer, format=_GRAPHS[media_type], prefixes=dict(vocab.PREFIXES))
         else:
             if media_type not in _RESULTS:
                 raise BadParameter("format", f"{media_type} is not a format of query results")
@@ -146,6 +144,9 @@ def as_stored(quads: Iterable[Quad]) -> frozenset[Quad]:
 def bad_query(error: SyntaxError) -> BadQuery:
     """Turn the engine's syntax error into ours, with the place it names."""
     found = _PLACE.search(str(error))
+    if found is not None and "Prefix not found" in found.group(3):
+        problem = "a prefix is not declared; add a PREFIX line for it"
+        return BadQuery(problem, line=int(found.group(1)), column=int(found.group(2)))
     if found is None:
         return BadQuery(str(error))
     return BadQuery(found.group(3).strip(), line=int(found.group(1)), column=int(found.group(2)))

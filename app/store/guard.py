@@ -25,7 +25,12 @@ _UPDATES = re.compile(
 )
 _SERVICE = re.compile(r"(?<![?$:\w-])SERVICE(?![\w:-])", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
-_FORMS = {"SelectQuery": "select", "AskQuery": "ask", "ConstructQuery": "construct", "DescribeQuery": "describe"}
+_FORMS = {
+    "SelectQuery": "select",
+    "AskQuery": "ask",
+    "ConstructQuery": "construct",
+    "DescribeQuery": "describe",
+}
 
 
 class Form(StrEnum):
@@ -58,7 +63,8 @@ def _checked(text: str) -> Form:
             raise QueryRefused("this is an update, not a query", advice="Only queries are answered here.")
         if _SERVICE.search(bare):
             raise QueryRefused(
-                "SERVICE is not allowed", advice="Ask the other endpoint yourself and join the answers at home."
+                "SERVICE is not allowed",
+                advice="Ask the other endpoint yourself and join the answers at home.",
             )
     try:
         tree = parseQuery(text)

@@ -38,9 +38,7 @@ class MemoryStore:
             raise NotFound("revision", str(wanted), advice=f"The newest is {len(self._revisions)}.")
         return self._revisions[wanted - 1][2]
 
-    def apply(
-        self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None
-    ) -> Revision:
+    def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
         with self._lock:
             newest = len(self._revisions)

@@ -91,9 +91,7 @@ class GraphStore(Protocol):
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision (the newest by default); NotFound, StoreEmpty."""
 
-    def apply(
-        self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None
-    ) -> Revision:
+    def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision and return it, or change nothing.
 
         `expect` is the number of the revision that the change was made against (0 for an empty store): StaleRevision

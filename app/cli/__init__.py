@@ -1,0 +1,86 @@
+"""The command line: `slmkg load | validate | serve | query | revisions`. Thin: each command calls one use case.
+
+Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from app import __version__
+from app.cli import graph, service
+from app.cli.output import console
+from app.errors import AppError, InvalidGraph
+from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
+
+app = typer.Typer(
+    name="slmkg",
+    help="Knowledge graph of small language models: load, validate, ask and serve it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("load")(graph.load)
+app.command("validate")(graph.validate)
+app.command("query")(graph.query)
+app.command("revisions")(graph.revisions)
+app.command("serve")(service.serve)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"slmkg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and stop.", callback=_version, is_eager=True
+    ),
+) -> None:
+    """Knowledge graph of small language models: load, validate, ask and serve it."""
+
+
+def main() -> None:
+    """Run the command line. An error is one message with advice, never a traceback; its exit code says its kind."""
+    try:
+        app()
+    except AppError as error:
+        _report(error)
+        sys.exit(outcome(error.code).exit_code)
+    except KeyboardInterrupt:
+        console.print("stopped")
+        sys.exit(130)
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            console.print(f"error: SLMKG_{name}: {problem['msg']}", style="red", markup=False, soft_wrap=True)
+        console.print("  See docs/reference/settings.md.")
+        sys.exit(EXIT_USAGE)
+    except OSError as error:
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(EXIT_FAILURE)
+    except Exception as error:
+        if os.environ.get("SLMKG_DEBUG"):
+            raise
+        console.print(f"error inside slmkg: {type(error).__name__}: {error}", style="red", markup=False)
+        console.print("  This is a defect. Run again with SLMKG_DEBUG=1 and report what it prints.")
+        sys.exit(EXIT_FAILURE)
+
+
+def _report(error: AppError) -> None:
+    """Say what is wrong and what to do."""
+    console.print(f"error: {error.message}", style="red", markup=False, soft_wrap=True)
+    if isinstance(error, InvalidGraph):
+        for finding in error.findings[:20]:
+            console.print(f"  {finding}", markup=False, soft_wrap=True)
+        if len(error.findings) > 20:
+            console.print(f"  … and {len(error.findings) - 20} more")
+    if error.advice:
+        console.print(f"  {error.advice}", markup=False, soft_wrap=True)
