@@ -1,9 +1,4 @@
-"""Builds the whole graph from what was read and decided: every triple in its one home graph.
-
-    graph/ontology   terms                      graph/source/…   claims and observations, never changed
-    graph/vocab      concepts and units         graph/curated    accepted facts only
-    graph/registry   things and their names     graph/decisions  status of claims, disagreements, resolutions
-    graph/meta       sources, runs, graphs      graph/inferred   derived values, their inputs, why a value is missing
+"""Builds the whole graph from what was read and decided: every triple in its one home (`app.model.graphs`).
 
 Pure apart from reading the ontology files that it is given. Never commits.
 """
@@ -23,9 +18,9 @@ from app.ingest.registry import Registry
 from app.ingest.seed import Seed
 from app.ingest.sources import cited
 from app.model.claims import Claim, Source, concept, digest, resource
+from app.model.graphs import CURATED, DECISIONS, INFERRED, META, ONTOLOGY, REGISTRY, VOCABULARY
 from app.model.quads import (
     LOADER,
-    META,
     TEAM,
     claim_quads,
     configuration_quads,
@@ -35,13 +30,6 @@ from app.model.quads import (
 )
 from app.model.rdf import IRI, Literal, Quad, date, describe, iri, literal, text
 from app.store.files import read_rdf
-
-ONTOLOGY = IRI(f"{vocab.BASE}graph/ontology")
-VOCABULARY = IRI(f"{vocab.BASE}graph/vocab")
-REGISTRY = IRI(f"{vocab.BASE}graph/registry")
-CURATED = IRI(f"{vocab.BASE}graph/curated")
-DECISIONS = IRI(f"{vocab.BASE}graph/decisions")
-INFERRED = IRI(f"{vocab.BASE}graph/inferred")
 
 _ONTOLOGY_FILES = (("slmkg.ttl", ONTOLOGY), ("vocab.ttl", VOCABULARY), ("units.ttl", VOCABULARY))
 _NAMESPACE = vocab.BASE + "ontology#"

@@ -10,13 +10,12 @@ from app import vocab
 from app.errors import InvalidGraph, StoreEmpty
 from app.model.changes import ChangeSet, Revision
 from app.model.claims import resource
+from app.model.graphs import HISTORY
 from app.model.rdf import IRI, Quad, describe, iri, literal, moment, text
 from app.store.engine import as_stored
 from app.store.port import GraphStore, Query, Row, Snapshot
 from app.validation.findings import Report, Severity
 from app.validation.sets import SetValidator
-
-HISTORY = IRI(f"{vocab.BASE}graph/history")
 
 
 @dataclass(frozen=True, slots=True)

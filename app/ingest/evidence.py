@@ -9,6 +9,14 @@ from app.ingest.tables import Row
 from app.model.claims import Absence, Claim, Result, Source
 from app.model.rdf import IRI, Quad
 
+_READINGS = {
+    "transcribed": "Transcribed",
+    "transcribed-reassembled": "Reassembled",
+    "read-from-figure": "ReadFromFigure",
+    "cited": "Cited",
+    "partly-cited": "Cited",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -76,3 +84,10 @@ class Evidence:
     def skip(self, row: Row, what: str, reason: str) -> None:
         """Say that a row or a cell was not taken over, and why."""
         self.skipped.append(Skipped(row.path.name, row.line, what, reason))
+
+
+def how_read(row: Row) -> str:
+    """The concept notation for a row's column `confidence`."""
+    if row["confidence"] not in _READINGS:
+        raise row.error("confidence", f"{row['confidence']!r} is unknown", advice=f"Use one of {', '.join(_READINGS)}.")
+    return _READINGS[row["confidence"]]

@@ -11,10 +11,10 @@ from app import vocab
 from app.errors import BadFile
 from app.ingest.tables import Row, read_table
 from app.model.claims import concept, resource
+from app.model.graphs import REGISTRY
 from app.model.rdf import IRI, Literal, Quad, describe, iri, literal, text
 from app.store.files import read_rdf
 
-GRAPH = IRI(f"{vocab.BASE}graph/registry")
 _SLUG = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _NAME_PROPERTIES = {vocab.rdfs.label, vocab.skos.altLabel, vocab.dct.title, vocab.dct.identifier}
 _MODEL_COLUMNS = ("slug", "identifier", "label", "family", "scope", "also_printed_as")
@@ -89,7 +89,7 @@ def read_registry(data: Path) -> Registry:
     """Read `models.csv` and `registry/` of a data folder."""
     quads: list[Quad] = []
     for path in sorted((data / "registry").glob("*.ttl")):
-        quads += read_rdf(path, GRAPH)
+        quads += read_rdf(path, REGISTRY)
     names = _names(quads)
     models: dict[str, Model] = {}
     for row in read_table(data / "models.csv", _MODEL_COLUMNS, unique=("slug",)):
@@ -115,7 +115,7 @@ def _read_model(row: Row, quads: list[Quad], names: dict[str, dict[str, IRI]]) -
                 "also_printed_as", f"{spelling!r} already names {other.value}", advice="Remove one of them."
             )
     quads += describe(
-        GRAPH,
+        REGISTRY,
         model.iri,
         [
             (vocab.rdfs.label, text(model.label)),
@@ -127,7 +127,7 @@ def _read_model(row: Row, quads: list[Quad], names: dict[str, dict[str, IRI]]) -
         kind=vocab.slm.LanguageModel if model.in_scope else vocab.slm.BaselineModel,
     )
     quads += describe(
-        GRAPH,
+        REGISTRY,
         model.architecture,
         [(vocab.rdfs.label, text(f"{model.label} architecture"))],
         kind=vocab.slm.Architecture,
@@ -141,9 +141,9 @@ def artifact_quads(model: Model, quantisation: IRI) -> list[Quad]:
     title = "weights as released" if released else f"weights in {quantisation.value.rsplit('/', 1)[-1]}"
     artifact = model.artifact(quantisation)
     return [
-        *describe(GRAPH, model.iri, [(vocab.slm.hasArtifact, artifact)]),
+        *describe(REGISTRY, model.iri, [(vocab.slm.hasArtifact, artifact)]),
         *describe(
-            GRAPH,
+            REGISTRY,
             artifact,
             [(vocab.dct.title, text(f"{model.label}, {title}")), (vocab.slm.quantisation, quantisation)],
             kind=vocab.slm.ModelArtifact,

@@ -13,8 +13,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from app import vocab
-from app.ingest.evidence import Evidence
-from app.ingest.facts import how_read
+from app.ingest.evidence import Evidence, how_read
 from app.ingest.registry import Registry, artifact_quads
 from app.ingest.sources import listed
 from app.ingest.tables import Row, read_table

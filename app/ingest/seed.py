@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import BadFile
-from app.ingest import disagreements, facts, results, training
+from app.ingest import configurations, disagreements, results, survey, training
 from app.ingest.evidence import Evidence
 from app.ingest.reference import read_parameter_counts
 from app.ingest.registry import Registry, read_registry
@@ -43,13 +43,13 @@ def read_seed(data: Path, progress: Progress = lambda _: None) -> Seed:
     evidence = Evidence()
     claims = data / "claims"
     progress("configurations")
-    readings = facts.read_configurations(claims / "configurations.csv", registry, evidence, retrieved)
-    unsure = facts.models_with_recalled_layers(claims / "configurations.csv")
-    facts.read_layers(claims / "layers.csv", registry, evidence, readings, unsure)
+    readings = configurations.read_configurations(claims / "configurations.csv", registry, evidence, retrieved)
+    unsure = configurations.models_with_recalled_layers(claims / "configurations.csv")
+    configurations.read_layers(claims / "layers.csv", registry, evidence, readings, unsure)
     read_parameter_counts(data / "reference" / "parameter-check.csv", registry, evidence, retrieved)
     progress("survey tables")
-    facts.read_table_1(claims / "survey-table-1.csv", registry, evidence, sources)
-    facts.read_leaderboard(claims / "survey-leaderboard.csv", registry, evidence, sources)
+    survey.read_table_1(claims / "survey-table-1.csv", registry, evidence, sources)
+    survey.read_leaderboard(claims / "survey-leaderboard.csv", registry, evidence, sources)
     training.read_training_datasets(claims / "training-datasets.csv", registry, evidence, sources)
     training.read_training_algorithms(claims / "training-algorithms.csv", registry, evidence, sources)
     training.read_corpora(claims / "corpora.csv", registry, evidence, sources)

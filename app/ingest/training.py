@@ -8,8 +8,7 @@ from pathlib import Path
 
 from app import vocab
 from app.ingest import cells
-from app.ingest.evidence import Evidence
-from app.ingest.facts import how_read
+from app.ingest.evidence import Evidence, how_read
 from app.ingest.properties import PROPERTIES, Property, Reading
 from app.ingest.registry import Registry
 from app.ingest.sources import listed

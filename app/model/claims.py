@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from app import vocab
+from app.model.graphs import of_source
 from app.model.rdf import IRI, Term
 
 
@@ -47,7 +48,7 @@ class Source:
     @property
     def graph(self) -> IRI:
         """The named graph that holds what this source says, as read on that day. It never changes."""
-        return IRI(f"{vocab.BASE}graph/source/{self.slug}/{self.retrieved}")
+        return of_source(self.slug, self.retrieved)
 
 
 @dataclass(frozen=True, slots=True)

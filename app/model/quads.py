@@ -16,10 +16,9 @@ from app.model.claims import (
     digest,
     resource,
 )
+from app.model.graphs import META, REGISTRY
 from app.model.rdf import IRI, Quad, Term, date, describe, iri, literal, text
 
-META = IRI(f"{vocab.BASE}graph/meta")
-REGISTRY = IRI(f"{vocab.BASE}graph/registry")
 TEAM = resource("agent", "slmkg-team")
 LOADER = resource("agent", "slmkg-loader")
 

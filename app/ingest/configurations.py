@@ -1,4 +1,4 @@
-"""Turns the fact tables into claims: configuration readings, the survey's Table 1, its leaderboard, layer lists."""
+"""Turns the configuration table and the per-layer lists into claims of this project's readings."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ from pathlib import Path
 
 from app import vocab
 from app.ingest import cells
-from app.ingest.evidence import Evidence
+from app.ingest.evidence import Evidence, how_read
 from app.ingest.properties import PROPERTIES, Reading
-from app.ingest.registry import GRAPH, Model, Registry
-from app.ingest.sources import listed, reading
+from app.ingest.registry import Model, Registry
+from app.ingest.sources import reading
 from app.ingest.tables import Row, read_table
 from app.model.claims import Absence, Claim, Source, resource
-from app.model.rdf import IRI, describe, literal, text
-
-_READINGS = {
-    "transcribed": "Transcribed",
-    "transcribed-reassembled": "Reassembled",
-    "read-from-figure": "ReadFromFigure",
-    "cited": "Cited",
-    "partly-cited": "Cited",
-}
+from app.model.graphs import REGISTRY
+from app.model.rdf import describe, literal, text
 
 # columns of configurations.csv whose characters in the source stand in another column
 _REPORTED_IN = {
@@ -105,35 +98,6 @@ _EXPECTED = ("training_tokens", "paper", "license", "release_date", "norm_eps")
 _ROTARY_ONLY = ("rope_theta", "rotary_fraction")
 _RECALLED = re.compile(r"(?P<column>[a-z_]+)(?:\[(?P<element>[^\]]+)\])?")
 
-_TABLE_1 = {
-    "affiliation": "maker",
-    "size": "nominal_size",
-    "date": "release_date",
-    "attention": "attention_type",
-    "layers": "num_layers",
-    "hidden_size": "hidden_size",
-    "heads": "num_attention_heads",
-    "activation": "activation",
-    "vocabulary_size": "vocab_size",
-    "open_training_datasets": "open_training_data",
-    "max_context_window": "max_context",
-}
-_LEADERBOARD = {
-    "affiliation": "maker",
-    "parameters": "nominal_size",
-    "release_date": "release_date",
-    "attention": "attention_type",
-    "layers": "num_layers",
-    "hidden_size": "hidden_size",
-    "heads": "num_attention_heads",
-    "activation": "activation",
-    "vocabulary_size": "vocab_size",
-    "ffn_ratio": "ffn_ratio",
-    "architecture_innovation": "innovations",
-    "gpu_hours": "training_hardware",
-    "max_context_window": "max_context",
-}
-_SURVEY_TAIL = ("source", "locator", "confidence")
 _LAYER_COLUMNS = (
     "model",
     "layer",
@@ -143,13 +107,6 @@ _LAYER_COLUMNS = (
     "intermediate_size",
 )
 _LAYER_FIELDS = ("num_attention_heads", "num_kv_heads", "intermediate_size")
-
-
-def how_read(row: Row) -> str:
-    """The concept notation for a row's column `confidence`."""
-    if row["confidence"] not in _READINGS:
-        raise row.error("confidence", f"{row['confidence']!r} is unknown", advice=f"Use one of {', '.join(_READINGS)}.")
-    return _READINGS[row["confidence"]]
 
 
 def read_configurations(path: Path, registry: Registry, evidence: Evidence, retrieved: str) -> dict[str, Source]:
@@ -269,10 +226,10 @@ def _check_indices(layers: list[Row]) -> None:
 def _read_layer_group(run: list[Row], model: Model, source: Source, recalled: bool, evidence: Evidence) -> None:
     first, last = run[0]["layer"], run[-1]["layer"]
     group = resource("layer-group", f"{model.slug}-{first}-{last}")
-    evidence.registry.update(describe(GRAPH, model.architecture, [(vocab.slm.hasLayerGroup, group)]))
+    evidence.registry.update(describe(REGISTRY, model.architecture, [(vocab.slm.hasLayerGroup, group)]))
     evidence.registry.update(
         describe(
-            GRAPH,
+            REGISTRY,
             group,
             [
                 (vocab.rdfs.label, text(f"{model.label}, layers {first} to {last}")),
@@ -299,87 +256,3 @@ def _read_layer_group(run: list[Row], model: Model, source: Source, recalled: bo
                 recalled=recalled,
             )
         )
-
-
-def read_table_1(path: Path, registry: Registry, evidence: Evidence, sources: Mapping[str, Source]) -> None:
-    """Read the survey's Table 1 into claims."""
-    columns = ("model", "name", *_TABLE_1, "among_october_2024_models", *_SURVEY_TAIL, "note")
-    for row in read_table(path, columns, unique=("model",)):
-        _read_survey_row(row, _TABLE_1, f"row {row['name']} {row['size']}".strip(), registry, evidence, sources)
-
-
-def read_leaderboard(path: Path, registry: Registry, evidence: Evidence, sources: Mapping[str, Source]) -> None:
-    """Read the authors' leaderboard into claims; its averages are results and are read with them."""
-    averages = ("commonsense_average", "problem_solving_average", "math_average")
-    elsewhere = ("training_tokens", "training_datasets", "training_innovations")
-    columns = ("model", "row", *_LEADERBOARD, *elsewhere, *averages, *_SURVEY_TAIL)
-    for row in read_table(path, columns, unique=("model",)):
-        for average in averages:
-            if row[average] and cells.is_placeholder(row[average]):
-                evidence.cleaned[f'"{row[average]}" in a number column: taken as missing'] += 1
-        _read_survey_row(row, _LEADERBOARD, f"row Model={row['row']}", registry, evidence, sources)
-
-
-def _read_survey_row(
-    row: Row,
-    columns: Mapping[str, str],
-    place: str,
-    registry: Registry,
-    evidence: Evidence,
-    sources: Mapping[str, Source],
-) -> None:
-    evidence.rows_read[row.path.name] += 1
-    model = registry.model(row)
-    source = listed(sources, row)
-    for column, name in columns.items():
-        known = PROPERTIES[name]
-        subject = known.subject(model)
-        cell = row[column]
-        if cells.is_placeholder(cell):
-            if cell:
-                evidence.cleaned[f'"{cell}" where a value should stand: taken as not reported'] += 1
-            evidence.absences.add(Absence(subject, known.predicate, "notReported"))
-            continue
-        if name == "ffn_ratio" and cell == "0":
-            cell = "per-layer"
-            evidence.cleaned['feed-forward ratio "0": taken as "varies per layer"'] += 1
-        found = known.readings(registry, row, column, cell)
-        if len(found) > 1 and name != "innovations":
-            evidence.cleaned["two numbers in one cell: one claim for each"] += 1
-        for one in found:
-            _claim(
-                evidence,
-                row,
-                subject,
-                known.predicate,
-                one,
-                source,
-                f"{row['locator']}, {place}, column {column}",
-                cell=row[column],
-            )
-    evidence.rows_used[row.path.name] += 1
-
-
-def _claim(
-    evidence: Evidence,
-    row: Row,
-    subject: IRI,
-    predicate: str,
-    found: Reading,
-    source: Source,
-    locator: str,
-    *,
-    cell: str,
-) -> Claim:
-    return evidence.add_claim(
-        Claim(
-            subject=subject,
-            predicate=predicate,
-            value=found.value,
-            reported=cell.strip(),
-            source=source,
-            locator=locator,
-            reading=how_read(row),
-            interval=found.interval,
-        )
-    )
