@@ -1,0 +1,73 @@
+"""One loaded store for the whole test run, shared by all workers, and folders that tests may change."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from app import resources
+from app.services import Services
+from app.settings import Settings
+from app.wiring import build
+
+settings.register_profile(
+    "slmkg", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.load_profile("slmkg")
+
+
+@pytest.fixture(scope="session")
+def fixture_folder() -> Path:
+    """The folder of files that tests read and never write."""
+    return Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def seed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a store that holds the whole seed. Read-only: the workers of a run share it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / "seed", shared / "seed-done"
+    with _locked(shared / "seed-lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            build(Settings(data_dir=folder)).load()
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def seed_services(seed_folder: Path) -> Services:
+    """Services on the loaded store. Never write through it: take `own_services` for that."""
+    return build(Settings(data_dir=seed_folder))
+
+
+@pytest.fixture
+def own_services(seed_folder: Path, tmp_path: Path) -> Services:
+    """Services on a copy of the loaded store that the test may change."""
+    shutil.copytree(seed_folder, tmp_path / "var")
+    return build(Settings(data_dir=tmp_path / "var"))
+
+
+@pytest.fixture
+def copy_of_seed() -> Callable[[Path], Path]:
+    """Copies the shipped data folder below a folder and returns the copy, so that a test can spoil it."""
+
+    def copied(folder: Path) -> Path:
+        return Path(shutil.copytree(resources.folder("data"), folder / "data"))
+
+    return copied
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
