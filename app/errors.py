@@ -179,3 +179,32 @@ class StoreDamaged(StoreError):
     """The data folder cannot be read."""
 
     code: ClassVar[str] = "store-damaged"
+
+
+class TooManyRequests(AppError):
+    """The client asks too much; `retry_after` is in seconds."""
+
+    code: ClassVar[str] = "too-many-requests"
+
+    def __init__(self, problem: str, *, retry_after: int) -> None:
+        super().__init__(problem, advice=f"Wait {retry_after} s, ask less at once, or ask for a key.")
+        self.retry_after = retry_after
+
+
+class TooBusy(AppError):
+    """Everybody together asks too much; `retry_after` is in seconds."""
+
+    code: ClassVar[str] = "too-busy"
+
+    def __init__(self, problem: str, *, retry_after: int) -> None:
+        super().__init__(problem, advice=f"Try again in {retry_after} s.")
+        self.retry_after = retry_after
+
+
+class QueryTimeout(AppError):
+    """The query was stopped at a limit of time or memory."""
+
+    code: ClassVar[str] = "query-timeout"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, advice="Ask for less: bind more terms, avoid cross products, add LIMIT.")

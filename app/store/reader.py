@@ -1,0 +1,205 @@
+"""The process that answers strangers' queries: holds one revision and can be killed at any moment.
+
+    front ──control socket──► template (holds the revision in memory) ──fork──► reader ◄──data socket── front
+
+A template loads a revision once. For each reader it forks itself, so a reader costs milliseconds and shares the
+template's memory. A reader gives up everything that a query could misuse: it cannot open a file or a socket any more,
+cannot grow past its memory limit, and dies with its template. Run as `python -m app.store.reader FD FOLDER MEGABYTES MODE`.
+
+Frames are a length (4 bytes, little endian) and that many bytes. A request is JSON; an answer begins with one status byte.
+Never imports anything of the application but the engine.
+"""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pyoxigraph as ox
+
+OK = 0
+BAD_QUERY = 1
+TOO_LARGE = 2
+FAILED = 3
+
+_RESULTS = {
+    "application/sparql-results+json": (ox.QueryResultsFormat.JSON, b'}},{"'),
+    "application/sparql-results+xml": (ox.QueryResultsFormat.XML, b"</result>"),
+    "text/csv": (ox.QueryResultsFormat.CSV, b"\r\n"),
+    "text/tab-separated-values": (ox.QueryResultsFormat.TSV, b"\n"),
+}
+_GRAPHS = {
+    "text/turtle": ox.RdfFormat.TURTLE,
+    "application/n-triples": ox.RdfFormat.N_TRIPLES,
+    "application/n-quads": ox.RdfFormat.N_QUADS,
+    "application/trig": ox.RdfFormat.TRIG,
+    "application/ld+json": ox.RdfFormat.JSON_LD,
+    "application/rdf+xml": ox.RdfFormat.RDF_XML,
+}
+_LENGTH = struct.Struct("<I")
+_PARENT_DEATH_SIGNAL = 1
+
+
+class _TooLargeError(Exception):
+    """The answer passed its limit of bytes or rows."""
+
+
+class _Output:
+    """Collects an answer's bytes up to a limit of bytes and, by counting row ends as they pass, of rows."""
+
+    def __init__(self, max_bytes: int, max_rows: int, row_end: bytes) -> None:
+        self.parts: list[bytes] = []
+        self._bytes_left = max_bytes
+        self._rows_left = max_rows
+        self._row_end = row_end
+        self._tail = b""
+
+    def write(self, data: bytes) -> int:
+        """Take a part of the answer."""
+        self._bytes_left -= len(data)
+        if self._row_end:
+            self._rows_left -= (self._tail + data).count(self._row_end)
+            self._tail = data[-(len(self._row_end) - 1) :] if len(self._row_end) > 1 else b""
+        if self._bytes_left < 0 or self._rows_left < 0:
+            raise _TooLargeError
+        self.parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
+    """Answer one request: `query`, `union`, `default_graphs`, `named_graphs`, `media_type`, `max_bytes`, `max_rows`."""
+    media_type = request["media_type"]
+    graph_format = _GRAPHS.get(media_type)
+    result_format, row_end = _RESULTS.get(media_type, (None, b"\n"))
+    output = _Output(request["max_bytes"], request["max_rows"], row_end)
+    try:
+        options: dict[str, Any] = {"use_default_graph_as_union": request["union"]}
+        if request["default_graphs"] or request["named_graphs"]:
+            options = {
+                "default_graph": [ox.NamedNode(graph) for graph in request["default_graphs"]],
+                "named_graphs": [ox.NamedNode(graph) for graph in request["named_graphs"]],
+            }
+        result = store.query(request["query"], **options)
+        if isinstance(result, ox.QueryTriples):
+            ox.serialize(dict.fromkeys(result), output=output, format=graph_format, prefixes=request["prefixes"])
+        else:
+            result.serialize(output=output, format=result_format)
+    except SyntaxError as error:
+        return BAD_QUERY, [str(error).encode()]
+    except _TooLargeError:
+        return TOO_LARGE, []
+    except (ValueError, OSError, RuntimeError, TypeError) as error:
+        return FAILED, [f"{type(error).__name__}: {error}".encode()]
+    return OK, output.parts
+
+
+def _serve(store: ox.Store, connection: socket.socket) -> None:
+    """Answer requests until the front hangs up."""
+    while (request := _receive(connection)) is not None:
+        status, parts = answer(store, json.loads(request))
+        size = sum(map(len, parts))
+        connection.sendall(_LENGTH.pack(size + 1) + bytes([status]))
+        for part in parts:
+            connection.sendall(part)
+
+
+def _receive(connection: socket.socket) -> bytes | None:
+    header = _exactly(connection, _LENGTH.size)
+    return None if header is None else _exactly(connection, _LENGTH.unpack(header)[0])
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        part = connection.recv(size - len(data))
+        if not part:
+            return None
+        data += part
+    return bytes(data)
+
+
+def _confine(megabytes: int) -> None:
+    """Give up what a query could misuse. The memory limit counts on top of what the template already holds."""
+    ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    held = int(open("/proc/self/statm", encoding="ascii").read().split()[0]) * resource.getpagesize()  # noqa: SIM115, PTH123
+    limit = held + megabytes * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _close_the_door() -> None:
+    """From here on no file and no socket can be opened: every number below the limit is taken."""
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
+    try:
+        while True:
+            os.dup(2)
+    except OSError:
+        return
+
+
+def _template(control: socket.socket, folder: str, megabytes: int, mode: str) -> None:
+    """Hold a revision and fork a reader for each socket that the front sends."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    opened = (lambda: _in_memory(folder)) if mode == "memory" else None
+    store = opened() if opened else None
+    gc.collect()
+    gc.freeze()
+    control.sendall(b"R")
+    while True:
+        descriptors = array.array("i")
+        message, ancillary, _, _ = control.recvmsg(1, socket.CMSG_SPACE(descriptors.itemsize))
+        if not message:
+            return
+        for _, _, data in ancillary:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+        child = os.fork()
+        if child == 0:
+            control.close()
+            _reader(descriptors[0], store, lambda: ox.Store.read_only(folder), megabytes)
+        os.close(descriptors[0])
+        control.sendall(_LENGTH.pack(child))
+
+
+def _reader(descriptor: int, store: ox.Store | None, opened: Callable[[], ox.Store], megabytes: int) -> None:
+    """Be a reader until the front hangs up; never returns."""
+    try:
+        connection = socket.socket(fileno=descriptor)
+        held = store if store is not None else opened()
+        _confine(megabytes)
+        _close_the_door()
+        _serve(held, connection)
+    except (OSError, MemoryError):
+        pass
+    finally:
+        os._exit(0)
+
+
+def _in_memory(folder: str) -> ox.Store:
+    store = ox.Store()
+    store.bulk_extend(ox.Store.read_only(folder))
+    return store
+
+
+def main() -> None:
+    """Be a template for the folder that the command line names."""
+    descriptor, folder, megabytes, mode = sys.argv[1:5]
+    _template(socket.socket(fileno=int(descriptor)), folder, int(megabytes), mode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,337 @@
+"""The readers' side of the front: admits, hands queries to killable processes, kills what overruns, and never waits long.
+
+A query starts at once in a reader of its own. When it has used YOUNG seconds of processor time it is old: its reader
+falls to the lowest priority, so that young queries keep their speed whatever old ones do. At its limit the reader is killed and the client gets
+an error; nothing is sent before the whole answer is there. Old readers are not used again, since priority cannot be raised.
+
+Who asks too much at once, or has used up its share of time, is refused before anything runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.errors import QueryTimeout, TooBusy, TooManyRequests
+from app.store import reader
+
+YOUNG = 0.03
+"""Seconds of processor time after which a query gives way to younger ones."""
+_LENGTH = struct.Struct("<I")
+_WINDOW = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one query may use: wall-clock seconds, bytes and rows of its answer."""
+
+    seconds: float
+    max_bytes: int
+    max_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one client may use at a time and over a minute: queries at once, and seconds of readers' time."""
+
+    at_once: int
+    seconds_per_minute: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A guarded query with its dataset and the media type of its answer."""
+
+    query: str
+    media_type: str
+    union: bool
+    default_graphs: tuple[str, ...] = ()
+    named_graphs: tuple[str, ...] = ()
+    prefixes: tuple[tuple[str, str], ...] = ()
+
+    def frame(self, limits: Limits) -> bytes:
+        """The request as it goes to a reader."""
+        body = json.dumps(
+            {
+                "query": self.query,
+                "media_type": self.media_type,
+                "union": self.union,
+                "default_graphs": self.default_graphs,
+                "named_graphs": self.named_graphs,
+                "prefixes": dict(self.prefixes),
+                "max_bytes": limits.max_bytes,
+                "max_rows": limits.max_rows,
+            }
+        ).encode()
+        return _LENGTH.pack(len(body)) + body
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a reader answered: a status of `app.store.reader` and the answer's bytes, or the engine's words."""
+
+    status: int
+    body: bytes
+
+
+class _Wire(asyncio.Protocol):
+    """One reader's data socket: a frame out, a frame in."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport | None = None
+        self._data = bytearray()
+        self._reply: asyncio.Future[bytes] | None = None
+        self.lost = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # a socket's transport is a full one
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) < _LENGTH.size or self._reply is None:
+            return
+        size = _LENGTH.unpack_from(self._data)[0]
+        if len(self._data) >= size + _LENGTH.size and not self._reply.done():
+            self._reply.set_result(bytes(self._data[_LENGTH.size : _LENGTH.size + size]))
+            del self._data[: _LENGTH.size + size]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(ConnectionError("the reader is gone"))
+
+    async def ask(self, frame: bytes) -> bytes:
+        self._reply = asyncio.get_running_loop().create_future()
+        if self.lost or self.transport is None:
+            raise ConnectionError("the reader is gone")
+        self.transport.write(frame)
+        return await self._reply
+
+
+@dataclass(slots=True)
+class _Reader:
+    """A reader process and its wire."""
+
+    pid: int
+    wire: _Wire
+    old: bool = False
+
+    def processor_seconds(self) -> float:
+        """Processor time used by the process so far (Linux: the CPU clock of another process, clock_getcpuclockid(3))."""
+        try:
+            return time.clock_gettime((~self.pid << 3) | 2)
+        except OSError:
+            return 0.0
+
+    def yield_to_young(self) -> None:
+        """Fall to the lowest priority; there is no way back."""
+        self.old = True
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, 19)
+
+    def kill(self) -> None:
+        with suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
+        if self.wire.transport is not None:
+            self.wire.transport.abort()
+
+
+class _Ageing:
+    """Watches one query: makes its reader old when the query has used its young time."""
+
+    def __init__(self, watched: _Reader) -> None:
+        self._watched = watched
+        self._end = watched.processor_seconds() + YOUNG
+        self._timer = asyncio.get_running_loop().call_later(YOUNG, self._look)
+
+    def _look(self) -> None:
+        left = self._end - self._watched.processor_seconds()
+        if left <= 0:
+            self._watched.yield_to_young()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(max(left, YOUNG / 4), self._look)
+
+    def stop(self) -> None:
+        """The query has ended."""
+        self._timer.cancel()
+
+
+class _Template:
+    """A process that holds one revision and forks readers of it."""
+
+    def __init__(self, folder: Path, *, megabytes: int, mode: str) -> None:
+        here, there = socket.socketpair()
+        with there:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+                [sys.executable, "-m", "app.store.reader", str(there.fileno()), str(folder), str(megabytes), mode],
+                pass_fds=[there.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=Path(__file__).parents[2],
+            )
+        here.setblocking(False)
+        self._control = here
+        self._turn = asyncio.Lock()
+
+    async def ready(self) -> None:
+        """Wait until the revision is loaded."""
+        if await asyncio.get_running_loop().sock_recv(self._control, 1) != b"R":
+            raise ConnectionError("the template did not start")
+
+    async def fork(self) -> _Reader:
+        """A fresh reader."""
+        loop = asyncio.get_running_loop()
+        here, there = socket.socketpair()
+        async with self._turn:
+            with there:
+                socket.send_fds(self._control, [b"F"], [there.fileno()])
+            answer = await loop.sock_recv(self._control, _LENGTH.size)
+        if len(answer) < _LENGTH.size:
+            here.close()
+            raise ConnectionError("the template is gone")
+        _, wire = await loop.create_connection(_Wire, sock=here)
+        return _Reader(_LENGTH.unpack(answer)[0], wire)
+
+    def stop(self) -> None:
+        """End the template, and with it every reader that it forked."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass(slots=True)
+class _Client:
+    """What one client is using."""
+
+    running: int = 0
+    spent: deque[tuple[float, float]] = field(default_factory=deque)
+
+    def used(self, now: float) -> float:
+        """Seconds of readers' time in the last minute."""
+        while self.spent and self.spent[0][0] < now - _WINDOW:
+            self.spent.popleft()
+        return sum(seconds for _, seconds in self.spent)
+
+
+class Readers:
+    """The readers of one revision."""
+
+    def __init__(
+        self, folder: Path, *, keep: int = 2, at_most: int = 12, waiting: int = 64, megabytes: int = 512, mode: str = "memory"
+    ) -> None:
+        self._template = _Template(folder, megabytes=megabytes, mode=mode)
+        self._idle: list[_Reader] = []
+        self._keep = keep
+        self._places = asyncio.Semaphore(at_most)
+        self._waiting = 0
+        self._most_waiting = waiting
+        self._clients: dict[str, _Client] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.killed = 0
+
+    async def start(self) -> None:
+        """Load the revision and fork the readers that are kept ready."""
+        await self._template.ready()
+        self._idle = [await self._template.fork() for _ in range(self._keep)]
+
+    async def ask(self, request: Request, limits: Limits, client: str, share: Share) -> Reply:
+        """Answer one query within its limits.
+
+        Raises TooManyRequests when the client asks too much, TooBusy when everybody together does, and QueryTimeout
+        when the query was killed at its limit of time or of memory.
+        """
+        account = self._clients.setdefault(client, _Client())
+        self._admit(account, share)
+        account.running += 1
+        started = time.monotonic()
+        try:
+            return await self._in_turn(request.frame(limits), limits)
+        finally:
+            account.running -= 1
+            account.spent.append((started, time.monotonic() - started))
+
+    def _admit(self, account: _Client, share: Share) -> None:
+        now = time.monotonic()
+        if account.running >= share.at_once:
+            raise TooManyRequests(f"more than {share.at_once} queries at once", retry_after=1)
+        if account.used(now) >= share.seconds_per_minute:
+            oldest = account.spent[0][0]
+            raise TooManyRequests(
+                f"more than {share.seconds_per_minute:g} seconds of queries in a minute",
+                retry_after=max(1, round(oldest + _WINDOW - now)),
+            )
+
+    async def _in_turn(self, frame: bytes, limits: Limits) -> Reply:
+        if self._places.locked() and self._waiting >= self._most_waiting:
+            raise TooBusy("too many queries are waiting", retry_after=2)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(limits.seconds):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise TooBusy("no reader became free in time", retry_after=2) from error
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._on_a_reader(frame, limits)
+        finally:
+            self._places.release()
+
+    async def _on_a_reader(self, frame: bytes, limits: Limits) -> Reply:
+        chosen = self._idle.pop() if self._idle else await self._template.fork()
+        ageing = _Ageing(chosen)
+        fine = False
+        try:
+            async with asyncio.timeout(limits.seconds):
+                data = await chosen.wire.ask(frame)
+            fine = True
+            return Reply(data[0], data[1:])
+        except TimeoutError as error:
+            raise QueryTimeout(f"the query ran longer than {limits.seconds:g} seconds and was stopped") from error
+        except ConnectionError as error:
+            raise QueryTimeout("the query used more memory than allowed and was stopped") from error
+        finally:
+            ageing.stop()
+            self._put_back(chosen, fine=fine)
+
+    def _put_back(self, chosen: _Reader, *, fine: bool) -> None:
+        if fine and not chosen.old and len(self._idle) < self._keep:
+            self._idle.append(chosen)
+            return
+        chosen.kill()
+        self.killed += not fine
+        if len(self._idle) < self._keep:
+            task = asyncio.get_running_loop().create_task(self._refill())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _refill(self) -> None:
+        with suppress(ConnectionError):
+            fresh = await self._template.fork()
+            if len(self._idle) < self._keep:
+                self._idle.append(fresh)
+            else:
+                fresh.kill()
+
+    def stop(self) -> None:
+        """End every process."""
+        for task in self._tasks:
+            task.cancel()
+        for idle in self._idle:
+            idle.kill()
+        self._template.stop()
+
+
+__all__ = ["Limits", "Readers", "Reply", "Request", "Share", "reader"]
