@@ -138,7 +138,7 @@ class _Reader:
         """Fall to the lowest priority; there is no way back."""
         self.old = True
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.pid, 19)
+            os.sched_setscheduler(self.pid, os.SCHED_IDLE, os.sched_param(0))
 
     def kill(self) -> None:
         with suppress(OSError):
