@@ -117,8 +117,8 @@ class EngineSnapshot:
             if chosen:
                 result = self._store.query(
                     text,
-                    default_graph=_graphs("default-graph-uri", query.default_graphs),
-                    named_graphs=_graphs("named-graph-uri", query.named_graphs),
+                    default_graph=[*_graphs("default-graph-uri", query.default_graphs)],
+                    named_graphs=[*_graphs("named-graph-uri", query.named_graphs)],
                 )
             else:
                 result = self._store.query(text, use_default_graph_as_union=not _names_a_dataset(query.text))
