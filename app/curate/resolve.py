@@ -106,7 +106,7 @@ def _settle_single(cited: list[Claim], rank_of: Mapping[str, int], decision: Dec
     disputed = any(not agree(one, other) for one in cited for other in cited)
     if decision is not None:
         kept = [claim for claim in cited if decision.reported is not None and claim.reported == decision.reported]
-        return _keep(cited, kept[:1], disputed, Rule.MANUAL, decision)
+        return _keep(cited, _best(kept, rank_of)[:1], disputed, Rule.MANUAL, decision)
     if not disputed:
         return _keep(cited, _best(cited, rank_of)[:1], disputed=False, rule=None)
     best_rank = min(rank_of[claim.source.kind] for claim in cited)

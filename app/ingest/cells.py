@@ -13,7 +13,10 @@ from decimal import Decimal
 from app.model.claims import Interval
 
 _POWERS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
-_COUNT = re.compile(r"(?P<digits>\d+(?:\.(?P<decimals>\d+))?)\s*(?P<power>[kKMBGT]?)(?![\w.])")
+# a number that touches other characters ("1e5", "1,000", "12-24", "-5") is none of ours: better refused than halved
+_COUNT = re.compile(
+    r"(?<![\w.,+-])(?P<digits>\d+(?:\.(?P<decimals>\d+))?)\s*(?P<power>[kKMBGT]?)(?![\w.]|[,-]\d)", re.ASCII
+)
 _MONTH = re.compile(r"(?P<year>(?:19|20)\d\d)[.-](?P<month>0[1-9]|1[0-2])(?!\d)")
 _PLACEHOLDERS = {"", "-", "none", "null", "nan", "n/a", "na", "unknown", "ukn"}
 
@@ -73,10 +76,11 @@ def summed_count(cell: str) -> Number:
     """Read a count that may be printed as a sum: "1.5T + 20B" is 1.52 trillion."""
     parts = [count(part) for part in cell.split("+")]
     total = sum((part.value for part in parts), Decimal(0))
-    if len(parts) == 1 or any(part.interval is None for part in parts):
-        return Number(total, parts[0].interval if len(parts) == 1 else None)
-    lower = sum((part.interval.lower for part in parts if part.interval), Decimal(0))
-    upper = sum((part.interval.upper for part in parts if part.interval), Decimal(0))
+    if all(part.interval is None for part in parts):
+        return Number(total)
+    bounds = [part.interval or Interval(part.value, part.value) for part in parts]
+    lower = sum((bound.lower for bound in bounds), Decimal(0))
+    upper = sum((bound.upper for bound in bounds), Decimal(0))
     return Number(total, Interval(lower, upper))
 
 
@@ -115,15 +119,14 @@ def attention_pattern(cell: str) -> str:
 
 def decimal(cell: str) -> Decimal:
     """Read a plain decimal number, also with an exponent."""
-    match = re.match(r"\s*[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", cell)
-    if match is None:
+    if re.fullmatch(r"\s*[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?\s*", cell, re.ASCII) is None:
         raise ValueError(f"{cell!r} is not a number")
-    return Decimal(match.group().strip())
+    return Decimal(cell.strip())
 
 
 def whole_number(cell: str) -> int:
     """Read one integer that fills the cell."""
-    if not re.fullmatch(r"\s*\d+\s*", cell):
+    if not re.fullmatch(r"\s*\d+\s*", cell, re.ASCII):
         raise ValueError(f"{cell!r} is not a whole number")
     return int(cell)
 

@@ -159,10 +159,10 @@ def _read_configuration_cell(
         )
 
 
-def models_with_recalled_layers(path: Path) -> frozenset[str]:
+def models_with_recalled_layers(path: Path, registry: Registry) -> frozenset[str]:
     """Slugs of models whose per-layer lists nobody cited."""
     rows = read_table(path, _CONFIGURATION_COLUMNS, unique=("model",))
-    return frozenset(row["model"] for row in rows if "layers" in _recalled(row))
+    return frozenset(registry.model(row).slug for row in rows if "layers" in _recalled(row))
 
 
 def _recalled(row: Row) -> dict[str, frozenset[str]]:
@@ -180,7 +180,7 @@ def _recalled(row: Row) -> dict[str, frozenset[str]]:
 
 
 def _is_recalled(column: str, found: Reading, recalled: Mapping[str, frozenset[str]], registry: Registry) -> bool:
-    if column == "qkv_bias" or column not in recalled:
+    if column not in recalled:
         return False
     elements = recalled[column]
     if not elements:
@@ -202,14 +202,15 @@ def read_layers(
     rows = read_table(path, _LAYER_COLUMNS, unique=("model", "layer"))
     evidence.rows_read[path.name] += len(rows)
     unsure = set(recalled)
-    for slug, of_model in groupby(rows, key=lambda row: row["model"]):
+    for model, of_model in groupby(rows, key=registry.model):
         layers = list(of_model)
-        model = registry.model(layers[0])
-        if slug not in readings:
-            raise layers[0].error("model", f"{slug!r} has no row in configurations.csv")
+        if model.slug not in readings:
+            raise layers[0].error(
+                "model", f"{model.slug!r} has no row in configurations.csv", advice="Add one, or remove the layers."
+            )
         _check_indices(layers)
         for _, run in groupby(layers, key=lambda row: tuple(row[column] for column in _LAYER_FIELDS)):
-            _read_layer_group(list(run), model, readings[slug], slug in unsure, evidence)
+            _read_layer_group(list(run), model, readings[model.slug], model.slug in unsure, evidence)
         evidence.rows_used[path.name] += len(layers)
 
 

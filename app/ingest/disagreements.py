@@ -6,14 +6,14 @@ is that table's claim; a side that is new becomes a claim of the document that t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from app import vocab
 from app.ingest.evidence import Decision, Evidence, KnownDisagreement
 from app.ingest.properties import PROPERTIES, Property, Reading
 from app.ingest.registry import Model, Registry
-from app.ingest.sources import cited
+from app.ingest.sources import check_date, check_slug, cited
 from app.ingest.tables import Row, read_table
 from app.model.claims import Claim, Source
 
@@ -74,6 +74,9 @@ def _questions(row: Row) -> Iterable[tuple[Property, str, str]]:
     value_a, value_b = row.required("value_a"), row.required("value_b")
     if field in _COMPOUND:
         parts_a, parts_b = (value.split(" / ") for value in (value_a, value_b))
+        for column, parts in (("value_a", parts_a), ("value_b", parts_b)):
+            if len(parts) != len(_COMPOUND[field]):
+                raise row.error(column, f"has {len(parts)} parts", advice=f"Write the parts of {field!r}.")
         yield from ((PROPERTIES[name], a, b) for name, a, b in zip(_COMPOUND[field], parts_a, parts_b, strict=True))
         return
     name = _FIELDS.get(field, field)
@@ -135,8 +138,9 @@ def read_decisions(path: Path, registry: Registry, evidence: Evidence) -> None:
         name = row.required("field")
         if name not in PROPERTIES:
             raise row.error("field", f"{name!r} is no known field", advice="See docs/reference/reading-rules.md.")
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", row.required("decided_on")) is None:
-            raise row.error("decided_on", f"{row['decided_on']!r} is not a date", advice="Write it as 2026-11-20.")
+        check_slug(row, "decided_by")
+        check_date(row, "decided_on")
+        _check_kept(row, PROPERTIES[name], model, evidence)
         evidence.decisions.append(
             Decision(
                 subject=PROPERTIES[name].subject(model),
@@ -148,3 +152,18 @@ def read_decisions(path: Path, registry: Registry, evidence: Evidence) -> None:
             )
         )
         evidence.rows_used[path.name] += 1
+
+
+def _check_kept(row: Row, known: Property, model: Model, evidence: Evidence) -> None:
+    """A decision must keep what some source says, or it would reject every value without anybody noticing."""
+    if known.predicate in vocab.ADDITIVE:
+        raise row.error("field", "values of this field add up", advice="There is nothing to decide; remove the line.")
+    subject = known.subject(model)
+    reported = {
+        claim.reported
+        for claim in evidence.claims.values()
+        if claim.subject == subject and claim.predicate == known.predicate and not claim.recalled
+    }
+    if row["keep"] and row["keep"] not in reported:
+        known_values = ", ".join(sorted(map(repr, reported))) or "nothing"
+        raise row.error("keep", f"no cited source says {row['keep']!r}", advice=f"The sources say: {known_values}.")

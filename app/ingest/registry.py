@@ -12,11 +12,12 @@ from app.errors import BadFile
 from app.ingest.tables import Row, read_table
 from app.model.claims import concept, resource
 from app.model.graphs import REGISTRY
-from app.model.rdf import IRI, Literal, Quad, describe, iri, literal, text
+from app.model.rdf import IRI, Literal, Quad, describe, literal, text
 from app.store.files import read_rdf
 
 _SLUG = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _NAME_PROPERTIES = {vocab.rdfs.label, vocab.skos.altLabel, vocab.dct.title, vocab.dct.identifier}
+_NOTATION = re.compile(r"[A-Za-z0-9_.-]+")
 _MODEL_COLUMNS = ("slug", "identifier", "label", "family", "scope", "also_printed_as")
 _SPELLING_COLUMNS = ("scheme", "printed", "notation")
 
@@ -79,7 +80,7 @@ class Registry:
     def model(self, row: Row, column: str = "model") -> Model:
         """The model whose slug, identifier or printed name stands in a cell; BadFile when it is unknown."""
         name = row.required(column)
-        found = self.names["model"].get(name)
+        found = self.names.get("model", {}).get(name)
         if found is None:
             raise row.error(column, f"{name!r} is no model of the registry", advice="Add it in data/models.csv.")
         return self.models[found.value.rsplit("/", 1)[-1]]
@@ -105,7 +106,7 @@ def _read_model(row: Row, quads: list[Quad], names: dict[str, dict[str, IRI]]) -
     if row["scope"] not in {"in", "baseline"}:
         raise row.error("scope", f"{row['scope']!r} is unknown", advice="Use 'in' or 'baseline'.")
     model = Model(slug, row.required("label"), row["scope"] == "in")
-    family = names["family"].get(row["family"]) if row["family"] else None
+    family = names.get("family", {}).get(row["family"]) if row["family"] else None
     if row["family"] and family is None:
         raise row.error("family", f"{row['family']!r} is no family of the registry", advice="Add it in families.ttl.")
     for spelling in filter(None, (row["identifier"], slug, *row["also_printed_as"].split("|"))):
@@ -180,7 +181,10 @@ def _names(quads: list[Quad]) -> dict[str, dict[str, IRI]]:
 def _read_spellings(path: Path) -> dict[str, dict[str, IRI]]:
     spellings: dict[str, dict[str, IRI]] = {}
     for row in read_table(path, _SPELLING_COLUMNS, unique=("scheme", "printed")):
-        meaning = iri(f"{vocab.BASE}vocab/{row.required('scheme')}/{row.required('notation')}")
+        for column in ("scheme", "notation"):
+            if _NOTATION.fullmatch(row.required(column)) is None:
+                raise row.error(column, f"{row[column]!r} is not a notation", advice="See ontology/vocab/.")
+        meaning = concept(row["scheme"], row["notation"])
         spellings.setdefault(row["scheme"], {})[row.required("printed")] = meaning
     if not spellings:
         raise BadFile(path, "holds no spelling")

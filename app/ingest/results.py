@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from app import vocab
+from app.ingest import cells
 from app.ingest.evidence import Evidence, how_read
 from app.ingest.registry import Registry, artifact_quads
 from app.ingest.sources import listed
@@ -116,7 +117,7 @@ def read_benchmarks(path: Path, registry: Registry, evidence: Evidence, sources:
         source = listed(sources, row)
         gain = "->" in row["shots"]
         value = _number(row)
-        percent = "percent" in row["metric"]
+        percent = _in_percent(row)
         evidence.registry.update(artifact_quads(model, _RELEASED))
         evidence.add_result(
             row,
@@ -138,14 +139,22 @@ def read_benchmarks(path: Path, registry: Registry, evidence: Evidence, sources:
         )
 
 
+def _in_percent(row: Row) -> bool:
+    """Whether a score is printed in percent; anything but a share or a percentage is no accuracy."""
+    for word in ("percent", "fraction"):
+        if f"({word}" in row["metric"]:
+            return word == "percent"
+    raise row.error(
+        "metric", f"{row['metric']!r} is no accuracy", advice='Say its unit: "… (fraction)" or "… (percent)".'
+    )
+
+
 def _protocol(row: Row, registry: Registry, source: Source) -> Protocol:
     benchmark = registry.thing(row, "benchmark", "benchmark", row["benchmark"])
     baseline, _, shots = row["shots"].rpartition("->")
     untold = ["split"]
     if not shots:
         untold.append("numShots")
-    elif not shots.isdigit():
-        raise row.error("shots", f"{row['shots']!r} is no number of shots", advice="Write 5, or 0->5 for a gain.")
     harness, scoring = _harness(row, source)
     if scoring is None:
         untold.append("answerScoring")
@@ -153,8 +162,8 @@ def _protocol(row: Row, registry: Registry, source: Source) -> Protocol:
         benchmark=benchmark,
         harness=resource("engine", harness),
         scoring=scoring,
-        shots=int(shots) if shots else None,
-        baseline_shots=int(baseline) if baseline else None,
+        shots=_whole(row, "shots", shots) if shots else None,
+        baseline_shots=_whole(row, "shots", baseline) if baseline else None,
         untold=tuple(sorted(untold)),
     )
 
@@ -238,7 +247,7 @@ def _configuration(row: Row, match: re.Match[str]) -> Configuration:
     """Inference settings; what a timing should have told and did not is named."""
     parts = match.groupdict()
     context = parts.get("context") or parts.get("total")
-    prompt = int(row["prompt_tokens"]) if row["prompt_tokens"] else None
+    prompt = _whole(row, "prompt_tokens", row["prompt_tokens"]) if row["prompt_tokens"] else None
     generated = int(parts["generated"]) if parts.get("generated") else None
     untold = ["batchSize"]
     if prompt is None:
@@ -252,6 +261,13 @@ def _configuration(row: Row, match: re.Match[str]) -> Configuration:
         token_position=int(parts["position"]) if parts.get("position") else None,
         untold=tuple(sorted(untold)),
     )
+
+
+def _whole(row: Row, column: str, cell: str) -> int:
+    try:
+        return cells.whole_number(cell)
+    except ValueError as error:
+        raise row.error(column, str(error), advice="Write digits only (shots of a gain: 0->5).") from error
 
 
 def _number(row: Row) -> Decimal:

@@ -44,7 +44,7 @@ def read_seed(data: Path, progress: Progress = lambda _: None) -> Seed:
     claims = data / "claims"
     progress("configurations")
     readings = configurations.read_configurations(claims / "configurations.csv", registry, evidence, retrieved)
-    unsure = configurations.models_with_recalled_layers(claims / "configurations.csv")
+    unsure = configurations.models_with_recalled_layers(claims / "configurations.csv", registry)
     configurations.read_layers(claims / "layers.csv", registry, evidence, readings, unsure)
     read_parameter_counts(data / "reference" / "parameter-check.csv", registry, evidence, retrieved)
     progress("survey tables")

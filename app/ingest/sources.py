@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from app import vocab
+from app.errors import BadFile
 from app.ingest.tables import Row, read_table
 from app.model.claims import Source, digest
 
 _COLUMNS = ("slug", "title", "type", "address", "dated", "retrieved", "note")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_ADDRESS = re.compile(r"https://\S+")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_SLUG = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
+_ADDRESS = re.compile(r"https://[^\s<>\"{}|\\^`]+")
 _LEADERBOARD = "UbiquitousLearning/TinyLLMLeaderBoard:SLM.json"
 
 _KINDS: tuple[tuple[str, str], ...] = (
@@ -46,10 +49,12 @@ def read_sources(path: Path) -> dict[str, Source]:
     sources: dict[str, Source] = {}
     for row in read_table(path, _COLUMNS, unique=("slug",)):
         for column in ("dated", "retrieved"):
-            if _DATE.fullmatch(row.required(column)) is None:
-                raise row.error(column, f"{row[column]!r} is not a date", advice="Write it as 2024-10-05.")
-        if row["type"] not in vars(vocab.stype):
+            check_date(row, column)
+        if row["type"].startswith("_") or row["type"] not in vars(vocab.stype):
             raise row.error("type", f"{row['type']!r} is no source type", advice="See ontology/vocab/source-type.tsv.")
+        check_slug(row, "slug")
+        if re.fullmatch(_ADDRESS, row.required("address")) is None:
+            raise row.error("address", f"{row['address']!r} is no https address", advice="Write it in full.")
         sources[row["slug"]] = Source(
             slug=row.required("slug"),
             title=row.required("title"),
@@ -59,7 +64,32 @@ def read_sources(path: Path) -> dict[str, Source]:
             address=row.required("address"),
             note=row["note"] or None,
         )
+    if not sources:
+        raise BadFile(path, "lists no source", line=2, advice="Every table names its source here.")
     return sources
+
+
+def check_date(row: Row, column: str) -> None:
+    """BadFile where a cell is not a day of the calendar in ISO form."""
+    cell = row.required(column)
+    if _DATE.fullmatch(cell) is None or not _is_day(cell):
+        raise row.error(column, f"{cell!r} is not a date", advice="Write it as 2024-10-05.")
+
+
+def _is_day(cell: str) -> bool:
+    try:
+        date.fromisoformat(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def check_slug(row: Row, column: str) -> None:
+    """BadFile where a cell cannot be the last part of an IRI of ours."""
+    if _SLUG.fullmatch(row.required(column)) is None:
+        raise row.error(
+            column, f"{row[column]!r} is not a slug", advice="Use small letters, digits, dots and hyphens only."
+        )
 
 
 def listed(sources: Mapping[str, Source], row: Row) -> Source:

@@ -81,11 +81,11 @@ def read_text(path: Path) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = raw[: error.start]
+        before = error.object[: error.start]  # without a byte order mark, if there was one
         last_break = before.rfind(b"\n")
         raise BadFile(
             path,
-            f"byte 0x{raw[error.start]:02x} is not UTF-8",
+            f"byte 0x{error.object[error.start]:02x} is not UTF-8",
             line=before.count(b"\n") + 1,
             column=len(before[last_break + 1 :].decode("utf-8", errors="replace")) + 1,
             advice="Save the file as UTF-8.",

@@ -185,8 +185,6 @@ class EmbeddedStore:
     def _write_lock(self) -> Iterator[None]:
         """Hold the folder's write lock; the operating system lets go of it when the process ends, however it ends."""
         self._revisions.mkdir(parents=True, exist_ok=True)
-        if not (self._folder / "FORMAT").exists():
-            _write_durably(self._folder / "FORMAT", FORMAT + "\n")
         with (self._folder / "LOCK").open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -194,6 +192,8 @@ class EmbeddedStore:
                 raise StoreBusy(
                     f"another process is writing to {self._folder}", advice="Wait until it has finished."
                 ) from error
+            if not (self._folder / "FORMAT").exists():
+                _write_durably(self._folder / "FORMAT", FORMAT + "\n")
             yield
 
 

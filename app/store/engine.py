@@ -26,7 +26,7 @@ _GRAPHS = {
     "application/rdf+xml": ox.RdfFormat.RDF_XML,
 }
 _PLACE = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
-_FROM = re.compile(r"\bFROM\b", re.IGNORECASE)
+_FROM = re.compile(r"(?<![?$:.\w-])FROM(?![\w:-])", re.IGNORECASE)
 _STRING_OR_COMMENT_OR_IRI = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^\'\\]|\\.|\'(?!\'\'))*\'\'\''
     r'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|<[^<>"{}|^`\\\x00-\x20]*>|#[^\n]*'
@@ -117,8 +117,8 @@ class EngineSnapshot:
             if chosen:
                 result = self._store.query(
                     text,
-                    default_graph=[IRI(graph) for graph in query.default_graphs],
-                    named_graphs=[IRI(graph) for graph in query.named_graphs],
+                    default_graph=[*_graphs("default-graph-uri", query.default_graphs)],
+                    named_graphs=[*_graphs("named-graph-uri", query.named_graphs)],
                 )
             else:
                 result = self._store.query(text, use_default_graph_as_union=not _names_a_dataset(query.text))
@@ -155,6 +155,14 @@ def bad_query(error: SyntaxError) -> BadQuery:
 def without_strings_and_comments(query: str) -> str:
     """Return SPARQL text with strings, IRIs and comments blanked, so that keywords can be looked for."""
     return _STRING_OR_COMMENT_OR_IRI.sub(" ", query)
+
+
+def _graphs(parameter: str, names: Iterable[str]) -> list[IRI]:
+    """Graph names as terms; BadParameter for one that is no absolute IRI."""
+    try:
+        return [IRI(name) for name in names]
+    except ValueError as error:
+        raise BadParameter(parameter, str(error), advice="Give an absolute IRI.") from error
 
 
 def _names_a_dataset(query: str) -> bool:

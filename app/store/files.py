@@ -7,7 +7,7 @@ from pathlib import Path
 import pyoxigraph as ox
 
 from app.errors import BadFile
-from app.model.rdf import IRI, Quad
+from app.model.rdf import IRI, Blank, Quad
 
 _FORMATS = {
     ".ttl": ox.RdfFormat.TURTLE,
@@ -36,9 +36,17 @@ def read_rdf(path: Path, graph: IRI | None = None) -> list[Quad]:
         raise BadFile(path, f"cannot be read: {error}", advice="Check the path and the encoding.") from error
     quads: list[Quad] = []
     for quad in found:
+        if isinstance(quad.subject, Blank) or isinstance(quad.object, Blank):
+            raise BadFile(
+                path,
+                f"has a blank node: {quad}",
+                advice="Give the thing an IRI: a blank node gets another name at each reading.",
+            )
         if isinstance(quad.graph_name, ox.DefaultGraph):
             if graph is None:
-                raise BadFile(path, "has a triple outside a named graph", advice="Put it into GRAPH <…> { … }.")
+                raise BadFile(
+                    path, f"has a triple outside a named graph: {quad}", advice="Put it into GRAPH <…> { … }."
+                )
             quads.append(Quad(quad.subject, quad.predicate, quad.object, graph))
         else:
             quads.append(quad)

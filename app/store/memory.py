@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pyoxigraph as ox
 
-from app.errors import NotFound, StaleRevision, StoreEmpty
+from app.errors import NotFound, StaleRevision, StoreBusy, StoreEmpty
 from app.model.changes import ChangeSet, Revision
 from app.model.rdf import Quad
 from app.store.engine import EngineSnapshot, as_stored
@@ -40,7 +40,9 @@ class MemoryStore:
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            raise StoreBusy("somebody else is writing to this store", advice="Wait until it has finished.")
+        try:
             newest = len(self._revisions)
             if expect != newest:
                 raise StaleRevision(expect, newest)
@@ -64,6 +66,8 @@ class MemoryStore:
             )
             self._revisions.append((revision, after, snapshot))
             return revision
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Forget everything."""

@@ -73,9 +73,7 @@ class CompiledQuery:
 
 def compile_shapes(shapes: Shapes) -> tuple[CompiledQuery, ...]:
     """Return the queries of all constraints; ShapeError for the first shape that is outside the subset."""
-    return tuple(
-        query for constraint in shapes.constraints for query in compile_constraint(shapes, constraint)
-    )
+    return tuple(query for constraint in shapes.constraints for query in compile_constraint(shapes, constraint))
 
 
 def compile_constraint(shapes: Shapes, constraint: Constraint) -> tuple[CompiledQuery, ...]:
@@ -117,9 +115,7 @@ class _Compilation:
         for component, broken in self._broken_by(shape, "?this"):
             yield self._query(component, self._shapes.message(shape), f"FILTER({broken})")
         for value in self._all(shape, SH.hasValue):
-            yield self._query(
-                SH.hasValue, self._shapes.message(shape), f"FILTER(!sameTerm(?this, {_n3(value)}))"
-            )
+            yield self._query(SH.hasValue, self._shapes.message(shape), f"FILTER(!sameTerm(?this, {_n3(value)}))")
         for part in self._all(shape, SH.property):
             yield from self._property_queries(part)
         for part in self._all(shape, SH.sparql):
@@ -168,8 +164,6 @@ class _Compilation:
             *(f"?this {_n3(term)} {node}" for term in self._all(shape, SH.targetSubjectsOf)),
             *(f"{node} {_n3(term)} ?this" for term in self._all(shape, SH.targetObjectsOf)),
         ]
-        if not options:
-            raise ShapeError(self._constraint.id, "has no target that can be compiled")
         return f"SELECT DISTINCT ?this WHERE {{ {' UNION '.join(f'{{ {option} }}' for option in options)} }}"
 
     # ---- what one value must satisfy ----
@@ -183,13 +177,9 @@ class _Compilation:
             SH.minLength: lambda size: f"isBlank({value}) || STRLEN(STR({value})) < {_integer(size)}",
             SH.pattern: lambda text: self._not_like(shape, value, text),
             SH["in"]: lambda items: (
-                "!("
-                + (" || ".join(f"sameTerm({value}, {_n3(item)})" for item in self._list(items)) or "false")
-                + ")"
+                "!(" + (" || ".join(f"sameTerm({value}, {_n3(item)})" for item in self._list(items)) or "false") + ")"
             ),
-            SH["or"]: lambda items: (
-                "!(" + " || ".join(self._keeps(item, value) for item in self._list(items)) + ")"
-            ),
+            SH["or"]: lambda items: "!(" + " || ".join(self._keeps(item, value) for item in self._list(items)) + ")",
             SH["not"]: lambda other: self._keeps(other, value),
             SH.node: lambda other: f"!{self._keeps(other, value)}",
         }

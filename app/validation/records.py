@@ -48,9 +48,7 @@ class RecordValidator:
         self._shapes = shapes
         self._prepared: dict[str, Query] = {}
         self._pyshacl = {shape.node: shape for shape in ShapesGraph(_without_sparql_messages(shapes)).shapes}
-        self._owner = {
-            part: constraint for constraint in shapes.constraints for part in shapes.parts(constraint)
-        }
+        self._owner = {part: constraint for constraint in shapes.constraints for part in shapes.parts(constraint)}
 
     def validate(self, data: Iterable[Quad | Triple], focus: Iterable[IRI]) -> Report:
         """Return the findings at the focus nodes.
@@ -98,9 +96,7 @@ class RecordValidator:
         text = None if value is None else _text_of(value)
         yield Finding(constraint.id, constraint.severity, str(focus), message, path, text)
 
-    def _worded_rows(
-        self, constraint: Constraint, part: Node, focus: Node, graph: _PreparedGraph
-    ) -> Iterator[Finding]:
+    def _worded_rows(self, constraint: Constraint, part: Node, focus: Node, graph: _PreparedGraph) -> Iterator[Finding]:
         template = self._shapes.message(part)
         select = self._shapes.header() + str(self._shapes.graph.value(part, SH.select))
         for row in graph.query(select, initBindings={"this": focus}).bindings:
@@ -133,9 +129,7 @@ def edges_of(data: Iterable[Quad | Triple]) -> Find:
 
 def referrers(find: Find, focus: Iterable[IRI]) -> frozenset[IRI]:
     """Return the named records that point at these nodes: a change to the nodes may break them too."""
-    return frozenset(
-        subject for node in focus for subject, _, _ in find(None, node) if isinstance(subject, IRI)
-    )
+    return frozenset(subject for node in focus for subject, _, _ in find(None, node) if isinstance(subject, IRI))
 
 
 def neighbourhood(find: Find, focus: Iterable[IRI]) -> frozenset[Edge]:

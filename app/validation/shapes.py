@@ -14,9 +14,10 @@ from pathlib import Path
 from rdflib import OWL, RDF, RDFS, SH, Graph, URIRef
 from rdflib.term import Node
 
+from app import vocab
 from app.validation.findings import Severity
 
-SHAPES = "https://w3id.org/slmkg/shapes#"
+SHAPES = vocab.PREFIXES["slmsh"]
 
 _ID = re.compile(r"C\d\d")
 _HEADER = re.compile(r"^# (\w+): (.+)$", re.MULTILINE)
@@ -93,10 +94,7 @@ def load(folder: Path) -> Shapes:
         graph,
         tuple(sorted(constraints, key=lambda constraint: constraint.order)),
         tuple(_check(path) for path in sorted((folder / "checks").glob("*.rq"))),
-        {
-            str(graph.value(node, SH.prefix)): str(graph.value(node, SH.namespace))
-            for node in _declared(graph)
-        },
+        {str(graph.value(node, SH.prefix)): str(graph.value(node, SH.namespace)) for node in _declared(graph)},
     )
     _hold_house_rules(shapes)
     return shapes
@@ -111,16 +109,11 @@ def _constraints(graph: Graph, file: str) -> Iterator[Constraint]:
     for node in graph.subjects(RDF.type, SH.NodeShape):
         name = str(node).removeprefix(SHAPES)
         if _ID.fullmatch(name):
-            texts = [
-                str(graph.value(node, term) or "")
-                for term in (SH.severity, RDFS.label, RDFS.comment, SH.order)
-            ]
+            texts = [str(graph.value(node, term) or "") for term in (SH.severity, RDFS.label, RDFS.comment, SH.order)]
             if not all(texts):
                 raise ShapeError(node, "needs severity, label, comment and order")
             severity, label, comment, order = texts
-            yield Constraint(
-                name, URIRef(str(node)), Severity.from_iri(severity), label, comment, int(order), file
-            )
+            yield Constraint(name, URIRef(str(node)), Severity.from_iri(severity), label, comment, int(order), file)
         elif _has_target(graph, node):
             raise ShapeError(node, "has a target but no id such as C02")
 
@@ -140,9 +133,7 @@ def _check(path: Path) -> Check:
         raise ShapeError(path.name, f"lacks a header line: {', '.join(missing)}")
     if not path.name.startswith(f"{header['id']}-"):
         raise ShapeError(path.name, f"carries the id {header['id']}")
-    return Check(
-        header["id"], Severity(header["severity"]), header["purpose"], header["why"], query, path.name
-    )
+    return Check(header["id"], Severity(header["severity"]), header["purpose"], header["why"], query, path.name)
 
 
 def _hold_house_rules(shapes: Shapes) -> None:
@@ -157,9 +148,7 @@ def _hold_house_rules(shapes: Shapes) -> None:
             raise ShapeError(constraint.id, "has no target")
         for part in graph.objects(constraint.iri, SH.property):
             if not str(part).startswith(f"{constraint.iri}-"):
-                raise ShapeError(
-                    constraint.id, f"has a property shape that is not named {constraint.id}-…: {part}"
-                )
+                raise ShapeError(constraint.id, f"has a property shape that is not named {constraint.id}-…: {part}")
             if str(graph.value(part, SH.severity)) != str(graph.value(constraint.iri, SH.severity)):
                 raise ShapeError(part, "has another severity than its constraint")
             _hold_message(shapes, constraint, part)

@@ -35,9 +35,7 @@ def example() -> Data:
     store = ox.Store()
     store.load(path=EXAMPLE, format=ox.RdfFormat.TRIG)
     for name, graph in (("slmkg", "ontology"), ("vocab", "vocab"), ("units", "vocab")):
-        store.load(
-            path=folder("ontology") / f"{name}.ttl", format=ox.RdfFormat.TURTLE, to_graph=IRI(GRAPH + graph)
-        )
+        store.load(path=folder("ontology") / f"{name}.ttl", format=ox.RdfFormat.TURTLE, to_graph=IRI(GRAPH + graph))
     return Data(list(store))
 
 

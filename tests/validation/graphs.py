@@ -51,9 +51,7 @@ def run_on(store: ox.Store) -> Run:
         for row in answer:
             found = {name: row[name] for name in names}
             yield {
-                name: term
-                for name, term in found.items()
-                if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal)
+                name: term for name, term in found.items() if isinstance(term, ox.NamedNode | ox.BlankNode | ox.Literal)
             }
 
     return run

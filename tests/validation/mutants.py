@@ -99,9 +99,7 @@ MUTANTS = (
     mutant("C03", "nine heads over four", swap(A, "slm:numKeyValueHeads", "4"), at=A),
     mutant("C03", "a layer group's heads", swap("layers:low", "slm:numKeyValueHeads", "5"), at="layers:low"),
     mutant("C04", "head dimension doubled", swap(A, "slm:headDimension", "128"), at=A),
-    mutant(
-        "C05", "577 over nine heads", drop(A, "slm:headDimension"), swap(A, "slm:hiddenSize", "577"), at=A
-    ),
+    mutant("C05", "577 over nine heads", drop(A, "slm:headDimension"), swap(A, "slm:hiddenSize", "577"), at=A),
     mutant("C06", "gate and up added together", swap(A, "slm:intermediateSize", "5184"), at=A),
     mutant("C07", "a sibling's count", swap(M, "slm:parameterCount", "360000000"), also="C34", at=M),
     mutant("C08", "counts swapped", swap(M, "slm:nonEmbeddingParameterCount", "200000000"), at=M),
@@ -138,9 +136,7 @@ MUTANTS = (
     ),
     mutant("C17", "billion and million", swap(M, "slm:trainingTokens", "600000000"), also="C16", at=M),
     mutant("C18", "an unregistered version", add(f"{M} slm:trainedOn ds:corpus-b-v3"), at="ds:corpus-b-v3"),
-    mutant(
-        "C18", "no version and no word about it", drop("ds:corpus-a-v1", "dcat:version"), at="ds:corpus-a-v1"
-    ),
+    mutant("C18", "no version and no word about it", drop("ds:corpus-a-v1", "dcat:version"), at="ds:corpus-a-v1"),
     mutant("C18", "two versions", add('ds:corpus-a-v1 dcat:version "2"'), at="ds:corpus-a-v1"),
     mutant("C18", "no title", drop("ds:corpus-a-v1", "dct:title"), at="ds:corpus-a-v1"),
     mutant(
@@ -149,9 +145,7 @@ MUTANTS = (
         add(f'ds:b3 a dcat:Dataset ; dct:title "Corpus B"@en ; dcat:version "3" . {LM} slm:trainedOn ds:b3'),
         at="fam:examplelm",
     ),
-    mutant(
-        "C20", "data from the future", swap("ds:corpus-b-v2", "dct:issued", '"2025-01-01"^^xsd:date'), at=M
-    ),
+    mutant("C20", "data from the future", swap("ds:corpus-b-v2", "dct:issued", '"2025-01-01"^^xsd:date'), at=M),
     mutant(
         "C21",
         "no teacher",
@@ -175,9 +169,7 @@ MUTANTS = (
     # ---- results
     mutant("C24", "no model", drop(DECODE, "slm:ofModel"), at=DECODE),
     mutant("C24", "two metrics", add(f"{SCORE} sosa:observedProperty metric:accuracy-gain"), at=SCORE),
-    mutant(
-        "C24", "a metric that nobody registered", swap(SCORE, "sosa:observedProperty", "metric:new"), at=SCORE
-    ),
+    mutant("C24", "a metric that nobody registered", swap(SCORE, "sosa:observedProperty", "metric:new"), at=SCORE),
     mutant("C24", "about a model, not an artifact", swap(SCORE, "sosa:hasFeatureOfInterest", M), at=SCORE),
     mutant(
         "C24",
@@ -186,9 +178,7 @@ MUTANTS = (
         at="obs:card-gain",
     ),
     mutant("C24", "value without unit", drop("val:card-gain", "qudt:hasUnit"), at="obs:card-gain"),
-    mutant(
-        "C24", "value without characters", drop("val:card-gain", "slm:valueAsReported"), at="obs:card-gain"
-    ),
+    mutant("C24", "value without characters", drop("val:card-gain", "slm:valueAsReported"), at="obs:card-gain"),
     mutant("C24", "no run", drop(SCORE, "slm:inRun"), at=SCORE),
     mutant("C24", "no source", drop(SCORE, "dct:source"), at=SCORE),
     mutant("C24", "no statistic", drop(SCORE, "slm:statistic"), at=SCORE),
@@ -362,9 +352,7 @@ MUTANTS = (
     ),
     mutant("C40", "no title", drop("src:examplelm-135m-card", "dct:title"), at="src:examplelm-135m-card"),
     mutant("C40", "no type", drop("src:examplelm-135m-card", "slm:sourceType"), at="src:examplelm-135m-card"),
-    mutant(
-        "C40", "never read", drop("src:examplelm-135m-card", "slm:retrievedOn"), at="src:examplelm-135m-card"
-    ),
+    mutant("C40", "never read", drop("src:examplelm-135m-card", "slm:retrievedOn"), at="src:examplelm-135m-card"),
     mutant("C41", "no definition", drop("attn:MQA", "skos:definition"), at="attn:MQA"),
     mutant("C41", "two labels in one language", add('attn:MQA skos:prefLabel "other"@en'), at="attn:MQA"),
     mutant("C41", "no scheme", drop("attn:MQA", "skos:inScheme"), at="attn:MQA"),
@@ -386,9 +374,7 @@ MUTANTS = (
         swap("art:examplelm-135m-bf16", "dct:title", '" "@en'),
         at="art:examplelm-135m-bf16",
     ),
-    mutant(
-        "C43", "None as a context length", swap("claim:cfg-ctx", "rdf:object", '"None"'), at="claim:cfg-ctx"
-    ),
+    mutant("C43", "None as a context length", swap("claim:cfg-ctx", "rdf:object", '"None"'), at="claim:cfg-ctx"),
     mutant("C43", "a dash as a size", swap(M, "slm:nominalSize", '"-"'), also="C10", at=M),
     mutant(
         "C43",
@@ -488,9 +474,7 @@ HARMLESS = (
         "two accepted claims, one written as a decimal",
         claim("same", A, "slm:numLayers", "30.0", "Accepted"),
     ),
-    mutant(
-        "C38", "an accepted rounded value", claim("near", M, "slm:trainingTokens", "600100000000", "Accepted")
-    ),
+    mutant("C38", "an accepted rounded value", claim("near", M, "slm:trainingTokens", "600100000000", "Accepted")),
     mutant("C39", "a superseded claim", claim("old", A, "slm:numLayers", "28", "Superseded")),
     mutant(
         "C39",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyoxigraph as ox
 import pytest
 
+from app.model.rdf import IRI
 from app.validation.findings import Report
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
@@ -66,6 +67,17 @@ def test_both_runners_notice(
     assert all(finding.message.startswith(f"{finding.constraint}: ") for finding in by_query.findings)
     severities = {constraint.id: constraint.severity for constraint in shapes.constraints}
     assert all(finding.severity is severities[finding.constraint] for finding in by_query.findings)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_record_is_judged_the_same_when_it_is_judged_alone(
+    mutant: Mutant, flat: Data, sets: SetValidator, records: RecordValidator
+) -> None:
+    data = flat.changed(mutant.update)
+    whole = sets.constraints(data.run)
+    for focus in {finding.focus for finding in whole.findings}:
+        alone = records.validate(data.store, [IRI(focus)])
+        assert lines(alone) == [str(finding) for finding in whole.findings if finding.focus == focus]
 
 
 @pytest.mark.parametrize("harmless", HARMLESS, ids=str)
