@@ -1,0 +1,141 @@
+"""API keys: who may do what. A key is shown once, kept only as a hash, and compared in constant time.
+
+    slmkg_<id>_<secret>      id: 8 hexadecimal digits, not secret; secret: 32 random bytes, base64url
+
+Keys live in one file beside the store, replaced as a whole, readable by its owner only. Never logs, prints or stores a secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import threading
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from app.errors import BadParameter, NotFound, StoreDamaged
+
+_PREFIX = "slmkg"
+_SECRET_BYTES = 32
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    PROPOSE = "propose"
+    REVIEW = "review"
+    COMMIT = "commit"
+    UPDATE = "update"
+    MEASURE = "measure"
+    SYNC = "sync"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key without its secret. Times are ISO text; a key with a `revoked` time opens nothing."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    created: str
+    digest: str
+    revoked: str | None = None
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether the key may do this; `admin` may do everything."""
+        return self.revoked is None and (scope in self.scopes or Scope.ADMIN in self.scopes)
+
+
+class KeyRing:
+    """The keys of one installation, in one file. Sees at once what another process changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int] | None = None
+        self._keys: dict[str, Key] = {}
+
+    def create(self, name: str, scopes: tuple[Scope, ...], now: datetime) -> tuple[Key, str]:
+        """Make a key; return it and the token, which cannot be had again."""
+        if not name.strip():
+            raise BadParameter("name", "is empty", advice="Say whose key it is.")
+        if not scopes:
+            raise BadParameter("scopes", "is empty", advice=f"Give at least one of: {', '.join(Scope)}.")
+        with self._lock:
+            keys = self._read()
+            identity = secrets.token_hex(4)
+            while identity in keys:
+                identity = secrets.token_hex(4)
+            secret = base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).rstrip(b"=").decode()
+            key = Key(identity, name.strip(), tuple(sorted(set(scopes))), now.isoformat(), _digest(secret))
+            self._write({**keys, identity: key})
+        return key, f"{_PREFIX}_{identity}_{secret}"
+
+    def list(self) -> tuple[Key, ...]:
+        """All keys, revoked ones too, oldest first."""
+        with self._lock:
+            return tuple(sorted(self._read().values(), key=lambda key: key.created))
+
+    def revoke(self, identity: str, now: datetime) -> Key:
+        """Make a key useless for ever; NotFound when there is none of this id."""
+        with self._lock:
+            keys = self._read()
+            if identity not in keys:
+                raise NotFound("key", identity, advice="List them with `slmkg keys list`.")
+            revoked = keys[identity]
+            if revoked.revoked is None:
+                revoked = replace(revoked, revoked=now.isoformat())
+                self._write({**keys, identity: revoked})
+        return revoked
+
+    def find(self, token: str) -> Key | None:
+        """The key that a token opens, or None for anything else; takes the same time for every wrong secret."""
+        prefix, _, rest = token.partition("_")
+        identity, _, secret = rest.partition("_")
+        with self._lock:
+            key = self._read().get(identity)
+        expected = key.digest if key is not None else _digest("")
+        matches = hmac.compare_digest(_digest(secret), expected)
+        return key if matches and key is not None and prefix == _PREFIX and key.revoked is None else None
+
+    def _read(self) -> dict[str, Key]:
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._seen, self._keys = None, {}
+            return self._keys
+        stamp = (status.st_mtime_ns, status.st_ino)
+        if stamp != self._seen:
+            try:
+                records = json.loads(self._path.read_text(encoding="utf-8"))
+                keys = [Key(**(record | {"scopes": tuple(map(Scope, record["scopes"]))})) for record in records]
+            except (ValueError, TypeError, KeyError) as error:
+                raise StoreDamaged(
+                    f"{self._path} cannot be read as a list of keys", advice="Restore it, or remove it and make new keys."
+                ) from error
+            self._keys = {key.id: key for key in keys}
+            self._seen = stamp
+        return self._keys
+
+    def _write(self, keys: dict[str, Key]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name(self._path.name + ".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            json.dump([asdict(key) for key in keys.values()], handle, indent=1)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(self._path)
+        self._seen = None
+
+
+def _digest(secret: str) -> str:
+    """SHA-256 of the secret: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
