@@ -2,7 +2,8 @@
 
     slmkg_<id>_<secret>      id: 8 hexadecimal digits, not secret; secret: 32 random bytes, base64url
 
-Keys live in one file beside the store, replaced as a whole, readable by its owner only. Never logs, prints or stores a secret.
+Keys live in one file beside the store, replaced as a whole, readable by its owner only. Never logs, prints or
+stores a secret.
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ class KeyRing:
                 keys = [Key(**(record | {"scopes": tuple(map(Scope, record["scopes"]))})) for record in records]
             except (ValueError, TypeError, KeyError) as error:
                 raise StoreDamaged(
-                    f"{self._path} cannot be read as a list of keys", advice="Restore it, or remove it and make new keys."
+                    f"{self._path} cannot be read as a list of keys",
+                    advice="Restore it, or remove it and make new keys.",
                 ) from error
             self._keys = {key.id: key for key in keys}
             self._seen = stamp

@@ -4,9 +4,11 @@
 
 A template loads a revision once. For each reader it forks itself, so a reader costs milliseconds and shares the
 template's memory. A reader gives up everything that a query could misuse: it cannot open a file or a socket any more,
-cannot grow past its memory limit, and dies with its template. Run as `python -m app.store.reader FD FOLDER MEGABYTES MODE`.
+cannot grow past its memory limit, and dies with its template. Run as
+`python -m app.store.reader FD FOLDER MEGABYTES MODE`.
 
-Frames are a length (4 bytes, little endian) and that many bytes. A request is JSON; an answer begins with one status byte.
+Frames are a length (4 bytes, little endian) and that many bytes. A request is JSON; an answer begins with one
+status byte.
 Never imports anything of the application but the engine.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import array
 import ctypes
 import gc
+import io
 import json
 import os
 import resource
@@ -23,7 +26,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any, cast
 
 import pyoxigraph as ox
 
@@ -54,17 +57,18 @@ class _TooLargeError(Exception):
     """The answer passed its limit of bytes or rows."""
 
 
-class _Output:
+class _Output(io.RawIOBase):
     """Collects an answer's bytes up to a limit of bytes and, by counting row ends as they pass, of rows."""
 
     def __init__(self, max_bytes: int, max_rows: int, row_end: bytes) -> None:
+        super().__init__()
         self.parts: list[bytes] = []
         self._bytes_left = max_bytes
         self._rows_left = max_rows
         self._row_end = row_end
         self._tail = b""
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # the engine only ever writes bytes
         """Take a part of the answer."""
         self._bytes_left -= len(data)
         if self._row_end:
@@ -74,9 +78,6 @@ class _Output:
             raise _TooLargeError
         self.parts.append(bytes(data))
         return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
 
 def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
@@ -94,9 +95,11 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
             }
         result = store.query(request["query"], **options)
         if isinstance(result, ox.QueryTriples):
-            ox.serialize(dict.fromkeys(result), output=output, format=graph_format, prefixes=request["prefixes"])
+            ox.serialize(
+                dict.fromkeys(result), output=cast(IO[bytes], output), format=graph_format, prefixes=request["prefixes"]
+            )
         else:
-            result.serialize(output=output, format=result_format)
+            result.serialize(output=cast(IO[bytes], output), format=result_format)
     except SyntaxError as error:
         return BAD_QUERY, [str(error).encode()]
     except _TooLargeError:

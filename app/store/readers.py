@@ -1,8 +1,9 @@
-"""The readers' side of the front: admits, hands queries to killable processes, kills what overruns, and never waits long.
+"""The front's side of the readers: admits, hands queries to killable processes, kills what overruns.
 
 A query starts at once in a reader of its own. When it has used YOUNG seconds of processor time it is old: its reader
 falls to the lowest priority, so that young queries keep their speed whatever old ones do. At its limit the reader is killed and the client gets
-an error; nothing is sent before the whole answer is there. Old readers are not used again, since priority cannot be raised.
+an error; nothing is sent before the whole answer is there. Old readers are not used again, since priority cannot be
+raised.
 
 Who asks too much at once, or has used up its share of time, is refused before anything runs.
 """
@@ -229,7 +230,14 @@ class Readers:
     """The readers of one revision."""
 
     def __init__(
-        self, folder: Path, *, keep: int = 2, at_most: int = 12, waiting: int = 64, megabytes: int = 512, mode: str = "memory"
+        self,
+        folder: Path,
+        *,
+        keep: int = 2,
+        at_most: int = 12,
+        waiting: int = 64,
+        megabytes: int = 512,
+        mode: str = "memory",
     ) -> None:
         self._template = _Template(folder, megabytes=megabytes, mode=mode)
         self._idle: list[_Reader] = []
