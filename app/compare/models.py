@@ -16,6 +16,12 @@ from app.model.rdf import Term, python_value
 
 SORTS = ("label", "slug", "released", "parameters")
 _THINGS = (vocab.slm.maker, vocab.slm.license, vocab.slm.attentionType)
+_PARAMETERS = {
+    vocab.slm.computedParameterCount: "computed",
+    vocab.slm.parameterCount: "stated",
+    vocab.slm.derivedValue: "proposed",
+}
+"""Where a parameter count can come from, the best first."""
 
 Facts = Mapping[str, list[Term]]
 
@@ -79,8 +85,7 @@ def choose(all_models: Iterable[ModelSummary], choice: Choice, *, page: int, lim
 
 def _summary(reader: Reader, rows: list[Mapping[str, Term]], of_model: Facts, of_architecture: Facts) -> ModelSummary:
     first = rows[0]
-    stated, computed = _number(of_model, vocab.slm.parameterCount), _number(of_model, vocab.slm.computedParameterCount)
-    parameters = computed if computed is not None else stated
+    parameters, basis = _parameters(of_model)
     family = first.get("family")
     attention = of_architecture.get(vocab.slm.attentionType)
     open_data = of_model.get(vocab.slm.openTrainingData)
@@ -99,7 +104,7 @@ def _summary(reader: Reader, rows: list[Mapping[str, Term]], of_model: Facts, of
         attention=reader.thing(attention[0]) if attention else None,
         architecture_class=_text(of_architecture, vocab.slm.architectureClass),
         parameters=parameters,
-        parameters_basis=None if parameters is None else ("stated" if computed is None else "computed"),
+        parameters_basis=basis,
         open_training_data=python_value(open_data[0]) is True if open_data else None,
     )
 
@@ -108,8 +113,12 @@ def _things(reader: Reader, facts: Facts, name: str) -> tuple[Thing, ...]:
     return tuple(sorted((reader.thing(term) for term in facts.get(name, ())), key=lambda thing: thing.name))
 
 
-def _number(facts: Facts, name: str) -> int | None:
-    return int(python_value(facts[name][0])) if facts.get(name) else None
+def _parameters(facts: Facts) -> tuple[int | None, str | None]:
+    """The best parameter count there is, and what it rests on."""
+    for name, basis in _PARAMETERS.items():
+        if facts.get(name):
+            return int(python_value(facts[name][0])), basis
+    return None, None
 
 
 def _text(facts: Facts, name: str) -> str | None:

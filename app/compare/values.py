@@ -118,8 +118,9 @@ class Cell:
 class ModelSummary:
     """One line of the list of models.
 
-    `architecture` is the IRI of its architecture. `parameters` is the number worked out from the architecture (`parameters_basis` is `computed`) or, where there is
-    none, the accepted one that sources state (`stated`). `baseline` marks a larger model kept for comparison.
+    `architecture` is the IRI of its architecture; `baseline` marks a larger model kept for comparison. `parameters`
+    is the best number there is: `computed` from accepted facts, else `stated` by sources and accepted, else worked
+    out from claims that are only `proposed`; `parameters_basis` says which.
     """
 
     slug: str
