@@ -1,7 +1,7 @@
 """Runs the example requests of README.md against a running service and writes the answers into the page.
 
-With --check it only compares. An example is a fenced block between `<!-- example -->` marks whose first line is the
-command after `$ `; the lines below it are the answer. --base names the service to ask.
+With --check it only compares. An example is a fenced block between `<!-- example -->` marks: a command after `$ `,
+which goes on over several lines inside single quotes, and below it the answer. --base names the service to ask.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ README = Path(__file__).parent.parent / "README.md"
 PRINTED = "http://127.0.0.1:8000"
 _EXAMPLE = re.compile(
     r"(?P<head><!-- example -->\n```console\n)"
-    r"\$ (?P<command>(?:[^\n]+\\\n)*[^\n]+)\n"
+    r"\$ (?P<command>[^\n']*(?:'[^']*'[^\n']*)*)\n"
     r"(?P<answer>.*?)"
     r"(?P<tail>```\n<!-- /example -->)",
     re.DOTALL,
