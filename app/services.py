@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from app.compare import models, table
+from app.compare.counts import count
+from app.compare.page import model_page
+from app.compare.properties import properties
+from app.compare.reader import Reader
+from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
 from app.curate.commit import validate
 from app.curate.load import LoadReport, Progress, load_folder
 from app.model.rdf import IRI
 from app.settings import Settings
-from app.store.guard import guard
+from app.store.guard import Form, guard
 from app.store.port import Answer, GraphStore, Query
 from app.validation.findings import Report
 from app.validation.records import RecordValidator
@@ -61,3 +67,32 @@ class Services:
         guard(query.text, limit=self.settings.max_query_bytes)
         number = self.store.head().number if revision is None else revision
         return number, self.store.at(number).query(query)
+
+    def form_of(self, text: str) -> Form:
+        """The form of a stranger's query; BadQuery or QueryRefused when it may not run."""
+        return guard(text, limit=self.settings.max_query_bytes)
+
+    def models(self, choice: models.Choice, *, page: int = 1, limit: int = 50, revision: int | None = None) -> Page:
+        """One page of the models that fit a choice."""
+        return models.choose(models.summaries(self._reader(revision)), choice, page=page, limit=limit)
+
+    def model(self, slug: str, *, revision: int | None = None) -> ModelPage:
+        """One model with every claim, source and resolution; NotFound."""
+        return model_page(self._reader(revision), slug)
+
+    def compare(
+        self, slugs: Sequence[str], properties: Iterable[str] = (), *, revision: int | None = None
+    ) -> CompareTable:
+        """Models by properties (the usual ones when none are named); BadParameter names what is unknown."""
+        return table.compare(self._reader(revision), slugs, properties, limit=self.settings.max_page)
+
+    def properties(self, *, revision: int | None = None) -> tuple[Property, ...]:
+        """Every property that can be compared, by name."""
+        return tuple(properties(self._reader(revision)).values())
+
+    def counts(self, *, revision: int | None = None) -> Counts:
+        """How much the graph holds."""
+        return count(self._reader(revision))
+
+    def _reader(self, revision: int | None) -> Reader:
+        return Reader(self.store.at(revision))

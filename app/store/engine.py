@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import Iterable, Iterator
 
 import pyoxigraph as ox
@@ -53,7 +54,15 @@ class EngineAnswer:
     """What pyoxigraph gave for one query (see `port.Answer`)."""
 
     def __init__(self, result: ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean) -> None:
-        self._result = result
+        self._given = result
+        self._thread = threading.get_ident()
+
+    @property
+    def _result(self) -> ox.QuerySolutions | ox.QueryTriples | ox.QueryBoolean:
+        """The engine's own answer. Touching it from another thread would abort the whole process."""
+        if threading.get_ident() != self._thread:
+            raise RuntimeError("an answer belongs to the thread that asked")
+        return self._given
 
     @property
     def kind(self) -> str:

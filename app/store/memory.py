@@ -33,9 +33,10 @@ class MemoryStore:
 
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision."""
-        wanted = self.head().number if number is None else number
-        if not 1 <= wanted <= len(self._revisions):
-            raise NotFound("revision", str(wanted), advice=f"The newest is {len(self._revisions)}.")
+        newest = self.head().number
+        wanted = newest if number is None else number
+        if not 1 <= wanted <= newest:
+            raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
         return self._revisions[wanted - 1][2]
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:

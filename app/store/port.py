@@ -34,7 +34,8 @@ GRAPH_FORMATS = (
 class Query:
     """SPARQL text with its dataset.
 
-    `values` joins constants to a variable (a VALUES block made from terms, never from text). `default_graphs` and
+    `values` joins constants to a variable (a VALUES block made from terms, never from text). SPARQL joins this block
+    after grouping, so a query that counts must group by the variable. `default_graphs` and
     `named_graphs` are the protocol's dataset; with neither, and no FROM in the text, the default graph is the union.
     """
 
@@ -45,7 +46,10 @@ class Query:
 
 
 class Answer(Protocol):
-    """What a query gave: rows, triples or a truth value, and its standard serialisations."""
+    """What a query gave: rows, triples or a truth value, and its standard serialisations.
+
+    An answer belongs to the thread that asked: read it to its end there. Another thread gets a RuntimeError.
+    """
 
     @property
     def kind(self) -> str:

@@ -195,7 +195,8 @@ class _Compilation:
         if kind in _ANY_TEXT:
             return wrong
         if kind in _CASTS:
-            return f"{wrong} || !COALESCE(DATATYPE({_n3(kind)}(STR({value}))) = {_n3(kind)}, false)"
+            # the second half also refuses NaN, which equals nothing
+            return f"{wrong} || !COALESCE({_n3(kind)}(STR({value})) = {_n3(kind)}(STR({value})), false)"
         if kind in _FORMS:
             return f'{wrong} || !REGEX(STR({value}), "{_FORMS[URIRef(str(kind))]}")'
         raise ShapeError(self._constraint.id, f"uses datatype {kind}, whose characters cannot be checked")

@@ -38,6 +38,9 @@ REACH = 4
 _SHARED_BY = {vocab.rdf.subject, vocab.slm.aboutSubject}
 """Records that a constraint compares meet at the object of these properties."""
 
+_ILL_FORMED = rdflib.URIRef("urn:x-slmkg:ill-formed")
+"""Stands for the datatype of "abc"^^xsd:integer or of NaN: rdflib's arithmetic stumbles over them instead of erring."""
+
 _PropertiesOf: TypeAlias = Mapping[str, Node]
 
 
@@ -59,13 +62,15 @@ class RecordValidator:
         return self.validate_slice(edges_of(data), focus)
 
     def validate_slice(self, find: Find, focus: Iterable[IRI]) -> Report:
-        """Return the findings at the focus nodes of a graph that is only looked into where needed."""
+        """Return the findings at the focus nodes, and at their literals, of a graph that is looked into as needed."""
         wanted = set(focus)
+        names = {_node(node) for node in wanted}
         graph = _PreparedGraph(self._prepared)
         for subject, predicate, value in neighbourhood(find, wanted):
             graph.add((_node(subject), _node(predicate), _node(value)))
+            if subject in wanted and isinstance(value, Literal):
+                names.add(_node(value))
         data = DataGraph.from_rdflib_graph(graph)
-        names = {_node(node) for node in wanted}
         findings: list[Finding] = []
         for constraint in self._shapes.constraints:
             findings += self._findings(constraint, data, graph, names)
@@ -212,5 +217,9 @@ def _node(term: Term) -> RDFNode:
         return rdflib.BNode(term.value)
     if term.language is not None:
         return rdflib.Literal(term.value, lang=term.language)
-    datatype = None if term.datatype.value == str(XSD.string) else rdflib.URIRef(term.datatype.value)
-    return rdflib.Literal(term.value, datatype=datatype, normalize=False)
+    if term.datatype.value == str(XSD.string):
+        return rdflib.Literal(term.value)
+    literal = rdflib.Literal(term.value, datatype=rdflib.URIRef(term.datatype.value), normalize=False)
+    if literal.ill_typed or literal.value != literal.value:
+        return rdflib.Literal(term.value, datatype=_ILL_FORMED)
+    return literal

@@ -157,7 +157,7 @@ def _install(*names: str) -> str:
     if not wanted:
         return ""
     options = [option for name in wanted for option in ("--requirement", str(_lock(name)))]
-    total = sum(_pinned(name) for name in wanted)
+    total = len(set().union(*(_pinned(name) for name in wanted)))
     _pip("install", "--require-hashes", "--no-deps", *options, total=total)
     for name in wanted:
         mark(STAMPS / name, fingerprint(_lock(name)))
@@ -168,8 +168,10 @@ def _lock(name: str) -> Path:
     return REQUIREMENTS / f"{name}.txt"
 
 
-def _pinned(name: str) -> int:
-    return sum("==" in line for line in _lock(name).read_text(encoding="utf-8").splitlines())
+def _pinned(name: str) -> set[str]:
+    """The packages that a lock file pins, each as `name==version`."""
+    lines = _lock(name).read_text(encoding="utf-8").splitlines()
+    return {line.split()[0] for line in lines if "==" in line}
 
 
 def _pip(*arguments: str, total: int) -> None:

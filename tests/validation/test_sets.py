@@ -84,9 +84,9 @@ def test_terms_become_plain_text(term: Term, text: str) -> None:
 def test_a_large_graph_is_checked_within_the_limit(example: Data, sets: SetValidator) -> None:
     large = many_copies(example)
     assert len(large.store) > LARGE
-    started = time.perf_counter()
+    started = time.process_time()
     report = sets.validate(large.run)
-    assert time.perf_counter() - started < LIMIT_SECONDS
+    assert time.process_time() - started < LIMIT_SECONDS
     assert [str(finding) for finding in report.findings] == []
 
 

@@ -1,0 +1,52 @@
+"""Builds the web application on the use cases. Nothing is read from the environment here."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from app import vocab
+from app.services import Services
+from app.web import catalogue, pages, problems, service, sparql
+from app.web.caching import NotModified, not_modified
+from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
+from app.web.openapi import DESCRIPTION, completed
+
+STATIC = Path(__file__).parent / "static"
+
+
+class Application(FastAPI):
+    """FastAPI whose OpenAPI document tells of our errors."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = completed(super().openapi())
+        return self.openapi_schema
+
+
+def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.uuid4().hex) -> FastAPI:
+    """The application on these use cases; `new_id` names each request."""
+    app = Application(
+        title="slmkg",
+        version=vocab.VERSION,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    problems.install(app)
+    app.add_exception_handler(NotModified, not_modified)
+    for part in (sparql, catalogue, service, pages):
+        part.register(app)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(LastNet)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(CommonHeaders, new_id=new_id)
+    return app

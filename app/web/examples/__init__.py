@@ -1,0 +1,44 @@
+"""Real answers for the OpenAPI document, kept as files beside this module. A test compares them with the seed data."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_TABLE = "models=opt-125m,openelm-1-1b&properties=numLayers,numKeyValueHeads,parameterCount"
+
+REQUESTS = {
+    "listModels": "/api/v1/models?family=openelm&limit=2",
+    "showModel": "/api/v1/models/opt-125m",
+    "compare": f"/api/v1/compare?{_TABLE}",
+    "compareCsv": f"/api/v1/compare.csv?{_TABLE}",
+    "listProperties": "/api/v1/properties",
+    "listQueries": "/api/v1/queries",
+}
+"""The request behind each example, by operation."""
+FIRST_MEMBERS = {"properties": 2, "queries": 1}
+"""Long lists are cut to their first members in examples."""
+
+
+def example(operation: str) -> Any:
+    """The example answer of an operation, or None."""
+    return _examples().get(operation)
+
+
+def shortened(operation: str, answer: Any) -> Any:
+    """An answer with its long lists cut, as it stands in the file of examples."""
+    if not isinstance(answer, dict):
+        return answer
+    return {
+        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and operation != "compare" else value
+        for key, value in answer.items()
+    }
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    path = Path(__file__).parent / "answers.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,142 @@
+"""The pages for people: the front page, a plain form to ask queries, and the API's documentation. All without a CDN.
+
+They work without scripts, but for the documentation, which needs the browser package swagger-ui-dist.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse, Response
+
+from app import vocab
+from app.compare.questions import questions
+from app.errors import AppError, NotFound, StoreEmpty
+from app.model.rdf import IRI, Literal, Term
+from app.outcomes import outcome
+from app.services import Services
+from app.store import port
+from app.web.caching import Use
+from app.web.parameters import strict
+
+ROWS_SHOWN = 500
+SWAGGER = Path(__file__).parent / "static" / "vendor" / "swagger-ui"
+
+_templates = Environment(
+    loader=PackageLoader("app.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters["thousands"] = lambda number: f"{number:,}"
+
+
+def register(app: FastAPI) -> None:
+    """Add the pages to an application; they stand outside the API's documentation."""
+    for path, endpoint in (("/", front), ("/query", ask), ("/docs", docs)):
+        app.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            dependencies=[Depends(strict)],
+            include_in_schema=False,
+            response_class=HTMLResponse,
+        )
+
+
+def front(services: Use) -> Response:
+    """What this is, how much it holds, and where to go on."""
+    try:
+        head = services.store.head()
+        counts = services.counts(revision=head.number)
+    except StoreEmpty:
+        head, counts = None, None
+    return _page("front.html", head=head, counts=counts, questions=questions(), sample=_SAMPLE)
+
+
+def ask(
+    services: Use,
+    query: Annotated[str | None, Query()] = None,
+    example: Annotated[str | None, Query()] = None,
+) -> Response:
+    """A text box for a query and, when there is one, its answer as a table."""
+    chosen = next((one for one in questions() if one.name == example), None)
+    if example is not None and chosen is None:
+        raise NotFound("example query", example, advice="GET /api/v1/queries lists them.")
+    text = query if query is not None else (chosen.text if chosen else None)
+    answer: dict[str, Any] = {}
+    status = 200
+    if text is not None:
+        try:
+            answer = _answer(services, text)
+        except AppError as error:
+            answer = {"error": error}
+            status = outcome(error.code).status
+    shown = text if text is not None else _SAMPLE
+    return _page("query.html", status, text=shown, chosen=chosen, questions=questions(), answer=answer)
+
+
+def docs() -> Response:
+    """The API's documentation in the browser, from this address alone."""
+    return _page("docs.html", installed=(SWAGGER / "swagger-ui-bundle.js").is_file())
+
+
+def _answer(services: Services, text: str) -> dict[str, Any]:
+    """What the page shows of a query's answer: at most ROWS_SHOWN rows, or text."""
+    services.form_of(text)
+    revision, answer = services.ask(port.Query(text))
+    if answer.kind == "ask":
+        return {"revision": revision, "truth": answer.truth}
+    if answer.kind == "graph":
+        body = answer.serialize("text/turtle", limit=services.settings.max_result_bytes)
+        return {"revision": revision, "graph": body.decode("utf-8")}
+    columns = answer.variables
+    rows = [[_shown(row.get(name)) for name in columns] for row in islice(answer.rows(), ROWS_SHOWN + 1)]
+    more = len(rows) > ROWS_SHOWN
+    return {"revision": revision, "columns": columns, "rows": rows[:ROWS_SHOWN], "more": more}
+
+
+def _shown(term: Term | None) -> dict[str, Any]:
+    """A term for a table cell: IRIs in short form, numbers set to the right."""
+    if term is None:
+        return {"text": "", "address": None, "number": False}
+    if isinstance(term, IRI):
+        address = term.value if term.value.startswith(("https://", "http://")) else None
+        own = term.value.startswith(vocab.BASE)
+        return {"text": vocab.shrink(term.value), "address": None if own else address, "number": False}
+    numeric = isinstance(term, Literal) and term.datatype.value in _NUMERIC
+    return {"text": term.value, "address": None, "number": numeric}
+
+
+def _code_marks(text: str) -> Markup:
+    """Text whose parts between backticks are code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
+    )
+
+
+_templates.filters["code_marks"] = _code_marks
+
+
+def _page(name: str, status: int = 200, **context: Any) -> Response:
+    html = _templates.get_template(name).render(version=vocab.VERSION, **context)
+    return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache"})
+
+
+_NUMERIC = frozenset({vocab.xsd.integer, vocab.xsd.decimal, vocab.xsd.double, vocab.xsd.float})
+_SAMPLE = """PREFIX slm: <https://w3id.org/slmkg/ontology#>
+PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
+SELECT ?model ?layers ?hidden WHERE {
+  ?m a slm:LanguageModel ; rdfs:label ?model ; slm:hasArchitecture ?a .
+  ?a slm:numLayers ?layers ; slm:hiddenSize ?hidden .
+}
+ORDER BY DESC(?layers)
+LIMIT 10
+"""

@@ -1,0 +1,150 @@
+"""Errors on the wire: RFC 9457 problem details, from the one table in `app.outcomes`. Never shows internal text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Mount
+
+from app import vocab
+from app.errors import AppError, BadParameter, BadQuery, NotFound
+from app.outcomes import EXIT_USAGE, OUTCOMES, Outcome, outcome
+
+MEDIA_TYPE = "application/problem+json"
+TYPES = f"{vocab.BASE}problems/"
+
+WEB_OUTCOMES: Mapping[str, Outcome] = {
+    "method-not-allowed": Outcome(405, EXIT_USAGE, "The method is not allowed here"),
+}
+"""Outcomes that only HTTP knows."""
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 problem details."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str = Field(description="Address that names the kind of error; ends in the code.")
+    title: str = Field(description="Short summary of the kind of error; always the same for a code.")
+    status: int = Field(description="HTTP status.")
+    detail: str = Field(description="What went wrong this time.")
+    code: str = Field(description="Stable code of the kind of error.")
+    advice: str | None = Field(None, description="What to do next.")
+    parameter: str | None = Field(None, description="The request parameter that does not fit.")
+    pointer: str | None = Field(None, description="JSON pointer to the part of the body that does not fit.")
+    line: int | None = Field(None, description="Line of the query, from 1.")
+    column: int | None = Field(None, description="Column of the query, from 1.")
+    request: str | None = Field(None, description="Id of the request, to be quoted in a report of an internal error.")
+
+
+def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The response for one of our errors."""
+    place: dict[str, Any] = {}
+    if isinstance(error, BadParameter):
+        place["parameter"] = error.name
+    if isinstance(error, BadQuery):
+        place |= {"line": error.line, "column": error.column}
+    return problem_response(error.code, error.message, advice=error.advice, headers=headers, **place)
+
+
+def problem_response(
+    code: str, detail: str, *, advice: str = "", headers: Mapping[str, str] | None = None, **members: Any
+) -> Response:
+    """A problem response; members that are None are left out."""
+    known = WEB_OUTCOMES.get(code) or outcome(code)
+    body = Problem(
+        type=TYPES + code,
+        title=known.title,
+        status=known.status,
+        detail=detail,
+        code=code,
+        advice=advice or None,
+        **members,
+    )
+    return JSONResponse(
+        body.model_dump(exclude_none=True),
+        status_code=known.status,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses for these error codes and for those that can always happen."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for code in (*codes, "store-empty", "internal"):
+        known = OUTCOMES[code]
+        entry = by_status.setdefault(
+            known.status,
+            {
+                "description": HTTPStatus(known.status).phrase,
+                "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
+            },
+        )
+        entry["content"][MEDIA_TYPE]["examples"][code] = {
+            "summary": known.title,
+            "value": {"type": TYPES + code, "title": known.title, "status": known.status, "code": code, "detail": "…"},
+        }
+    return by_status
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with problem details."""
+    app.add_exception_handler(AppError, _of_ours)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(HTTPException, _of_http)
+
+
+def _of_ours(_: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)  # noqa: S101 - registered for this class only
+    return problem(error)
+
+
+def _of_validation(_: Request, error: Exception) -> Response:
+    """The first thing that FastAPI found wrong with the parameters, without the value that was sent."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
+    first = error.errors()[0]
+    where, *path = (str(part) for part in first["loc"])
+    name = path[0] if path else where
+    if where == "body":
+        return problem_response("bad-input", first["msg"], pointer="/" + "/".join(path))
+    missing = first["type"] == "missing"
+    return problem(BadParameter(name, "is required" if missing else first["msg"]))
+
+
+def _of_http(request: Request, error: Exception) -> Response:
+    """What the router refuses: an unknown address, a method that is not served."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_methods(request))
+        return problem_response(
+            "method-not-allowed",
+            f"{request.method} is not served at this address",
+            advice=f"Use one of: {allowed}.",
+            headers={"Allow": allowed},
+        )
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        missing = NotFound("page", request.url.path, advice="GET /openapi.json lists what is served.")
+        return problem(missing)
+    if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return problem_response("bad-input", HTTPStatus(error.status_code).phrase)
+    return problem_response("internal", "the request could not be answered")
+
+
+def _methods(request: Request) -> Iterable[str]:
+    """Methods that any route serves at the request's address."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= {"GET"} if isinstance(route, Mount) else set(getattr(route, "methods", None) or ())
+    if "GET" in found:
+        found |= {"HEAD"}
+    return sorted(found)
