@@ -14,7 +14,8 @@
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
-        └── StoreDamaged        the data folder cannot be read                            (store-damaged)
+        ├── StoreDamaged        the data folder cannot be read                            (store-damaged)
+        └── EngineUnavailable   an external engine does not answer, or not as it should   (engine-unavailable)
 
 `app.outcomes` is the one table from code to HTTP status, exit code and documentation. This module never
 speaks of HTTP and never prints.
@@ -179,6 +180,12 @@ class StoreDamaged(StoreError):
     """The data folder cannot be read."""
 
     code: ClassVar[str] = "store-damaged"
+
+
+class EngineUnavailable(StoreError):
+    """An external engine cannot be reached, refuses us, or sent an answer that is cut off or cannot be read."""
+
+    code: ClassVar[str] = "engine-unavailable"
 
 
 class TooManyRequests(AppError):

@@ -37,6 +37,7 @@ OUTCOMES: dict[str, Outcome] = {
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),
     "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),
     "store-damaged": Outcome(503, EXIT_FAILURE, "The data folder cannot be read"),
+    "engine-unavailable": Outcome(503, EXIT_FAILURE, "The external engine does not answer as it should"),
     "internal": Outcome(500, EXIT_FAILURE, "Something went wrong inside"),
 }
 

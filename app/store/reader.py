@@ -109,10 +109,48 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     return OK, output.parts
 
 
+def change(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
+    """Run an update on this process's own copy and answer with what it changed: added, then removed, as N-Quads.
+
+    `graph` narrows the update to one named graph, which it then sees as its default graph. The copy is spoilt
+    afterwards, so the front ends the process. LOAD finds no network: with SILENT it does nothing.
+    """
+    graph = request.get("graph")
+    try:
+        target = _only(store, ox.NamedNode(graph)) if graph else store
+        before = set(target)
+        target.update(request["update"], base_iri=request["base"])
+    except SyntaxError as error:
+        return BAD_QUERY, [str(error).encode()]
+    except (ValueError, OSError, RuntimeError, TypeError) as error:
+        return FAILED, [f"{type(error).__name__}: {error}".encode()]
+    after = set(target)
+    home = ox.NamedNode(graph) if graph else None
+    added, removed = (_n_quads(quads, home) for quads in (after - before, before - after))
+    if len(added) + len(removed) > request["max_bytes"]:
+        return TOO_LARGE, []
+    return OK, [_LENGTH.pack(len(added)), added, removed]
+
+
+def _only(store: ox.Store, graph: ox.NamedNode) -> ox.Store:
+    """One named graph as the default graph of a store of its own."""
+    alone = ox.Store()
+    alone.extend(
+        ox.Quad(quad.subject, quad.predicate, quad.object) for quad in store.quads_for_pattern(None, None, None, graph)
+    )
+    return alone
+
+
+def _n_quads(quads: set[ox.Quad], home: ox.NamedNode | None) -> bytes:
+    moved = quads if home is None else {ox.Quad(quad.subject, quad.predicate, quad.object, home) for quad in quads}
+    return ox.serialize(moved, format=ox.RdfFormat.N_QUADS) or b""
+
+
 def _serve(store: ox.Store, connection: socket.socket) -> None:
     """Answer requests until the front hangs up."""
     while (request := _receive(connection)) is not None:
-        status, parts = answer(store, json.loads(request))
+        asked = json.loads(request)
+        status, parts = change(store, asked) if "update" in asked else answer(store, asked)
         size = sum(map(len, parts))
         connection.sendall(_LENGTH.pack(size + 1) + bytes([status]))
         for part in parts:

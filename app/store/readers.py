@@ -79,6 +79,22 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """A guarded update, its base IRI, and the named graph that it is confined to, if any."""
+
+    update: str
+    base: str
+    graph: str | None = None
+
+    def frame(self, limits: Limits) -> bytes:
+        """The update as it goes to a reader."""
+        body = json.dumps(
+            {"update": self.update, "base": self.base, "graph": self.graph, "max_bytes": limits.max_bytes}
+        ).encode()
+        return _LENGTH.pack(len(body)) + body
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a reader answered: a status of `app.store.reader` and the answer's bytes, or the engine's words."""
 
@@ -254,8 +270,8 @@ class Readers:
         await self._template.ready()
         self._idle = [await self._template.fork() for _ in range(self._keep)]
 
-    async def ask(self, request: Request, limits: Limits, client: str, share: Share) -> Reply:
-        """Answer one query within its limits.
+    async def ask(self, request: Request | Update, limits: Limits, client: str, share: Share) -> Reply:
+        """Answer one query within its limits, or say what an update would change.
 
         Raises TooManyRequests when the client asks too much, TooBusy when everybody together does, and QueryTimeout
         when the query was killed at its limit of time or of memory.
@@ -265,7 +281,7 @@ class Readers:
         account.running += 1
         started = time.monotonic()
         try:
-            return await self._in_turn(request.frame(limits), limits)
+            return await self._in_turn(request.frame(limits), limits, spoils=isinstance(request, Update))
         finally:
             account.running -= 1
             account.spent.append((started, time.monotonic() - started))
@@ -281,7 +297,7 @@ class Readers:
                 retry_after=max(1, round(oldest + _WINDOW - now)),
             )
 
-    async def _in_turn(self, frame: bytes, limits: Limits) -> Reply:
+    async def _in_turn(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
         if self._places.locked() and self._waiting >= self._most_waiting:
             raise TooBusy("too many queries are waiting", retry_after=2)
         self._waiting += 1
@@ -293,11 +309,11 @@ class Readers:
         finally:
             self._waiting -= 1
         try:
-            return await self._on_a_reader(frame, limits)
+            return await self._on_a_reader(frame, limits, spoils=spoils)
         finally:
             self._places.release()
 
-    async def _on_a_reader(self, frame: bytes, limits: Limits) -> Reply:
+    async def _on_a_reader(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
         chosen = self._idle.pop() if self._idle else await self._template.fork()
         ageing = _Ageing(chosen)
         fine = False
@@ -312,6 +328,7 @@ class Readers:
             raise QueryTimeout("the query used more memory than allowed and was stopped") from error
         finally:
             ageing.stop()
+            chosen.old = chosen.old or spoils
             self._put_back(chosen, fine=fine)
 
     def _put_back(self, chosen: _Reader, *, fine: bool) -> None:

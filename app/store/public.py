@@ -1,0 +1,139 @@
+"""Strangers' queries on revisions: readers for the newest one, and for the few older ones that are asked for.
+
+A new revision is loaded beside the old one; queries move over when it is ready, so that nobody waits for a load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import AppError, BadQuery, QueryRefused, QueryTimeout, StoreEmpty
+from app.store import reader
+from app.store.engine import bad_query
+from app.store.port import GraphStore
+from app.store.readers import Limits, Readers, Reply, Request, Share, Update
+
+_POLL = 0.2
+"""Seconds between looks at the store's head."""
+_KEPT = 2
+"""Older revisions whose readers are kept at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How many processes and how much memory the readers may use."""
+
+    keep: int = 2
+    at_most: int = 12
+    waiting: int = 64
+    megabytes: int = 512
+    in_memory_up_to: int = 2_000_000
+    """Quads up to which a revision is held in memory; larger ones are read from disk."""
+
+
+class PublicQueries:
+    """Answers at revisions of one embedded store. `folder_of` gives a revision's folder."""
+
+    def __init__(self, store: GraphStore, folder: Path, scale: Scale) -> None:
+        self._store = store
+        self._folder = folder
+        self._scale = scale
+        self._head: tuple[int, Readers] | None = None
+        self._older: OrderedDict[int, Readers] = OrderedDict()
+        self._turn = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Be ready for the newest revision, and follow the store from here on."""
+        with suppress(StoreEmpty):
+            await self.refresh()
+        self._watch = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """End every process."""
+        if self._watch is not None:
+            self._watch.cancel()
+        for readers in [*self._older.values(), *([self._head[1]] if self._head else [])]:
+            readers.stop()
+
+    async def refresh(self) -> int:
+        """Move to the newest revision if that is not done yet; return its number."""
+        async with self._turn:
+            newest = self._store.head().number
+            if self._head is None or self._head[0] != newest:
+                ready = await self._ready(newest)
+                before, self._head = self._head, (newest, ready)
+                if before is not None:
+                    await self._keep(*before)
+            return newest
+
+    @property
+    def revision(self) -> int:
+        """Number of the revision that answers; StoreEmpty before the first one."""
+        if self._head is None:
+            raise StoreEmpty("the store holds no revision", advice="Run `slmkg load` to fill it.")
+        return self._head[0]
+
+    async def ask(
+        self, request: Request | Update, *, revision: int, limits: Limits, client: str, share: Share
+    ) -> bytes:
+        """The answer's bytes; every way to fail is an AppError, and none of them carries a part of an answer."""
+        readers = await self._of(revision)
+        return _body(await readers.ask(request, limits, client, share))
+
+    async def _of(self, revision: int) -> Readers:
+        if self._head is not None and self._head[0] == revision:
+            return self._head[1]
+        async with self._turn:
+            if self._head is not None and self._head[0] == revision:
+                return self._head[1]
+            if revision not in self._older:
+                self._store.at(revision)
+                await self._keep(revision, await self._ready(revision, keep=1))
+            self._older.move_to_end(revision)
+            return self._older[revision]
+
+    async def _ready(self, revision: int, keep: int | None = None) -> Readers:
+        quads = next(found.quads for found in self._store.revisions() if found.number == revision)
+        readers = Readers(
+            self._folder / f"{revision:06d}",
+            keep=keep or self._scale.keep,
+            at_most=self._scale.at_most,
+            waiting=self._scale.waiting,
+            megabytes=self._scale.megabytes,
+            mode="memory" if quads <= self._scale.in_memory_up_to else "disk",
+        )
+        await readers.start()
+        return readers
+
+    async def _keep(self, revision: int, readers: Readers) -> None:
+        """Keep an older revision's readers for a while; the one asked for longest ago gives way."""
+        self._older[revision] = readers
+        while len(self._older) > _KEPT:
+            _, oldest = self._older.popitem(last=False)
+            oldest.stop()
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL)
+            with suppress(AppError, ConnectionError):
+                await self.refresh()
+
+
+def _body(reply: Reply) -> bytes:
+    if reply.status == reader.OK:
+        return reply.body
+    words = reply.body.decode("utf-8", "replace")
+    if reply.status == reader.BAD_QUERY:
+        raise bad_query(SyntaxError(words))
+    if reply.status == reader.TOO_LARGE:
+        raise QueryRefused(
+            "the answer is larger than allowed", advice="Ask for less: add LIMIT, or select fewer columns."
+        )
+    if "Too many open files" in words or "allocation" in words:
+        raise QueryTimeout("the query used more than it may and was stopped")
+    raise BadQuery(f"the query cannot be answered: {words}")

@@ -1,0 +1,227 @@
+"""Speaks the SPARQL 1.1 protocols with an external engine. Knows neither revisions nor what the data mean.
+
+Whatever is not a whole, well-formed answer becomes an error here: a time limit `QueryTimeout`, a request that the
+engine cannot read `EngineRefusal`, everything else `EngineUnavailable`. Reads are tried again after a failure of the
+line; writes never are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import httpx
+import pyoxigraph as ox
+import stamina
+
+from app.errors import EngineUnavailable, QueryRefused, QueryTimeout
+from app.model.rdf import Triple
+
+ROWS = "application/sparql-results+json"
+TRIPLES = "application/n-triples"
+_BATCH = 20_000
+"""Triples in one request of the graph store protocol."""
+_STATEMENT = 200
+"""Triples in one INSERT DATA, for engines without that protocol. Virtuoso limits the length of a statement."""
+_ATTEMPTS = 3
+_CUT = "X-SPARQL-MaxRows"
+"""Virtuoso sends this header with an answer that it cut at its ResultSetMaxRows."""
+_STOPPED = "X-SQL-State"
+"""Virtuoso sends this header with the part of an answer that it had when its time was over."""
+_WORDS_OF_TIMEOUT = ("cancelled", "S1T00", "timeout", "timed out", "estimated execution time")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an engine listens and how it is spoken to. Without `graphs`, large writes go as INSERT DATA."""
+
+    query: str
+    update: str
+    graphs: str | None = None
+    user: str | None = None
+    password: str | None = None
+    scheme: Literal["basic", "digest"] = "basic"
+    seconds: float = 60.0
+    write_seconds: float = 900.0
+    max_bytes: int = 1_000_000_000
+
+    def auth(self) -> httpx.Auth | None:
+        """The credentials, in the engine's scheme."""
+        if self.user is None:
+            return None
+        kind = httpx.DigestAuth if self.scheme == "digest" else httpx.BasicAuth
+        return kind(self.user, self.password or "")
+
+
+class EngineRefusal(Exception):  # noqa: N818 - not an error by itself: the caller says what it means
+    """The engine answered 400: it cannot read the request. Carries its words."""
+
+
+class _LineFailure(EngineUnavailable):
+    """A failure that may be gone at the next attempt."""
+
+
+class Engine:
+    """One external engine. May be used by several threads at once."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._client = httpx.Client(
+            auth=address.auth(),
+            timeout=httpx.Timeout(address.seconds, connect=5.0),
+            limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
+            follow_redirects=False,
+        )
+
+    def rows(self, query: str, default: Sequence[str] = (), named: Sequence[str] = ()) -> bytes:
+        """The answer of a SELECT or ASK query as SPARQL JSON; not yet parsed."""
+        return self._read(query, default, named, ROWS)
+
+    def triples(self, query: str, default: Sequence[str] = (), named: Sequence[str] = ()) -> bytes:
+        """The answer of a CONSTRUCT or DESCRIBE query as N-Triples; not yet parsed."""
+        return self._read(query, default, named, TRIPLES)
+
+    def update(self, text: str) -> None:
+        """Run one update request."""
+        self._send("POST", self._address.update, data={"update": text})
+
+    def add(self, graph: str, triples: Iterable[Triple]) -> None:
+        """Add triples to a named graph, in as many requests as it takes."""
+        rest = iter(triples)
+        size = _BATCH if self._address.graphs else _STATEMENT
+        while batch := list(islice(rest, size)):
+            if self._address.graphs is None:
+                self.update(f"INSERT DATA {{ GRAPH <{graph}> {{\n{_lines(batch)}}} }}")
+            else:
+                self._send(
+                    "POST",
+                    self._address.graphs,
+                    params={"graph": graph},
+                    content=_lines(batch).encode(),
+                    headers={"Content-Type": TRIPLES},
+                )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _read(self, query: str, default: Sequence[str], named: Sequence[str], wanted: str) -> bytes:
+        form = {"query": query, "default-graph-uri": list(default), "named-graph-uri": list(named)}
+        for attempt in stamina.retry_context(
+            on=_LineFailure, attempts=_ATTEMPTS, timeout=self._address.seconds, wait_initial=0.05, wait_max=1.0
+        ):
+            with attempt:
+                return self._read_once(form, wanted)
+        raise AssertionError  # pragma: no cover - retry_context returns or raises
+
+    def _read_once(self, form: dict[str, str | list[str]], wanted: str) -> bytes:
+        limit, seconds = self._address.max_bytes, self._address.seconds
+        end = time.monotonic() + seconds
+        body = bytearray()
+        try:
+            with self._client.stream("POST", self._address.query, data=form, headers={"Accept": wanted}) as response:
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > limit:
+                        raise QueryRefused(f"the answer is longer than {limit} bytes", advice="Ask for less.")
+                    if time.monotonic() > end:
+                        raise QueryTimeout(f"the engine had not finished after {seconds:g} seconds")
+        except httpx.TimeoutException as error:
+            if isinstance(error, httpx.ConnectTimeout):
+                raise _unreachable(error) from error
+            raise QueryTimeout(f"the engine did not answer within {seconds:g} seconds") from error
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from error
+        _raise_for_status(response, bytes(body))
+        _raise_for_cut(response, wanted, bytes(body))
+        return bytes(body)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        data: dict[str, str] | None = None,
+        params: dict[str, str] | None = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        try:
+            response = self._client.request(
+                method,
+                url,
+                data=data,
+                params=params,
+                content=content,
+                headers=headers,
+                timeout=httpx.Timeout(self._address.write_seconds, connect=5.0),
+            )
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from error
+        try:
+            _raise_for_status(response, response.content)
+        except (EngineRefusal, QueryTimeout) as error:
+            raise EngineUnavailable(
+                f"the engine refused a write: {error}", advice="See the engine's log and docs/reference/engines.md."
+            ) from error
+
+
+def _lines(triples: list[Triple]) -> str:
+    written = ox.serialize(triples, format=ox.RdfFormat.N_TRIPLES)
+    return written.decode() if written else ""
+
+
+def _unreachable(error: httpx.HTTPError) -> _LineFailure:
+    return _LineFailure(
+        f"the engine cannot be reached or broke off: {error or type(error).__name__}",
+        advice="Check that the engine runs and that the store's address is right.",
+    )
+
+
+def _raise_for_status(response: httpx.Response, body: bytes) -> None:
+    """Raise unless the engine says that all went well."""
+    status = response.status_code
+    if 200 <= status < 300:
+        return
+    words = _words(body)
+    if any(word in words for word in _WORDS_OF_TIMEOUT) and status in {400, 408, 500, 503, 504}:
+        raise QueryTimeout(f"the engine stopped the query: {words}")
+    if status == 400:
+        raise EngineRefusal(words)
+    if status in {401, 403}:
+        raise EngineUnavailable(
+            f"the engine does not let us in (HTTP {status}): {words}",
+            advice="Check user, password and scheme, and that the user may update.",
+        )
+    kind = _LineFailure if status in {429, 502, 503, 504} else EngineUnavailable
+    raise kind(f"the engine answered HTTP {status}: {words}", advice="See the engine's log.")
+
+
+def _raise_for_cut(response: httpx.Response, wanted: str, body: bytes) -> None:
+    """Raise when the answer is not of the kind that was asked for, or says itself that it is only a part."""
+    if _STOPPED in response.headers:
+        raise QueryTimeout("the engine stopped the query and sent a part of the answer")
+    if _CUT in response.headers:
+        raise EngineUnavailable(
+            f"the engine cut the answer at {response.headers[_CUT]} rows",
+            advice="Ask for less, or raise ResultSetMaxRows in the engine's settings.",
+        )
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != wanted:
+        raise EngineUnavailable(
+            f"the engine sent {kind or 'an answer without a type'} instead of {wanted}: {_words(body)}",
+            advice="Check that the address is the one of a SPARQL 1.1 query service.",
+        )
+    if not {"Content-Length", "Transfer-Encoding"} & set(map(str.title, response.headers)):
+        raise EngineUnavailable(
+            "the engine does not say how long its answer is, so that a cut would not be seen",
+            advice="Let the engine, or the proxy before it, speak HTTP/1.1.",
+        )
+
+
+def _words(body: bytes) -> str:
+    """What the engine said, short and on one line."""
+    return " ".join(body[:2000].decode(errors="replace").split())[:300]
