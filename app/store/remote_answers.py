@@ -1,0 +1,179 @@
+"""Turns what an external engine sent into answers of the port. A cut-off or malformed answer is an error, never data.
+
+Engines differ in how they print what is the same value: Virtuoso writes true as 1 and 1000 as 1000.0. Here every value
+gets the form that the embedded engine gives it. Blank nodes live in the engine as IRIs below `SKOLEM` (RDF 1.1,
+section 3.5), so that they keep their identity between requests; here they become blank nodes again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pyoxigraph as ox
+
+from app import vocab
+from app.errors import BadQuery, EngineUnavailable, QueryTimeout
+from app.model.rdf import IRI, Blank, Quad, Term, Triple
+from app.store.engine import EngineAnswer, as_stored, bad_query
+
+SKOLEM = vocab.BASE + ".well-known/genid/"
+_ASKED = "__ASK_RETVAL"
+"""Virtuoso answers ASK with a table of one cell of this name."""
+_ODD = b"typed-literal"
+"""Marks the JSON of engines that keep the first draft's word for literals with a datatype; Virtuoso is one."""
+_ADVICE = "Nothing was read. See the engine's log; try again."
+
+
+def stored_term(term: Term) -> Term:
+    """A term as it is kept in the engine: blank nodes as IRIs."""
+    return IRI(SKOLEM + quote(term.value, safe="")) if isinstance(term, Blank) else term
+
+
+def own_term(term: Any) -> Any:
+    """The reverse of `stored_term`."""
+    if isinstance(term, IRI) and term.value.startswith(SKOLEM):
+        return Blank(unquote(term.value.removeprefix(SKOLEM)))
+    return term
+
+
+def stored_triples(quads: Iterable[Quad]) -> Iterator[Triple]:
+    """The triples of quads, as they are kept in the engine."""
+    for quad in quads:
+        yield Triple(stored_term(quad.subject), quad.predicate, stored_term(quad.object))  # type: ignore[arg-type]
+
+
+def rows(body: bytes, hidden: frozenset[str] = frozenset()) -> EngineAnswer:
+    """The answer to a SELECT query. `hidden` variables are left out."""
+    if _ODD in body or SKOLEM.encode() in body or any(name.encode() in body for name in hidden):
+        body = _rewritten(body, hidden)
+    try:
+        parsed = ox.parse_query_results(body, format=ox.QueryResultsFormat.JSON)
+        if isinstance(parsed, ox.QuerySolutions):
+            return EngineAnswer(parsed)
+    except (SyntaxError, ValueError) as error:
+        raise malformed(body) from error
+    raise malformed(body)
+
+
+def truth(body: bytes) -> EngineAnswer:
+    """The answer to an ASK query."""
+    document = _document(body)
+    try:
+        if "boolean" in document:
+            value = document["boolean"]
+        else:
+            (row,) = document["results"]["bindings"]
+            value = {"1": True, "true": True, "0": False, "false": False}[row[_ASKED]["value"]]
+    except (KeyError, ValueError, TypeError) as error:
+        raise malformed(body) from error
+    if not isinstance(value, bool):
+        raise malformed(body)
+    parsed = ox.parse_query_results(json.dumps({"head": {}, "boolean": value}), format=ox.QueryResultsFormat.JSON)
+    assert isinstance(parsed, ox.QueryBoolean)  # noqa: S101 - we wrote it ourselves
+    return EngineAnswer(parsed)
+
+
+def graph(body: bytes) -> EngineAnswer:
+    """The answer to a CONSTRUCT or DESCRIBE query. The embedded engine carries it, so values take its form."""
+    carrier = ox.Store()
+    try:
+        carrier.bulk_extend(
+            Quad(own_term(triple.subject), triple.predicate, own_term(triple.object))
+            for triple in ox.parse(body, format=ox.RdfFormat.N_TRIPLES)
+        )
+    except (SyntaxError, ValueError) as error:
+        raise malformed(body) from error
+    found = carrier.query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }")
+    assert isinstance(found, ox.QueryTriples)  # noqa: S101 - it is a CONSTRUCT query
+    return EngineAnswer(found)
+
+
+def cells(body: bytes) -> list[dict[str, str]]:
+    """The rows of one of our own small queries, as plain text by variable."""
+    try:
+        return [{name: cell["value"] for name, cell in row.items()} for row in _document(body)["results"]["bindings"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise malformed(body) from error
+
+
+def malformed(body: bytes) -> EngineUnavailable | QueryTimeout:
+    """The error for an answer that cannot be read: Oxigraph's server says at a cut that it stopped the query."""
+    end = body[-200:].decode(errors="replace")
+    if "cancelled" in end:
+        return QueryTimeout("the engine stopped the query and sent a part of the answer")
+    return EngineUnavailable(
+        f"the engine's answer is cut off or malformed; it ends with {end[-60:]!r}", advice=_ADVICE
+    )
+
+
+def diagnosis(text: str, words: str, *, whole: bool) -> BadQuery:
+    """Why an engine could not read a query, with the place if our own parser finds one.
+
+    `whole`: all brackets of the text are closed, so that a mistake can only be found inside it. Nothing is evaluated:
+    the query is joined with an empty table, which the engine sees before it starts.
+    """
+    try:
+        ox.Store().query(text + "\nVALUES ?none {}")
+    except SyntaxError as error:
+        place = bad_query(error)
+        last = text.count("\n") + 1
+        if place.line is not None and place.line <= last:
+            return place
+        if not whole or not text.strip():
+            line = text.rsplit("\n", 1)[-1]
+            return BadQuery(place.problem, line=last, column=len(line) + 1)
+    except (ValueError, OSError, RuntimeError):
+        pass
+    return BadQuery(words)
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body, strict=False)
+    except ValueError as error:
+        raise malformed(body) from error
+    if not isinstance(document, dict):
+        raise malformed(body)
+    return document
+
+
+def _rewritten(body: bytes, hidden: frozenset[str]) -> bytes:
+    """The same rows with hidden variables left out, blank nodes restored and values in the embedded engine's form."""
+    document = _document(body)
+    try:
+        names = [name for name in document["head"]["vars"] if name not in hidden]
+        found = [
+            {name: _cell(cell) for name, cell in row.items() if name not in hidden}
+            for row in document["results"]["bindings"]
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise malformed(body) from error
+    return json.dumps({"head": {"vars": names}, "results": {"bindings": found}}).encode()
+
+
+def _cell(cell: dict[str, str]) -> dict[str, str]:
+    """One value in the standard's words."""
+    kind, value = cell["type"], cell["value"]
+    if kind == "uri":
+        if value.startswith(SKOLEM):
+            return {"type": "bnode", "value": unquote(value.removeprefix(SKOLEM))}
+        return cell
+    if kind == "bnode":
+        return {"type": "bnode", "value": value.removeprefix("nodeID://")}
+    if "datatype" not in cell:
+        return cell
+    stored = _canonical(value, cell["datatype"])
+    return {"type": "literal", "value": stored.value, "datatype": stored.datatype.value}
+
+
+@lru_cache(maxsize=50_000)
+def _canonical(value: str, datatype: str) -> ox.Literal:
+    """A literal in the form that the embedded engine gives it."""
+    anything = IRI("x:x")
+    (quad,) = as_stored([Quad(anything, anything, ox.Literal(value, datatype=IRI(datatype)), anything)])
+    assert isinstance(quad.object, ox.Literal)  # noqa: S101 - a literal went in
+    return quad.object
