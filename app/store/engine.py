@@ -163,7 +163,7 @@ def bad_query(error: SyntaxError) -> BadQuery:
 
 def without_strings_and_comments(query: str) -> str:
     """Return SPARQL text with strings, IRIs and comments blanked, so that keywords can be looked for."""
-    return _STRING_OR_COMMENT_OR_IRI.sub(" ", query)
+    return _STRING_OR_COMMENT_OR_IRI.sub(lambda found: " " * len(found.group()), query)
 
 
 def _graphs(parameter: str, names: Iterable[str]) -> list[IRI]:

@@ -47,7 +47,7 @@ from app.store.engine import EngineAnswer, as_stored
 from app.store.port import Query, Snapshot
 from app.store.remote_http import Address, Engine, EngineRefusal
 from app.store.remote_layout import Layout, changed
-from app.store.remote_text import Token, clauses, joined_with, rewrite
+from app.store.remote_text import clauses, rewrite, with_values
 
 _TERMS = vocab.BASE + "store#"
 _REVISION, _NUMBER, _RECORD, _LAYOUT, _STAGES, _WRITER, _CLAIM = (
@@ -107,9 +107,10 @@ class RemoteSnapshot:
         for parameter, graphs in (("default-graph-uri", query.default_graphs), ("named-graph-uri", query.named_graphs)):
             _check_names(parameter, graphs)
         said, tokens = clauses(query.text)
-        for name, terms in query.values.items():
-            shown = " ".join(str(answers.stored_term(term)) for term in terms)
-            tokens = joined_with(tokens, f"VALUES ?{name} {{ {shown} }}")
+        if not said.form:
+            raise answers.diagnosis(query.text, "this is no SELECT, ASK, CONSTRUCT or DESCRIBE query")
+        if query.values:
+            tokens = with_values(tokens, *_values_block(query))
         default, visible = self._dataset(query, said.chosen, said.default, said.named)
         text = rewrite(
             tokens, visible, nowhere=self._nowhere, skolem=answers.SKOLEM if self._layout.blanks else None
@@ -119,7 +120,7 @@ class RemoteSnapshot:
                 return answers.graph(self._engine.triples(text.text, default, text.named))
             body = self._engine.rows(text.text, default, text.named)
         except EngineRefusal as error:
-            raise answers.diagnosis(query.text, str(error), whole=_is_whole(tokens)) from error
+            raise answers.diagnosis(query.text, str(error)) from error
         return answers.truth(body) if said.form == "ASK" else answers.rows(body, text.hidden)
 
     def quads(self, graph: IRI | None = None) -> Iterator[Quad]:
@@ -408,15 +409,23 @@ class RemoteStore:
                     self._engine.update(
                         f"INSERT {{ GRAPH <{segment.name}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{member}> {{ ?s ?p ?o }} }}"
                     )
-            self._verify(segment.name, segment.size)
+            self._verify(segment.name, segment.size, segment.covers)
 
-    def _verify(self, graph: str, size: int) -> None:
-        (row,) = self._cells(f"SELECT (COUNT(*) AS ?n) {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
-        if int(row["n"]) != size:
+    def _verify(self, graph: str, size: int, union_of: Iterable[str] = ()) -> None:
+        """See that a graph has its triples; a union has fewer when a triple stands in several of its graphs."""
+        kept = self._count(f"GRAPH <{graph}> {{ ?s ?p ?o }}")
+        if kept != size and union_of:
+            members = " ".join(f"<{name}>" for name in union_of)
+            size = self._count(f"SELECT DISTINCT ?s ?p ?o {{ VALUES ?g {{ {members} }} GRAPH ?g {{ ?s ?p ?o }} }}")
+        if kept != size:
             raise EngineUnavailable(
-                f"the engine keeps {row['n']} of {size} triples that were written",
+                f"the engine keeps {kept} of {size} triples that were written",
                 advice="It cannot hold one of the values; docs/reference/engines.md lists what is known.",
             )
+
+    def _count(self, pattern: str) -> int:
+        (row,) = self._cells(f"SELECT (COUNT(*) AS ?n) {{ {pattern} }}")
+        return int(row["n"])
 
     def _publish(self, node: _Node, revision: Revision, layout: Layout, claim: _Claim) -> None:
         """Make the revision visible: one triple, if the claim still stands and the number is not taken."""
@@ -486,9 +495,12 @@ class RemoteStore:
         )
 
 
-def _is_whole(tokens: Iterable[Token]) -> bool:
-    """Whether as many braces close as open."""
-    return sum((token.text == "{") - (token.text == "}") for token in tokens) == 0
+def _values_block(query: Query) -> tuple[str, str]:
+    """The query's variable with constants, and its VALUES block; terms print themselves escaped."""
+    if len(query.values) > 1:
+        raise ValueError("a VALUES block binds one variable here; join further ones in the query itself")
+    ((name, terms),) = query.values.items()
+    return name, f"VALUES ?{name} {{ {' '.join(str(answers.stored_term(term)) for term in terms)} }}"
 
 
 def _has_blanks(change: ChangeSet) -> bool:

@@ -8,7 +8,9 @@ section 3.5), so that they keep their identity between requests; here they becom
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -18,13 +20,14 @@ import pyoxigraph as ox
 from app import vocab
 from app.errors import BadQuery, EngineUnavailable, QueryTimeout
 from app.model.rdf import IRI, Blank, Quad, Term, Triple
-from app.store.engine import EngineAnswer, as_stored, bad_query
+from app.store.engine import EngineAnswer, as_stored, bad_query, without_strings_and_comments
 
 SKOLEM = vocab.BASE + ".well-known/genid/"
 _ASKED = "__ASK_RETVAL"
 """Virtuoso answers ASK with a table of one cell of this name."""
 _ODD = b"typed-literal"
 """Marks the JSON of engines that keep the first draft's word for literals with a datatype; Virtuoso is one."""
+_VALUES = re.compile(r"\bVALUES\b", re.IGNORECASE)
 _ADVICE = "Nothing was read. See the engine's log; try again."
 
 
@@ -66,8 +69,9 @@ def truth(body: bytes) -> EngineAnswer:
         if "boolean" in document:
             value = document["boolean"]
         else:
-            (row,) = document["results"]["bindings"]
-            value = {"1": True, "true": True, "0": False, "false": False}[row[_ASKED]["value"]]
+            if document["head"]["vars"] != [_ASKED]:
+                raise malformed(body)
+            value = [row[_ASKED]["value"] for row in document["results"]["bindings"]] == ["1"]
     except (KeyError, ValueError, TypeError) as error:
         raise malformed(body) from error
     if not isinstance(value, bool):
@@ -110,25 +114,34 @@ def malformed(body: bytes) -> EngineUnavailable | QueryTimeout:
     )
 
 
-def diagnosis(text: str, words: str, *, whole: bool) -> BadQuery:
-    """Why an engine could not read a query, with the place if our own parser finds one.
+def diagnosis(text: str, words: str) -> BadQuery:
+    """Why an engine could not read a query, with the place if our own parser finds a mistake; else with its words.
 
-    `whole`: all brackets of the text are closed, so that a mistake can only be found inside it. Nothing is evaluated:
-    the query is joined with an empty table, which the engine sees before it starts.
+    Nothing is evaluated, since a stranger's query could take for ever even over nothing: the query is first joined
+    with an empty table, which the parser's optimiser sees. Only where that does not parse, and not for a table that
+    the query has itself, is it read as it stands.
     """
     try:
         ox.Store().query(text + "\nVALUES ?none {}")
     except SyntaxError as error:
         place = bad_query(error)
-        last = text.count("\n") + 1
-        if place.line is not None and place.line <= last:
+        if place.line is not None and place.line <= text.count("\n") + 1:
             return place
-        if not whole or not text.strip():
-            line = text.rsplit("\n", 1)[-1]
-            return BadQuery(place.problem, line=last, column=len(line) + 1)
+        if _VALUES.search(without_strings_and_comments(text)) is None:
+            with suppress(ValueError, OSError, RuntimeError):
+                return _place(text) or BadQuery(words)
     except (ValueError, OSError, RuntimeError):
         pass
     return BadQuery(words)
+
+
+def _place(text: str) -> BadQuery | None:
+    """The place of the mistake in a text that is known not to parse."""
+    try:
+        ox.Store().query(text)
+    except SyntaxError as error:
+        return bad_query(error)
+    return None
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ line; writes never are.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,11 +27,14 @@ _BATCH = 20_000
 """Triples in one request of the graph store protocol."""
 _STATEMENT = 200
 """Triples in one INSERT DATA, for engines without that protocol. Virtuoso limits the length of a statement."""
+_LONG = 20_000
+"""Characters from which on a text goes by INSERT DATA: Virtuoso's graph store protocol refuses one of 100,000."""
 _ATTEMPTS = 3
 _CUT = "X-SPARQL-MaxRows"
 """Virtuoso sends this header with an answer that it cut at its ResultSetMaxRows."""
 _STOPPED = "X-SQL-State"
 """Virtuoso sends this header with the part of an answer that it had when its time was over."""
+_TAG = re.compile(r"<[^<>]*>")
 _WORDS_OF_TIMEOUT = ("cancelled", "S1T00", "timeout", "timed out", "estimated execution time")
 
 
@@ -86,23 +90,25 @@ class Engine:
 
     def update(self, text: str) -> None:
         """Run one update request."""
-        self._send("POST", self._address.update, data={"update": text})
+        self._send(self._address.update, data={"update": text})
 
     def add(self, graph: str, triples: Iterable[Triple]) -> None:
         """Add triples to a named graph, in as many requests as it takes."""
         rest = iter(triples)
-        size = _BATCH if self._address.graphs else _STATEMENT
-        while batch := list(islice(rest, size)):
-            if self._address.graphs is None:
-                self.update(f"INSERT DATA {{ GRAPH <{graph}> {{\n{_lines(batch)}}} }}")
-            else:
-                self._send(
-                    "POST",
-                    self._address.graphs,
-                    params={"graph": graph},
-                    content=_lines(batch).encode(),
-                    headers={"Content-Type": TRIPLES},
-                )
+        while batch := list(islice(rest, _BATCH if self._address.graphs else _STATEMENT)):
+            short = [triple for triple in batch if _is_short(triple)]
+            for long in (triple for triple in batch if not _is_short(triple)):
+                self._insert(graph, [long])
+            if short and self._address.graphs:
+                self._post(self._address.graphs, graph, short)
+            elif short:
+                self._insert(graph, short)
+
+    def _insert(self, graph: str, triples: list[Triple]) -> None:
+        self.update(f"INSERT DATA {{ GRAPH <{graph}> {{\n{_lines(triples)}}} }}")
+
+    def _post(self, url: str, graph: str, triples: list[Triple]) -> None:
+        self._send(url, params={"graph": graph}, content=_lines(triples).encode(), headers={"Content-Type": TRIPLES})
 
     def close(self) -> None:
         """Close the connections."""
@@ -141,7 +147,6 @@ class Engine:
 
     def _send(
         self,
-        method: str,
         url: str,
         *,
         data: dict[str, str] | None = None,
@@ -150,8 +155,7 @@ class Engine:
         headers: dict[str, str] | None = None,
     ) -> None:
         try:
-            response = self._client.request(
-                method,
+            response = self._client.post(
                 url,
                 data=data,
                 params=params,
@@ -167,6 +171,10 @@ class Engine:
             raise EngineUnavailable(
                 f"the engine refused a write: {error}", advice="See the engine's log and docs/reference/engines.md."
             ) from error
+
+
+def _is_short(triple: Triple) -> bool:
+    return not isinstance(triple.object, ox.Literal) or len(triple.object.value) < _LONG
 
 
 def _lines(triples: list[Triple]) -> str:
@@ -224,4 +232,4 @@ def _raise_for_cut(response: httpx.Response, wanted: str, body: bytes) -> None:
 
 def _words(body: bytes) -> str:
     """What the engine said, short and on one line."""
-    return " ".join(body[:2000].decode(errors="replace").split())[:300]
+    return " ".join(_TAG.sub(" ", body[:2000].decode(errors="replace")).split())[:300]

@@ -9,7 +9,8 @@ travel beside the text. What stands in the text itself is replaced token by toke
 
 so that `?g` has the logical name wherever it is used: in filters, in joins with what the graph says of its graphs, in
 aggregates. A FILTER inside `P` that speaks of `?g` moves out to where `?g` is bound, as the embedded engine does.
-Text that cannot be read passes unchanged: the engine refuses it with its own words. SERVICE is refused here.
+Text that cannot be read passes unchanged: the engine refuses it with its own words. What could make an engine write
+or call out is refused here, also behind the guard.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ _TOKEN = re.compile(
 )
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
 _PAIRS = {"{": "}", "(": ")"}
+_FORBIDDEN = {"SERVICE", "DEFINE", "INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "COPY", "MOVE", "ADD"}
+"""Words that no query needs. Virtuoso runs updates that are sent as queries, and reads settings from DEFINE."""
+_INTERNAL = ("bif:", "sql:")
+"""Virtuoso's own functions, which reach files and the network."""
+_AGGREGATES = {"COUNT", "SUM", "MIN", "MAX", "AVG", "SAMPLE", "GROUP_CONCAT"}
 _SKOLEM_TESTS = {"ISBLANK", "ISIRI", "ISURI"}
 
 
@@ -81,6 +87,14 @@ class Rewritten:
     hidden: frozenset[str]
 
 
+def _check(token: Token) -> None:
+    """QueryRefused for what would make an engine write or call out, whatever the reading of its context."""
+    if token.word in _FORBIDDEN or (
+        token.kind in {"name", "iri"} and token.text.lstrip("<").lower().startswith(_INTERNAL)
+    ):
+        raise QueryRefused(f"{token.text} is not allowed", advice="Ask with SPARQL 1.1 query only.")
+
+
 @dataclass(slots=True)
 class _Rewriting:
     """The state of one rewriting."""
@@ -99,8 +113,7 @@ class _Rewriting:
         place = 0
         while place < len(tokens):
             word = tokens[place].word
-            if word == "SERVICE":
-                raise QueryRefused("SERVICE is not allowed", advice="Ask the other endpoint yourself.")
+            _check(tokens[place])
             taken = None
             if word == "GRAPH":
                 taken = self._graph(tokens, place)
@@ -200,32 +213,34 @@ def rewrite(
     return Rewritten(state.walk(tokens), tuple(state.named), frozenset(state.hidden))
 
 
-def joined_with(tokens: Sequence[Token], block: str) -> list[Token]:
-    """Join a VALUES block to the outermost group of a query."""
-    for place, token in enumerate(tokens):
-        if token.word != "WHERE" and token.text != "{":
-            continue
-        opening = _next(tokens, place + 1) if token.word == "WHERE" else place
-        closing = _closing(tokens, opening)
-        if closing is None:
-            break
-        if token.word != "WHERE" and _is_template(tokens, opening):
-            continue
-        inside = tokens[opening + 1 : closing]
-        return [
-            *tokens[: opening + 1],
-            Token("other", "{"),
-            *inside,
-            Token("other", "} " + block),
-            *tokens[closing:],
-        ]
-    return [*tokens, Token("other", block)]
+def with_values(tokens: Sequence[Token], variable: str, block: str) -> list[Token]:
+    """Join a VALUES block for one variable to a query, as a block at its end would be.
+
+    Virtuoso knows a variable at the end only if it is selected; so the block goes into the outermost group where that
+    means the same: in a query that does not aggregate, or groups by the variable.
+    """
+    at_end = [*tokens, Token("other", f"\n{block}\n")]
+    opening = _outermost_group(tokens)
+    closing = None if opening is None else _closing(tokens, opening)
+    if opening is None or closing is None:
+        return at_end
+    head, tail = tokens[:opening], tokens[closing + 1 :]
+    grouped = any(token.word == "GROUP" for token in tail)
+    aggregated = grouped or any(token.word in _AGGREGATES for token in head)
+    if aggregated and not (grouped and any(token.kind == "variable" and token.text[1:] == variable for token in tail)):
+        return at_end
+    inside = tokens[opening + 1 : closing]
+    return [*head, Token("other", "{ {"), *inside, Token("other", f"}} {block} }}"), *tail]
 
 
-def _is_template(tokens: Sequence[Token], opening: int) -> bool:
-    """Whether the first brace opens the template of a CONSTRUCT query rather than its pattern."""
-    before = [token for token in tokens[:opening] if token.kind != "space"]
-    return bool(before) and before[-1].word == "CONSTRUCT"
+def _outermost_group(tokens: Sequence[Token]) -> int | None:
+    """The place where the query's pattern opens; None when it has none. A CONSTRUCT's template comes before it."""
+    form = next((token.word for token in tokens if token.word in _FORMS), "")
+    place = _next(tokens, next((at for at, token in enumerate(tokens) if token.word in _FORMS), len(tokens)) + 1)
+    if form == "CONSTRUCT" and place < len(tokens) and tokens[place].text == "{":
+        template = _closing(tokens, place)
+        place = len(tokens) if template is None else template + 1
+    return next((at for at in range(place, len(tokens)) if tokens[at].text == "{"), None)
 
 
 def _tokens(text: str) -> list[Token]:

@@ -84,7 +84,7 @@ def virtuoso(folder: Path) -> Iterator[Address]:
         )
         assert "***" not in done.stdout + done.stderr, done.stdout + done.stderr
         yield Address(
-            query=f"{here}/sparql-auth",
+            query=f"{here}/sparql",
             update=f"{here}/sparql-auth",
             graphs=f"{here}/sparql-graph-crud-auth",
             user="slmkg",

@@ -1,0 +1,89 @@
+"""Reads an update before it runs: what it may not do is refused, and the protocol's dataset is written into it.
+
+LOAD would fetch from other machines, so it is refused; LOAD SILENT may stay, since it runs where there is no network and
+then does nothing. What cannot be parsed is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pyparsing import ParseException
+from rdflib.plugins.sparql.parser import parseUpdate
+
+from app.errors import BadParameter, BadQuery, QueryRefused
+from app.model.rdf import iri
+from app.store.engine import without_strings_and_comments
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_LOAD = re.compile(r"(?<![?$:\w-])LOAD(?![\w:-])(?P<silent>\s+SILENT\b)?", re.IGNORECASE)
+_SERVICE = re.compile(r"(?<![?$:\w-])SERVICE(?![\w:-])", re.IGNORECASE)
+_DATASET = re.compile(r"(?<![?$:\w-])(USING|WITH)(?![\w:-])", re.IGNORECASE)
+_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+
+
+def guarded_update(text: str, *, using: tuple[str, ...] = (), using_named: tuple[str, ...] = (), limit: int) -> str:
+    """The update that may run, with the protocol's `using-graph-uri` and `using-named-graph-uri` written into it.
+
+    Raises BadQuery when it does not parse, QueryRefused for LOAD and SERVICE, and BadParameter when the request and the
+    update both choose a dataset.
+    """
+    if len(text.encode()) > limit:
+        raise QueryRefused(f"the update is longer than {limit} bytes", advice="Send it in parts.")
+    decoded = _ESCAPE.sub(lambda found: chr(int(found.group(1) or found.group(2), 16)), text)
+    for reading in (text, decoded):
+        bare = without_strings_and_comments(reading)
+        if any(found["silent"] is None for found in _LOAD.finditer(bare)):
+            raise QueryRefused("LOAD is not allowed", advice="Fetch the data yourself and send it.")
+        if _SERVICE.search(bare):
+            raise QueryRefused("SERVICE is not allowed", advice="Ask the other endpoint yourself and send the data.")
+    try:
+        parseUpdate(text)
+    except ParseException as error:
+        raise BadQuery(str(error.msg), line=error.lineno, column=error.column) from error
+    except (RecursionError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise BadQuery("the update cannot be read") from error
+    if not using and not using_named:
+        return text
+    if _DATASET.search(without_strings_and_comments(text)):
+        raise BadParameter(
+            "using-graph-uri", "the update chooses a dataset itself", advice="Use the parameters, or USING and WITH."
+        )
+    clause = "".join([f" USING <{iri(graph).value}>" for graph in using])
+    clause += "".join([f" USING NAMED <{iri(graph).value}>" for graph in using_named])
+    return _insert(text, clause)
+
+
+def _insert(text: str, clause: str) -> str:
+    """Write a clause before the WHERE of each operation that has templates."""
+    parts: list[str] = []
+    done = 0
+    for position in _wheres(text):
+        parts += [text[done:position], clause, " "]
+        done = position
+    return "".join([*parts, text[done:]])
+
+
+def _wheres(text: str) -> Iterator[int]:
+    """Where the WHERE of an operation with templates begins: outside braces, after a closing one."""
+    depth = 0
+    after_template = False
+    position = 0
+    blanked = without_strings_and_comments(text)
+    while position < len(blanked):
+        character = blanked[position]
+        word = _WORD.match(blanked, position)
+        if character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= 1
+            after_template = depth == 0
+        elif word is not None:
+            if depth == 0 and word.group().upper() == "WHERE" and after_template:
+                yield position
+            position = word.end()
+            continue
+        elif character == ";":
+            after_template = False
+        position += 1
