@@ -219,7 +219,7 @@ def _check_indices(layers: list[Row]) -> None:
         try:
             index = cells.whole_number(row.required("layer"))
         except ValueError as error:
-            raise row.error("layer", str(error)) from error
+            raise row.error("layer", str(error), advice="Count the layers from 0.") from error
         if index != expected:
             raise row.error("layer", f"is {index}, {expected} comes next", advice="List every layer in order from 0.")
 
@@ -244,7 +244,7 @@ def _read_layer_group(run: list[Row], model: Model, source: Source, recalled: bo
         try:
             value = cells.whole_number(run[0].required(column))
         except ValueError as error:
-            raise run[0].error(column, str(error)) from error
+            raise run[0].error(column, str(error), advice="Write digits only.") from error
         evidence.add_claim(
             Claim(
                 subject=group,

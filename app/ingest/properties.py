@@ -125,7 +125,9 @@ def _paper(_: Registry, row: Row, column: str, cell: str) -> list[Reading]:
     if address.startswith("arXiv:"):
         address = f"https://arxiv.org/abs/{address.removeprefix('arXiv:')}"
     if not address.startswith("https://"):
-        raise row.error(column, f"{cell!r} is neither arXiv:… nor an https address")
+        raise row.error(
+            column, f"{cell!r} is neither arXiv:… nor an https address", advice="Write arXiv:2409.15790 or the address."
+        )
     return [Reading(iri(address))]
 
 

@@ -187,5 +187,5 @@ def _read_spellings(path: Path) -> dict[str, dict[str, IRI]]:
         meaning = concept(row["scheme"], row["notation"])
         spellings.setdefault(row["scheme"], {})[row.required("printed")] = meaning
     if not spellings:
-        raise BadFile(path, "holds no spelling")
+        raise BadFile(path, "holds no spelling", advice="Tables print concepts in these spellings; list them.")
     return spellings
