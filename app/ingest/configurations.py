@@ -173,6 +173,10 @@ def _recalled(row: Row) -> dict[str, frozenset[str]]:
         column = match["column"] if match else ""
         if match is None or column not in (*_CONFIGURATION_FIELDS, "layers"):
             raise row.error("recalled", f"{part!r} names no column", advice="Write column or column[element].")
+        if match["element"] and match["element"] not in [value.strip() for value in row[column].split(";")]:
+            raise row.error(
+                "recalled", f"{part!r} names no value of column {column}", advice="Write it as it stands there."
+            )
         element = frozenset({match["element"]}) if match["element"] else frozenset()
         whole = column in found and not found[column]
         found[column] = frozenset() if whole or not element else found.get(column, frozenset()) | element

@@ -82,6 +82,7 @@ CELLS = [
     (CONFIGURATIONS, "activation", "relu7", "no known spelling"),
     (CONFIGURATIONS, "recalled", "shoe_size", "names no column"),
     (CONFIGURATIONS, "recalled", "license[", "names no column"),
+    (CONFIGURATIONS, "recalled", "training_datasets[CCNewsV3]", "names no value of column training_datasets"),
     (CONFIGURATIONS, "confidence", "rumour", "is unknown"),
     (CONFIGURATIONS, "source", "", "is empty"),
     (CONFIGURATIONS, "paper", "somewhere", "neither arXiv"),
