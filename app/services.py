@@ -15,6 +15,7 @@ from app.compare.reader import Reader
 from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
 from app.curate.commit import validate
 from app.curate.load import LoadReport, Progress, load_folder
+from app.errors import QueryRefused
 from app.model.rdf import IRI
 from app.settings import Settings
 from app.store.guard import Form, guard
@@ -63,10 +64,17 @@ class Services:
         return self.record_validator.validate(self.store.at().quads(), [record])
 
     def ask(self, query: Query, *, revision: int | None = None) -> tuple[int, Answer]:
-        """Answer a stranger's query at a revision, after the guard; return the revision's number with the answer."""
+        """Answer a stranger's query at a revision, after the guard; return the revision's number with the answer.
+
+        QueryRefused also when the engine lacks what the query asks for, such as a function that nobody defined.
+        """
         guard(query.text, limit=self.settings.max_query_bytes)
         number = self.store.head().number if revision is None else revision
-        return number, self.store.at(number).query(query)
+        snapshot = self.store.at(number)
+        try:
+            return number, snapshot.query(query)
+        except RuntimeError as error:
+            raise QueryRefused(f"the engine cannot answer this: {error}") from error
 
     def form_of(self, text: str) -> Form:
         """The form of a stranger's query; BadQuery or QueryRefused when it may not run."""

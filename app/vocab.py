@@ -224,9 +224,7 @@ class slm:
     codeRepository: Final = "https://w3id.org/slmkg/ontology#codeRepository"
     CompleteSetProperty: Final = "https://w3id.org/slmkg/ontology#CompleteSetProperty"
     computedFfnRatio: Final = "https://w3id.org/slmkg/ontology#computedFfnRatio"
-    computedNonEmbeddingParameterCount: Final = (
-        "https://w3id.org/slmkg/ontology#computedNonEmbeddingParameterCount"
-    )
+    computedNonEmbeddingParameterCount: Final = "https://w3id.org/slmkg/ontology#computedNonEmbeddingParameterCount"
     computedParameterCount: Final = "https://w3id.org/slmkg/ontology#computedParameterCount"
     contentHash: Final = "https://w3id.org/slmkg/ontology#contentHash"
     contextTokens: Final = "https://w3id.org/slmkg/ontology#contextTokens"
@@ -273,9 +271,7 @@ class slm:
     involves: Final = "https://w3id.org/slmkg/ontology#involves"
     keyValueLoraRank: Final = "https://w3id.org/slmkg/ontology#keyValueLoraRank"
     kvCacheBytesPerToken: Final = "https://w3id.org/slmkg/ontology#kvCacheBytesPerToken"
-    kvCacheBytesPerTokenBeyondWindow: Final = (
-        "https://w3id.org/slmkg/ontology#kvCacheBytesPerTokenBeyondWindow"
-    )
+    kvCacheBytesPerTokenBeyondWindow: Final = "https://w3id.org/slmkg/ontology#kvCacheBytesPerTokenBeyondWindow"
     LanguageModel: Final = "https://w3id.org/slmkg/ontology#LanguageModel"
     lastLayer: Final = "https://w3id.org/slmkg/ontology#lastLayer"
     LayerGroup: Final = "https://w3id.org/slmkg/ontology#LayerGroup"

@@ -28,7 +28,7 @@ MATCHES: Final = {
 }
 COLUMNS: Final = ("notation", "broader", "label", "altLabel", "definition", "match")
 EXTRA: Final = {"trustRank": "slm:trustRank", "bitsPerWeight": "slm:bitsPerWeight"}
-WIDTH: Final = 110
+WIDTH: Final = 120
 LICENSE: Final = "https://creativecommons.org/licenses/by/4.0/"
 VOCAB_PREFIXES: Final = ("slm", "slmkg", "vocab", "agent", "dct", "owl", "rdfs", "skos")
 
@@ -193,9 +193,7 @@ def _block(subject: str, kind: str, lines: Iterable[str]) -> str:
 def _concept(scheme: Scheme, concept: Concept) -> str:
     home = f"vocab:{scheme.name}"
     lines = [f"skos:inScheme {home}"]
-    lines.append(
-        f"skos:broader {scheme.prefix}:{concept.broader}" if concept.broader else f"skos:topConceptOf {home}"
-    )
+    lines.append(f"skos:broader {scheme.prefix}:{concept.broader}" if concept.broader else f"skos:topConceptOf {home}")
     lines.append(f"skos:notation {_text(concept.notation)}")
     lines.append(f"skos:prefLabel {_text(concept.label)}@en")
     lines += [f"skos:altLabel {_text(alt)}@en" for alt in concept.alt_labels]
@@ -323,9 +321,7 @@ def vocab_py(folder: Path, namespaces: Namespaces, schemes: Sequence[Scheme]) ->
         return [f"slm.{_identifier(name)}" for name in sorted(str(iri)[len(iris["slm"]) :] for iri in found)]
 
     def values(predicate: URIRef) -> list[tuple[str, str]]:
-        pairs = (
-            (str(s), str(o)) for s, o in ontology.subject_objects(predicate) if str(s).startswith(iris["slm"])
-        )
+        pairs = ((str(s), str(o)) for s, o in ontology.subject_objects(predicate) if str(s).startswith(iris["slm"]))
         return sorted(pairs)
 
     local: dict[str, list[str]] = {"slm": _local_names(ontology, iris["slm"])}
@@ -366,9 +362,7 @@ def vocab_py(folder: Path, namespaces: Namespaces, schemes: Sequence[Scheme]) ->
     ]
     constants = [
         _set("CLAIMABLE", "Properties whose value may differ by source.", members("ClaimableProperty")),
-        _set(
-            "COMPLETE_SET", "Claimable: one source's values form a full list.", members("CompleteSetProperty")
-        ),
+        _set("COMPLETE_SET", "Claimable: one source's values form a full list.", members("CompleteSetProperty")),
         _set("ADDITIVE", "Claimable: the values of all sources add up.", members("AdditiveProperty")),
         _mapping(
             "DATATYPES",

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from app import resources
+from app.curate.assemble import Assembly, assemble
+from app.ingest.seed import Seed, read_seed
 from app.services import Services
 from app.settings import Settings
 from app.wiring import build
@@ -47,6 +49,18 @@ def seed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def seed_services(seed_folder: Path) -> Services:
     """Services on the loaded store. Never write through it: take `own_services` for that."""
     return build(Settings(data_dir=seed_folder))
+
+
+@pytest.fixture(scope="session")
+def seed() -> Seed:
+    """What the shipped data folder says, as values."""
+    return read_seed(resources.folder("data"))
+
+
+@pytest.fixture(scope="session")
+def assembly(seed: Seed) -> Assembly:
+    """The whole graph of the shipped data folder, as values."""
+    return assemble(seed, resources.folder("ontology"))
 
 
 @pytest.fixture

@@ -178,4 +178,6 @@ def _allows(rounded: Claim, other: Claim) -> bool:
     if other.interval is not None:
         return rounded.interval.lower <= other.interval.upper and other.interval.lower <= rounded.interval.upper
     number = python_value(other.value)
-    return isinstance(number, int | Decimal) and rounded.interval.holds(Decimal(number))
+    return (
+        isinstance(number, int | Decimal) and not isinstance(number, bool) and rounded.interval.holds(Decimal(number))
+    )

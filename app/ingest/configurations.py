@@ -173,6 +173,10 @@ def _recalled(row: Row) -> dict[str, frozenset[str]]:
         column = match["column"] if match else ""
         if match is None or column not in (*_CONFIGURATION_FIELDS, "layers"):
             raise row.error("recalled", f"{part!r} names no column", advice="Write column or column[element].")
+        if match["element"] and match["element"] not in [value.strip() for value in row[column].split(";")]:
+            raise row.error(
+                "recalled", f"{part!r} names no value of column {column}", advice="Write it as it stands there."
+            )
         element = frozenset({match["element"]}) if match["element"] else frozenset()
         whole = column in found and not found[column]
         found[column] = frozenset() if whole or not element else found.get(column, frozenset()) | element
@@ -219,7 +223,7 @@ def _check_indices(layers: list[Row]) -> None:
         try:
             index = cells.whole_number(row.required("layer"))
         except ValueError as error:
-            raise row.error("layer", str(error)) from error
+            raise row.error("layer", str(error), advice="Count the layers from 0.") from error
         if index != expected:
             raise row.error("layer", f"is {index}, {expected} comes next", advice="List every layer in order from 0.")
 
@@ -244,7 +248,7 @@ def _read_layer_group(run: list[Row], model: Model, source: Source, recalled: bo
         try:
             value = cells.whole_number(run[0].required(column))
         except ValueError as error:
-            raise run[0].error(column, str(error)) from error
+            raise run[0].error(column, str(error), advice="Write digits only.") from error
         evidence.add_claim(
             Claim(
                 subject=group,

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from app import vocab
 from app.ingest import cells
-from app.ingest.registry import Model, Registry
+from app.ingest.registry import Model, Registry, notations
 from app.ingest.tables import Row
-from app.model.claims import Interval
+from app.model.claims import Interval, concept
 from app.model.rdf import IRI, Term, date, iri, literal
 
 Reader = Callable[[Registry, Row, str, str], list["Reading"]]
@@ -125,7 +125,9 @@ def _paper(_: Registry, row: Row, column: str, cell: str) -> list[Reading]:
     if address.startswith("arXiv:"):
         address = f"https://arxiv.org/abs/{address.removeprefix('arXiv:')}"
     if not address.startswith("https://"):
-        raise row.error(column, f"{cell!r} is neither arXiv:… nor an https address")
+        raise row.error(
+            column, f"{cell!r} is neither arXiv:… nor an https address", advice="Write arXiv:2409.15790 or the address."
+        )
     return [Reading(iri(address))]
 
 
@@ -143,8 +145,12 @@ def _things(kind: str) -> Reader:
     return read
 
 
-def _algorithms(_: Registry, __: Row, ___: str, cell: str) -> list[Reading]:
-    return [Reading(iri(f"{vocab.BASE}vocab/training-algorithm/{part}")) for part in cell.split(";") if part]
+def _algorithms(_: Registry, row: Row, column: str, cell: str) -> list[Reading]:
+    known = notations("training-algorithm")
+    for part in filter(None, cell.split(";")):
+        if part not in known:
+            raise row.error(column, f"{part!r} is no training algorithm", advice=f"Use one of {', '.join(known)}.")
+    return [Reading(concept("training-algorithm", part)) for part in cell.split(";") if part]
 
 
 def _architecture(predicate: str, read: Reader) -> Property:

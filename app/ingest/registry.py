@@ -18,6 +18,15 @@ from app.store.files import read_rdf
 _SLUG = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _NAME_PROPERTIES = {vocab.rdfs.label, vocab.skos.altLabel, vocab.dct.title, vocab.dct.identifier}
 _NOTATION = re.compile(r"[A-Za-z0-9_.-]+")
+CONCEPTS = frozenset(
+    value
+    for terms in vars(vocab).values()
+    if isinstance(terms, type)
+    for value in vars(terms).values()
+    if isinstance(value, str) and value.startswith(vocab.vocab.NS) and value.count("/") == vocab.vocab.NS.count("/") + 1
+    if not value.endswith("/")
+)
+"""IRIs of all concepts of the ontology's schemes."""
 _MODEL_COLUMNS = ("slug", "identifier", "label", "family", "scope", "also_printed_as")
 _SPELLING_COLUMNS = ("scheme", "printed", "notation")
 
@@ -178,6 +187,12 @@ def _names(quads: list[Quad]) -> dict[str, dict[str, IRI]]:
     return names
 
 
+def notations(scheme: str) -> list[str]:
+    """The notations of a concept scheme."""
+    start = concept(scheme, "").value
+    return sorted(value.removeprefix(start) for value in CONCEPTS if value.startswith(start))
+
+
 def _read_spellings(path: Path) -> dict[str, dict[str, IRI]]:
     spellings: dict[str, dict[str, IRI]] = {}
     for row in read_table(path, _SPELLING_COLUMNS, unique=("scheme", "printed")):
@@ -185,7 +200,13 @@ def _read_spellings(path: Path) -> dict[str, dict[str, IRI]]:
             if _NOTATION.fullmatch(row.required(column)) is None:
                 raise row.error(column, f"{row[column]!r} is not a notation", advice="See ontology/vocab/.")
         meaning = concept(row["scheme"], row["notation"])
+        if meaning.value not in CONCEPTS:
+            raise row.error(
+                "notation",
+                f"{row['notation']!r} is no concept of scheme {row['scheme']!r}",
+                advice=f"Use one of {', '.join(notations(row['scheme'])) or 'the schemes of ontology/vocab/'}.",
+            )
         spellings.setdefault(row["scheme"], {})[row.required("printed")] = meaning
     if not spellings:
-        raise BadFile(path, "holds no spelling")
+        raise BadFile(path, "holds no spelling", advice="Tables print concepts in these spellings; list them.")
     return spellings

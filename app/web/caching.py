@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 from werkzeug.http import parse_etags
 
-from app import vocab
+from app import __version__
 from app.services import Services
 
 
@@ -43,7 +43,7 @@ async def services_of(request: Request) -> Services:
 
 def etag(revision: int, *parts: str) -> str:
     """A strong entity tag for an answer made of these parts at a revision."""
-    digest = hashlib.sha256("\x1f".join((vocab.VERSION, *parts)).encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256("\x1f".join((__version__, *parts)).encode("utf-8", "surrogatepass")).hexdigest()
     return f'"{revision}-{digest[:24]}"'
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, Query, Request
 from pydantic import BaseModel
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from app.compare.export import to_csv
 from app.compare.models import Choice
@@ -15,7 +15,6 @@ from app.compare.questions import questions
 from app.errors import BadParameter
 from app.web import problems, schemas
 from app.web.caching import Identity, Representation, Use
-from app.web.examples import example
 from app.web.parameters import members, strict
 
 MODELS = "/api/v1/models"
@@ -168,12 +167,12 @@ def _add(
         summary=summary,
         tags=["Models"],
         response_model=model,
-        response_class=Response,
+        response_class=Response if model is None else JSONResponse,
         responses={
             200: {
                 "description": "The answer.",
                 "headers": _HEADERS,
-                "content": {media_type: {"example": example(name)}},
+                "content": {media_type: {}},
             },
             304: {"description": "The client has this answer already."},
             **problems.documented(*codes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.web.examples import example
 from app.web.problems import Problem
 
 DESCRIPTION = """Small language models as a knowledge graph: a source behind every value.
@@ -17,7 +18,10 @@ _REF = "#/components/schemas/{model}"
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
-    """FastAPI's document with our errors in place of its own."""
+    """FastAPI's document with our errors in place of its own, and with real examples.
+
+    The examples are put in here because FastAPI would drop their nulls.
+    """
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
@@ -26,4 +30,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         for operation in path.values():
             operation["responses"].pop("422", None)
             operation["responses"] = dict(sorted(operation["responses"].items()))
+            if (answer := example(operation["operationId"])) is not None:
+                for content in operation["responses"]["200"]["content"].values():
+                    content["example"] = answer
     return document

@@ -88,18 +88,23 @@ def docs() -> Response:
 
 
 def _answer(services: Services, text: str) -> dict[str, Any]:
-    """What the page shows of a query's answer: at most ROWS_SHOWN rows, or text."""
-    services.form_of(text)
+    """What the page shows of a query's answer. The engine's result is let go in the thread that asked."""
     revision, answer = services.ask(port.Query(text))
+    try:
+        return {"revision": revision, **_content(answer, services.settings.max_result_bytes)}
+    finally:
+        del answer
+
+
+def _content(answer: port.Answer, limit: int) -> dict[str, Any]:
+    """A truth value, a graph as text, or at most ROWS_SHOWN rows."""
     if answer.kind == "ask":
-        return {"revision": revision, "truth": answer.truth}
+        return {"truth": answer.truth}
     if answer.kind == "graph":
-        body = answer.serialize("text/turtle", limit=services.settings.max_result_bytes)
-        return {"revision": revision, "graph": body.decode("utf-8")}
+        return {"graph": answer.serialize("text/turtle", limit=limit).decode("utf-8")}
     columns = answer.variables
     rows = [[_shown(row.get(name)) for name in columns] for row in islice(answer.rows(), ROWS_SHOWN + 1)]
-    more = len(rows) > ROWS_SHOWN
-    return {"revision": revision, "columns": columns, "rows": rows[:ROWS_SHOWN], "more": more}
+    return {"columns": columns, "rows": rows[:ROWS_SHOWN], "more": len(rows) > ROWS_SHOWN}
 
 
 def _shown(term: Term | None) -> dict[str, Any]:

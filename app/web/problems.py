@@ -139,10 +139,11 @@ def _of_http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> Iterable[str]:
-    """Methods that any route serves at the request's address."""
+    """Methods that any route serves at the request's address, as it was before a mount cut it."""
+    scope = {**request.scope, "root_path": request.scope.get("app_root_path", request.scope.get("root_path", ""))}
     found: set[str] = set()
     for route in request.app.routes:
-        match, _ = route.matches(request.scope)
+        match, _ = route.matches(scope)
         if match is not Match.NONE:
             found |= {"GET"} if isinstance(route, Mount) else set(getattr(route, "methods", None) or ())
     if "GET" in found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from app.web import problems, schemas
 from app.web.caching import Use
@@ -18,7 +18,7 @@ def register(app: FastAPI) -> None:
             methods=["GET"],
             tags=["Service"],
             response_model=schemas.Health,
-            response_class=Response,
+            response_class=JSONResponse,
             responses=problems.documented(*codes),
         )
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from werkzeug.http import parse_options_header
 
-from app.errors import BadParameter, BadQuery, QueryRefused, UnsupportedMedia
+from app.errors import AppError, BadParameter, BadQuery, QueryRefused, UnsupportedMedia
 from app.model.rdf import iri
 from app.services import Services
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
@@ -51,7 +51,6 @@ def register(app: FastAPI) -> None:
     shared: dict[str, Any] = {
         "tags": ["SPARQL"],
         "response_class": Response,
-        "responses": _RESPONSES,
     }
     app.add_api_route(
         PATH,
@@ -60,6 +59,7 @@ def register(app: FastAPI) -> None:
         operation_id="sparqlGet",
         summary="Ask a SPARQL query",
         openapi_extra={"parameters": [_QUERY_PARAMETER, *_DATASET_PARAMETERS]},
+        responses={**_ANSWER, **_NOT_MODIFIED, **problems.documented(*_CODES)},
         **shared,
     )
     app.add_api_route(
@@ -69,6 +69,7 @@ def register(app: FastAPI) -> None:
         operation_id="sparqlPost",
         summary="Ask a SPARQL query in the request's body",
         openapi_extra={"parameters": _DATASET_PARAMETERS, "requestBody": _BODY},
+        responses={**_ANSWER, **problems.documented(*_CODES, "unsupported-media")},
         **shared,
     )
 
@@ -104,7 +105,18 @@ async def by_post(request: Request, services: Use) -> Response:
 
 
 def run(services: Services, operation: Operation) -> Response:
-    """Answer one operation; NotModified before the engine is asked, when the client has the answer."""
+    """Answer one operation, errors included; NotModified before the engine is asked, when the client has the answer.
+
+    An error never leaves the thread: its traceback would take the engine's result along, and the engine cannot let go
+    of a result in a thread other than the one that asked.
+    """
+    try:
+        return _run(services, operation)
+    except AppError as error:
+        return problems.problem(error)
+
+
+def _run(services: Services, operation: Operation) -> Response:
     query = operation.query
     form = services.form_of(query.text)
     media_type, written_as = negotiation.choose(operation.accept, form)
@@ -117,9 +129,17 @@ def run(services: Services, operation: Operation) -> Response:
         headers |= {"ETag": tag, "Cache-Control": "public, no-cache"}
         if matches(operation.if_none_match, tag):
             raise NotModified(headers)
-    _, answer = services.ask(query, revision=revision)
-    body = answer.serialize(written_as, limit=services.settings.max_result_bytes)
+    body = _serialized(services, query, written_as, revision)
     return Response(body, headers={**headers, "Content-Type": negotiation.content_type(media_type)})
+
+
+def _serialized(services: Services, query: Query, media_type: str, revision: int) -> bytes:
+    """The answer's bytes. The engine's result is let go here: the parser's errors can keep frames alive for long."""
+    _, answer = services.ask(query, revision=revision)
+    try:
+        return answer.serialize(media_type, limit=services.settings.max_result_bytes)
+    finally:
+        del answer
 
 
 async def _answer(request: Request, services: Services, query: Query, if_none_match: str | None) -> Response:
@@ -215,7 +235,8 @@ _BODY = {
         QUERY: {"schema": {"type": "string"}, "example": _EXAMPLE},
     },
 }
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+_CODES = ("bad-parameter", "bad-query", "query-refused", "not-acceptable")
+_ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer.",
         "headers": {
@@ -224,6 +245,5 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         },
         "content": {name: {"schema": {"type": "string"}} for name in (*SELECT_FORMATS, *GRAPH_FORMATS)},
     },
-    304: {"description": "The client has this answer already."},
-    **problems.documented("bad-parameter", "bad-query", "query-refused", "not-acceptable", "unsupported-media"),
 }
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has this answer already."}}

@@ -277,9 +277,7 @@ def test_cache_per_token_by_hand(model: str, expected: int) -> None:
         ("Qwen/Qwen2-0.5B", 2, 3145728),
     ],
 )
-def test_cache_of_256_tokens_is_what_transformers_held(
-    model: str, bytes_per_element: int, measured: int
-) -> None:
+def test_cache_of_256_tokens_is_what_transformers_held(model: str, bytes_per_element: int, measured: int) -> None:
     """Sum over the cache tensors after a prompt of 256 tokens, random weights, transformers 5.23."""
     assert kv_cache_bytes(ARCHITECTURES[model], 256, bytes_per_element) == measured
 
@@ -292,9 +290,7 @@ def test_cache_of_per_layer_heads_is_what_llama_cpp_saved() -> None:
 
 def test_latent_cache_of_deepseek_v2_is_that_of_grouped_queries_with_2_25_groups() -> None:
     """arXiv:2405.04434, section 2.1.4: latent 512, rope key 64, head dimension 128."""
-    deepseek = Architecture(
-        num_layers=60, attention_type="MLA", key_value_lora_rank=512, rope_head_dimension=64
-    )
+    deepseek = Architecture(num_layers=60, attention_type="MLA", key_value_lora_rank=512, rope_head_dimension=64)
     assert kv_cache_bytes_per_token(deepseek) == 60 * 2.25 * 2 * 128 * 2
 
 
@@ -367,9 +363,7 @@ def test_an_alternating_attention_type_without_a_class_takes_the_stated_pattern(
 
 
 @given(uniform_models, st.integers(1, 40), st.integers(1, 8))
-def test_more_layers_mean_more_parameters_and_more_cache(
-    architecture: Architecture, layers: int, more: int
-) -> None:
+def test_more_layers_mean_more_parameters_and_more_cache(architecture: Architecture, layers: int, more: int) -> None:
     small, large = replace(architecture, num_layers=layers), replace(architecture, num_layers=layers + more)
     assert parameter_count(small) < parameter_count(large)
     assert kv_cache_bytes_per_token(small) < kv_cache_bytes_per_token(large)
@@ -414,10 +408,7 @@ def test_cache_per_token_is_what_the_key_and_value_tensors_put_out(architecture:
         row.shape[0] - row_query
         for row, row_query in zip(
             (row for row in tensors(architecture) if row.name.endswith(".query_key_value.weight")),
-            (
-                heads * (architecture.head_dimension or 0)
-                for heads in architecture.attention_heads_per_layer()
-            ),
+            (heads * (architecture.head_dimension or 0) for heads in architecture.attention_heads_per_layer()),
             strict=False,
         )
     )
@@ -531,9 +522,7 @@ def test_the_parallel_falcon_layout_is_not_passed_off_as_falcon_rw() -> None:
         (GEMMA_2, {"attention_pattern": " "}, "attention_pattern"),
     ],
 )
-def test_a_fact_that_cannot_be_is_named(
-    architecture: Architecture, changes: dict[str, Any], fact: str
-) -> None:
+def test_a_fact_that_cannot_be_is_named(architecture: Architecture, changes: dict[str, Any], fact: str) -> None:
     with pytest.raises(UnusableFact) as error:
         parameter_count(replace(architecture, **changes))
     assert error.value.fact == fact
@@ -553,18 +542,11 @@ def test_impossible_cache_questions_are_refused() -> None:
 
 
 def test_all_errors_of_the_facts_have_one_parent() -> None:
-    assert {error.__base__ for error in (MissingFact, UnusableFact, UnknownArchitecture)} == {
-        ArchitectureError
-    }
+    assert {error.__base__ for error in (MissingFact, UnusableFact, UnknownArchitecture)} == {ArchitectureError}
     assert issubclass(ArchitectureError, ValueError)
 
 
 def test_every_formula_has_a_version_of_its_own() -> None:
-    formulas = [
-        value
-        for module in (facts, table)
-        for name, value in vars(module).items()
-        if name.endswith("_FORMULA")
-    ]
+    formulas = [value for module in (facts, table) for name, value in vars(module).items() if name.endswith("_FORMULA")]
     assert len(formulas) == len(set(formulas)) == 8
     assert all(formula.rpartition("/")[2].isdigit() for formula in formulas)

@@ -61,9 +61,7 @@ def test_the_sample_uses_every_class() -> None:
     sample = Graph().parse(HERE / "sample.ttl", format="turtle")
     classes = set(ontology.subjects(RDF.type, OWL.Class))
     used = set(sample.objects(None, RDF.type))
-    parents = {
-        parent for kind in used & classes for parent in ontology.transitive_objects(kind, RDFS.subClassOf)
-    }
+    parents = {parent for kind in used & classes for parent in ontology.transitive_objects(kind, RDFS.subClassOf)}
     properties = {slm.ClaimableProperty, slm.CompleteSetProperty, slm.AdditiveProperty}
     assert classes - used - parents - {URIRef(iri) for iri in properties} == set()
 

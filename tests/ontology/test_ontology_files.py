@@ -69,9 +69,7 @@ def declared_names() -> set[str]:
     for prefix in prefixes:
         values = [v for k, v in vars(getattr(vocab, prefix)).items() if isinstance(v, str) and k[0] != "_"]
         space = vocab.PREFIXES[prefix]
-        found.update(
-            f"{prefix}:{v.removeprefix(space)}" for v in values if v.startswith(space) and v != space
-        )
+        found.update(f"{prefix}:{v.removeprefix(space)}" for v in values if v.startswith(space) and v != space)
     return found
 
 

@@ -58,9 +58,7 @@ def test_rebase_moves_everything_and_back(copy: Path, base: str) -> None:
             text = data.decode()
             assert BASE not in text.replace(base, ""), path
     assert (
-        subprocess.run(
-            [sys.executable, str(copy / "scripts" / "build_vocab.py"), "--check"], check=False
-        ).returncode
+        subprocess.run([sys.executable, str(copy / "scripts" / "build_vocab.py"), "--check"], check=False).returncode
         == 0
     )
 
@@ -78,9 +76,7 @@ def test_rebase_is_idempotent_and_can_be_undone(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("base", [NEW, f"{BASE}fork/"])
-def test_a_cut_off_run_is_finished_by_the_next(
-    copy: Path, base: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_a_cut_off_run_is_finished_by_the_next(copy: Path, base: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = tmp_path_factory.mktemp("whole") / "copy"
     shutil.copytree(copy, whole)
     rebase(whole, base)

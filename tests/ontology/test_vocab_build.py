@@ -106,9 +106,7 @@ def test_a_scheme_file_without_a_row_is_an_error(copy: Path) -> None:
 
 def test_curators_rows_reach_both_generated_files(copy: Path) -> None:
     tsv = copy / "ontology" / "vocab" / "attention.tsv"
-    tsv.write_text(
-        tsv.read_text() + 'Extra\tGQA\ta "new" kind\tXA\\1\tMade for a test.\texact mlsoalg:ReLU\n'
-    )
+    tsv.write_text(tsv.read_text() + 'Extra\tGQA\ta "new" kind\tXA\\1\tMade for a test.\texact mlsoalg:ReLU\n')
     assert build(copy).returncode == 0
     graph = Graph().parse(copy / "ontology" / "vocab.ttl", format="turtle")
     concept = URIRef(vocab.attn.NS + "Extra")
@@ -120,9 +118,7 @@ def test_curators_rows_reach_both_generated_files(copy: Path) -> None:
 
 
 def constants(prefix: str) -> set[str]:
-    return {
-        v for k, v in vars(getattr(vocab, prefix)).items() if isinstance(v, str) and not k.startswith("_")
-    }
+    return {v for k, v in vars(getattr(vocab, prefix)).items() if isinstance(v, str) and not k.startswith("_")}
 
 
 def test_vocab_module_holds_every_term_and_concept() -> None:
@@ -174,9 +170,7 @@ def test_expand_shrink_and_term() -> None:
     assert vocab.shrink(vocab.slmu.TOKEN_PER_SEC) == "slmu:TOKEN-PER-SEC"
     assert vocab.shrink(vocab.term("model", "phi-3-mini-4k")) == "model:phi-3-mini-4k"
     assert vocab.shrink("https://nowhere.example/x") == "https://nowhere.example/x"
-    assert vocab.shrink(vocab.term("graph", "source/a/2024-01-01")) == vocab.term(
-        "graph", "source/a/2024-01-01"
-    )
+    assert vocab.shrink(vocab.term("graph", "source/a/2024-01-01")) == vocab.term("graph", "source/a/2024-01-01")
     for prefix, namespace in vocab.PREFIXES.items():
         assert vocab.expand(f"{prefix}:x") == f"{namespace}x"
         assert vocab.shrink(f"{namespace}x") == f"{prefix}:x"

@@ -1,0 +1,101 @@
+"""The OpenAPI document: complete, true to what is answered, and the page made from it current."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from app.web import problems, schemas
+from scripts import build_api
+from tests.web.conftest import Client
+
+OPERATIONS: dict[str, type[BaseModel]] = {
+    "listModels": schemas.Models,
+    "showModel": schemas.Model,
+    "compare": schemas.Comparison,
+    "listProperties": schemas.Properties,
+    "listQueries": schemas.ExampleQueries,
+}
+
+
+@pytest.fixture(scope="module")
+def document(client: Client) -> Any:
+    return client.json("/openapi.json")
+
+
+def _operations(document: Any) -> list[tuple[str, str, Any]]:
+    return [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_address_of_the_api_is_described(document: Any) -> None:
+    assert {(method, path) for path, method, _ in _operations(document)} == {
+        ("get", "/sparql"),
+        ("post", "/sparql"),
+        ("get", "/api/v1/models"),
+        ("get", "/api/v1/models/{slug}"),
+        ("get", "/api/v1/compare"),
+        ("get", "/api/v1/compare.csv"),
+        ("get", "/api/v1/properties"),
+        ("get", "/api/v1/queries"),
+        ("get", "/livez"),
+        ("get", "/readyz"),
+    }
+
+
+def test_every_operation_has_words_and_every_parameter_a_description(document: Any) -> None:
+    for path, _, operation in _operations(document):
+        assert operation["summary"], path
+        assert operation["description"], path
+        for parameter in operation.get("parameters", []):
+            assert parameter.get("description") or parameter["in"] == "path", (path, parameter["name"])
+
+
+def test_every_json_answer_has_a_schema(document: Any) -> None:
+    for path, _, operation in _operations(document):
+        content = operation["responses"]["200"]["content"]
+        if path.startswith("/api/") and not path.endswith(".csv"):
+            assert list(content) == ["application/json"], path
+            assert content["application/json"]["schema"]["$ref"].startswith("#/components/schemas/"), path
+
+
+def test_errors_are_problem_details_and_nothing_else(document: Any) -> None:
+    for path, _, operation in _operations(document):
+        assert "422" not in operation["responses"], path
+        assert "500" in operation["responses"], path
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(response["content"]) == [problems.MEDIA_TYPE], (path, status)
+                assert response["content"][problems.MEDIA_TYPE]["examples"], (path, status)
+    assert set(document["components"]["schemas"]) >= {"Problem", "Cell", "Claim", "Source", "Resolution"}
+    assert not {"HTTPValidationError", "ValidationError"} & set(document["components"]["schemas"])
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    def references(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            found = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return found + [one for value in node.values() for one in references(value)]
+        return [one for value in node for one in references(value)] if isinstance(node, list) else []
+
+    for reference in references(document):
+        part = document
+        for step in reference.removeprefix("#/").split("/"):
+            part = part[step]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_answers_fit_their_schema(client: Client, operation: str) -> None:
+    from app.web.examples import REQUESTS
+
+    answer = client.get(REQUESTS[operation]).content
+    OPERATIONS[operation].model_validate_json(answer)
+
+
+def test_the_reference_page_is_current() -> None:
+    assert build_api.PAGE.read_text(encoding="utf-8") == build_api.page(), "run: python scripts/build_api.py"

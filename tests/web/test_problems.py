@@ -1,0 +1,131 @@
+"""Errors as problem details, headers of every response, HEAD, CORS, and the last net."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from app.errors import AppError
+from app.outcomes import OUTCOMES
+from app.services import Services
+from app.web.application import create_app
+from tests.web.conftest import Client, problem_of
+
+PAGES = ["/", "/query", "/docs", "/livez", "/readyz", "/openapi.json", "/static/site.css"]
+ANSWERS = ["/api/v1/models", "/api/v1/models/opt-125m", "/api/v1/compare?models=opt-125m", "/api/v1/properties"]
+
+
+@pytest.mark.parametrize("path", ["/nope", "/api/v1/nope", "/static/nope.css", "/api/v1/models/", "/static/../x"])
+def test_an_unknown_address_is_not_found(client: Client, path: str) -> None:
+    assert problem_of(client.get(path))["status"] == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/sparql", "GET, HEAD, POST"),
+        ("PUT", "/sparql", "GET, HEAD, POST"),
+        ("POST", "/api/v1/models", "GET, HEAD"),
+        ("POST", "/static/site.css", "GET, HEAD"),
+        ("PATCH", "/", "GET, HEAD"),
+        ("OPTIONS", "/api/v1/models", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_names_the_right_ones(client: Client, method: str, path: str, allowed: str) -> None:
+    response = client.request(method, path)
+    assert problem_of(response)["status"] == 405
+    assert response.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ANSWERS, "/nope", "/sparql", "/api/v1/models?limit=x"])
+def test_head_has_the_headers_of_get_and_no_body(client: Client, path: str) -> None:
+    got = client.get(path)
+    head = client.request("HEAD", path)
+    assert head.status_code == got.status_code
+    assert head.content == b""
+    varying = {"x-request-id"}
+    assert {k: v for k, v in head.headers.items() if k not in varying} == {
+        k: v for k, v in got.headers.items() if k not in varying
+    }
+    assert int(head.headers["content-length"]) == len(got.content)
+
+
+@pytest.mark.parametrize("path", [*PAGES, *ANSWERS, "/nope", "/sparql"])
+def test_every_response_carries_the_safety_headers(client: Client, path: str) -> None:
+    headers = client.get(path).headers
+    policy = headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["access-control-allow-origin"] == "*"
+    assert headers["x-request-id"]
+    assert headers["cache-control"]
+    assert "access-control-allow-credentials" not in headers
+
+
+def test_a_browser_s_question_before_a_request_is_answered(client: Client) -> None:
+    asked = {
+        "Origin": "https://example.org",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    response = client.request("OPTIONS", "/sparql", headers=asked)
+    assert (response.status_code, response.content) == (204, b"")
+    assert "POST" in response.headers["access-control-allow-methods"]
+    assert "Content-Type" in response.headers["access-control-allow-headers"]
+    assert response.headers["access-control-allow-origin"] == "*"
+
+
+class _Broken:
+    """Stands in for the services; whatever is asked of it fails with a secret."""
+
+    settings = None
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(f"secret-internal-text about {name}")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/models", "/readyz", "/sparql?query=ASK%20%7B%7D", "/"])
+def test_an_unexpected_exception_tells_nothing_and_is_logged(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    broken: Any = _Broken()
+    client = Client(create_app(broken, new_id=lambda: "request-7"))
+    with caplog.at_level(logging.ERROR, logger="app.web.middleware"):
+        response = client.get(path)
+    problem = problem_of(response)
+    assert (problem["status"], problem["code"], problem["request"]) == (500, "internal", "request-7")
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"] == "request-7"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "secret-internal-text" in caplog.text
+    assert "request-7" in caplog.text
+
+
+def _subclasses(error: type[AppError]) -> set[type[AppError]]:
+    return {error}.union(*(_subclasses(one) for one in error.__subclasses__()))
+
+
+def test_every_error_of_the_tree_has_a_response(seed_services: Services) -> None:
+    from app.web.problems import problem
+
+    for error in _subclasses(AppError):
+        made = error.__new__(error)
+        made.message, made.advice = "what happened", "what to do"
+        for name in ("name", "problem", "line", "column"):
+            setattr(made, name, None)
+        response = problem(made)
+        assert response.status_code == OUTCOMES[error.code].status
+        assert response.media_type == "application/problem+json"
+
+
+def test_before_the_first_load_the_service_lives_and_is_not_ready(empty_client: Client) -> None:
+    assert empty_client.json("/livez") == {"status": "alive", "revision": None}
+    assert problem_of(empty_client.get("/readyz"))["code"] == "store-empty"
+    assert problem_of(empty_client.get("/api/v1/models"))["status"] == 503
+    assert "slmkg load" in empty_client.get("/").text
+
+
+def test_the_loaded_service_is_ready(client: Client) -> None:
+    assert client.json("/readyz") == {"status": "ready", "revision": 1}
