@@ -46,7 +46,7 @@ from app.store import remote_answers as answers
 from app.store.engine import EngineAnswer, as_stored
 from app.store.port import Query, Snapshot
 from app.store.remote_http import Address, Engine, EngineRefusal
-from app.store.remote_layout import Layout, changed
+from app.store.remote_layout import Layout, Segment, changed
 from app.store.remote_text import clauses, rewrite, with_values
 
 _TERMS = vocab.BASE + "store#"
@@ -157,6 +157,7 @@ class RemoteStore:
         self._base = f"{vocab.BASE}store/{name}"
         _check_names("name", [self._base])
         self._engine = Engine(address)
+        self._places = address.decimal_places
         self._writing = threading.Lock()
         self._layouts: dict[str, Layout] = {}
 
@@ -371,8 +372,8 @@ class RemoteStore:
 
     def _contents(self, change: ChangeSet, layout: Layout) -> tuple[dict[str, set[Quad]], int, int]:
         """The new content of each graph that changes, and how many quads come and go."""
-        wanted = as_stored(change.add)
-        unwanted = as_stored(change.remove) - wanted
+        wanted, unwanted = self._as_kept(change.add), self._as_kept(change.remove)
+        unwanted -= wanted
         touched = {quad.graph_name.value for quad in (*wanted, *unwanted)}  # type: ignore[union-attr]
         before = RemoteSnapshot(self._engine, layout, self._base)
         contents: dict[str, set[Quad]] = {}
@@ -390,38 +391,62 @@ class RemoteStore:
                 added, removed = added + len(coming), removed + len(going)
         return contents, added, removed
 
+    def _as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads as the engine gives them back."""
+        if self._places is not None:
+            quads = [answers.rounded(quad, self._places) for quad in as_stored(quads)]
+        return as_stored(quads)
+
     def _stage(self, old: Layout, new: Layout, contents: dict[str, set[Quad]]) -> None:
         """Write the new graphs and segments, and see that the engine has all of it."""
-        known: dict[str, set[Quad]] = {}
+        known = {new.graphs[logical].name: content for logical, content in contents.items() if content}
+        for name, content in known.items():
+            self._engine.add(name, answers.stored_triples(content))
+        self._verify({name: len(content) for name, content in known.items()})
         for logical, content in contents.items():
-            if content:
-                physical = new.graphs[logical]
-                known[physical.name] = content
-                self._engine.add(physical.name, answers.stored_triples(content))
-                self._verify(physical.name, physical.size)
+            self._verify_numbers(logical, new, content)
         for segment in new.segments:
-            if segment in old.segments:
-                continue
-            for member in sorted(segment.covers):
-                if member in known:
-                    self._engine.add(segment.name, answers.stored_triples(known[member]))
-                else:
-                    self._engine.update(
-                        f"INSERT {{ GRAPH <{segment.name}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{member}> {{ ?s ?p ?o }} }}"
-                    )
-            self._verify(segment.name, segment.size, segment.covers)
+            if segment not in old.segments:
+                self._fill(segment, known)
 
-    def _verify(self, graph: str, size: int, union_of: Iterable[str] = ()) -> None:
-        """See that a graph has its triples; a union has fewer when a triple stands in several of its graphs."""
-        kept = self._count(f"GRAPH <{graph}> {{ ?s ?p ?o }}")
-        if kept != size and union_of:
-            members = " ".join(f"<{name}>" for name in union_of)
-            size = self._count(f"SELECT DISTINCT ?s ?p ?o {{ VALUES ?g {{ {members} }} GRAPH ?g {{ ?s ?p ?o }} }}")
-        if kept != size:
-            raise EngineUnavailable(
-                f"the engine keeps {kept} of {size} triples that were written",
-                advice="It cannot hold one of the values; docs/reference/engines.md lists what is known.",
+    def _fill(self, segment: Segment, known: dict[str, set[Quad]]) -> None:
+        """Write the union of graphs: what is known here is sent, the rest the engine copies itself."""
+        members = sorted(segment.covers)
+        self._engine.add(
+            segment.name, answers.stored_triples(quad for name in members if name in known for quad in known[name])
+        )
+        for name in members:
+            if name not in known:
+                self._engine.update(
+                    f"INSERT {{ GRAPH <{segment.name}> {{ ?s ?p ?o }} }} WHERE {{ GRAPH <{name}> {{ ?s ?p ?o }} }}"
+                )
+        kept = self._count(f"GRAPH <{segment.name}> {{ ?s ?p ?o }}")
+        if kept != segment.size:  # right where a triple stands in two of the graphs
+            names = " ".join(f"<{name}>" for name in members)
+            union = f"SELECT DISTINCT ?s ?p ?o {{ VALUES ?g {{ {names} }} GRAPH ?g {{ ?s ?p ?o }} }}"
+            _see_that_all_is_there(segment.name, kept, self._count(union))
+
+    def _verify(self, sizes: dict[str, int]) -> None:
+        """See that graphs have all their triples."""
+        for names in _batches(sorted(sizes), 200):
+            listed = " ".join(f"<{name}>" for name in names)
+            rows = self._cells(
+                f"SELECT ?g (COUNT(?s) AS ?n) {{ VALUES ?g {{ {listed} }} GRAPH ?g {{ ?s ?p ?o }} }} GROUP BY ?g"
             )
+            found = {row["g"]: int(row["n"]) for row in rows}
+            for name in names:
+                _see_that_all_is_there(name, found.get(name, 0), sizes[name])
+
+    def _verify_numbers(self, logical: str, layout: Layout, content: set[Quad]) -> None:
+        """See that long numbers were not rounded, where there are any."""
+        if any(answers.is_long_number(quad.object) for quad in content):
+            kept = set(RemoteSnapshot(self._engine, layout, self._base).quads(IRI(logical)))
+            if kept != content:
+                lost = min(map(str, content - kept))
+                raise EngineUnavailable(
+                    f"the engine does not keep a value as it is: {lost}",
+                    advice="Use an engine that does, or say how many decimal places this one keeps.",
+                )
 
     def _count(self, pattern: str) -> int:
         (row,) = self._cells(f"SELECT (COUNT(*) AS ?n) {{ {pattern} }}")
@@ -492,6 +517,19 @@ class RemoteStore:
         tokens = tuple(spare)
         return sorted(
             row["g"] for row in rows if row["g"] not in used and not any(f"-{token}/" in row["g"] for token in tokens)
+        )
+
+
+def _batches(names: list[str], size: int) -> Iterator[list[str]]:
+    for start in range(0, len(names), size):
+        yield names[start : start + size]
+
+
+def _see_that_all_is_there(graph: str, kept: int, written: int) -> None:
+    if kept != written:
+        raise EngineUnavailable(
+            f"the engine keeps {kept} of {written} triples that were written to {graph}",
+            advice="It cannot hold one of the values; docs/reference/engines.md lists what is known.",
         )
 
 

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from decimal import Decimal, localcontext
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -19,7 +20,7 @@ import pyoxigraph as ox
 
 from app import vocab
 from app.errors import BadQuery, EngineUnavailable, QueryTimeout
-from app.model.rdf import IRI, Blank, Quad, Term, Triple
+from app.model.rdf import IRI, XSD, Blank, Quad, Term, Triple
 from app.store.engine import EngineAnswer, as_stored, bad_query, without_strings_and_comments
 
 SKOLEM = vocab.BASE + ".well-known/genid/"
@@ -27,6 +28,7 @@ _ASKED = "__ASK_RETVAL"
 """Virtuoso answers ASK with a table of one cell of this name."""
 _ODD = b"typed-literal"
 """Marks the JSON of engines that keep the first draft's word for literals with a datatype; Virtuoso is one."""
+_SAFE_DIGITS = 15
 _VALUES = re.compile(r"\bVALUES\b", re.IGNORECASE)
 _ADVICE = "Nothing was read. See the engine's log; try again."
 
@@ -47,6 +49,28 @@ def stored_triples(quads: Iterable[Quad]) -> Iterator[Triple]:
     """The triples of quads, as they are kept in the engine."""
     for quad in quads:
         yield Triple(stored_term(quad.subject), quad.predicate, stored_term(quad.object))  # type: ignore[arg-type]
+
+
+def rounded(quad: Quad, places: int) -> Quad:
+    """A quad whose decimal has at most so many places."""
+    value = quad.object
+    if not isinstance(value, ox.Literal) or value.datatype.value != XSD + "decimal":
+        return quad
+    whole, point, fraction = value.value.partition(".")
+    if not point or len(fraction) <= places or not (whole.lstrip("-") + fraction).isdecimal():
+        return quad
+    with localcontext(prec=100):
+        shown = format(Decimal(value.value).quantize(Decimal(1).scaleb(-places)), "f")
+    return Quad(quad.subject, quad.predicate, ox.Literal(shown, datatype=value.datatype), quad.graph_name)
+
+
+def is_long_number(term: Any) -> bool:
+    """Whether a term is a number with more digits than a double has: some engines round those."""
+    return (
+        isinstance(term, ox.Literal)
+        and len(term.value) > _SAFE_DIGITS
+        and term.datatype.value in {XSD + kind for kind in ("integer", "decimal", "double")}
+    )
 
 
 def rows(body: bytes, hidden: frozenset[str] = frozenset()) -> EngineAnswer:

@@ -19,7 +19,7 @@ import pyoxigraph as ox
 import stamina
 
 from app.errors import EngineUnavailable, QueryRefused, QueryTimeout
-from app.model.rdf import Triple
+from app.model.rdf import XSD, Triple
 
 ROWS = "application/sparql-results+json"
 TRIPLES = "application/n-triples"
@@ -29,6 +29,8 @@ _STATEMENT = 200
 """Triples in one INSERT DATA, for engines without that protocol. Virtuoso limits the length of a statement."""
 _LONG = 20_000
 """Characters from which on a text goes by INSERT DATA: Virtuoso's graph store protocol refuses one of 100,000."""
+_DIGITS = 9
+"""Digits up to which an integer may go by the graph store protocol: Virtuoso makes larger ones decimals there."""
 _ATTEMPTS = 3
 _CUT = "X-SPARQL-MaxRows"
 """Virtuoso sends this header with an answer that it cut at its ResultSetMaxRows."""
@@ -40,7 +42,11 @@ _WORDS_OF_TIMEOUT = ("cancelled", "S1T00", "timeout", "timed out", "estimated ex
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an engine listens and how it is spoken to. Without `graphs`, large writes go as INSERT DATA."""
+    """Where an engine listens and how it is spoken to.
+
+    `query` may be an address that needs no password and has no right to write. Without `graphs`, large writes go as
+    INSERT DATA. `decimal_places`: decimals are rounded to so many before they are written (Virtuoso keeps 15).
+    """
 
     query: str
     update: str
@@ -51,6 +57,7 @@ class Address:
     seconds: float = 60.0
     write_seconds: float = 900.0
     max_bytes: int = 1_000_000_000
+    decimal_places: int | None = None
 
     def auth(self) -> httpx.Auth | None:
         """The credentials, in the engine's scheme."""
@@ -96,13 +103,16 @@ class Engine:
         """Add triples to a named graph, in as many requests as it takes."""
         rest = iter(triples)
         while batch := list(islice(rest, _BATCH if self._address.graphs else _STATEMENT)):
-            short = [triple for triple in batch if _is_short(triple)]
-            for long in (triple for triple in batch if not _is_short(triple)):
-                self._insert(graph, [long])
-            if short and self._address.graphs:
-                self._post(self._address.graphs, graph, short)
-            elif short:
-                self._insert(graph, short)
+            plain = [triple for triple in batch if not _is_long(triple) and not _is_large(triple)]
+            if self._address.graphs and plain:
+                self._post(self._address.graphs, graph, plain)
+                plain = []
+            rest_of_batch = plain + [triple for triple in batch if _is_large(triple)]
+            for start in range(0, len(rest_of_batch), _STATEMENT):
+                self._insert(graph, rest_of_batch[start : start + _STATEMENT])
+            for triple in batch:
+                if _is_long(triple):
+                    self._insert(graph, [triple])
 
     def _insert(self, graph: str, triples: list[Triple]) -> None:
         self.update(f"INSERT DATA {{ GRAPH <{graph}> {{\n{_lines(triples)}}} }}")
@@ -173,8 +183,13 @@ class Engine:
             ) from error
 
 
-def _is_short(triple: Triple) -> bool:
-    return not isinstance(triple.object, ox.Literal) or len(triple.object.value) < _LONG
+def _is_long(triple: Triple) -> bool:
+    return isinstance(triple.object, ox.Literal) and len(triple.object.value) >= _LONG
+
+
+def _is_large(triple: Triple) -> bool:
+    value = triple.object
+    return isinstance(value, ox.Literal) and value.datatype.value == XSD + "integer" and len(value.value) > _DIGITS
 
 
 def _lines(triples: list[Triple]) -> str:

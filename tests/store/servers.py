@@ -90,6 +90,7 @@ def virtuoso(folder: Path) -> Iterator[Address]:
             user="slmkg",
             password="secret",
             scheme="digest",
+            decimal_places=15,
         )
 
 
