@@ -9,6 +9,11 @@
     │   ├── NotAcceptable       no format on offer fits the Accept header                 (not-acceptable)
     │   └── UnsupportedMedia    a body in a format that is not read here                  (unsupported-media)
     ├── NotFound                no such thing                                             (not-found)
+    ├── Unauthorized            no key, or an unknown one                                 (unauthorized)
+    ├── Forbidden               the key lacks a scope                                     (forbidden)
+    ├── TooManyRequests         the client asks too much                                  (too-many-requests)
+    ├── TooBusy                 everybody together asks too much                          (too-busy)
+    ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
     ├── StaleRevision           somebody committed first                                  (stale-revision)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     └── StoreError              the store itself
@@ -186,6 +191,25 @@ class EngineUnavailable(StoreError):
     """An external engine cannot be reached, refuses us, or sent an answer that is cut off or cannot be read."""
 
     code: ClassVar[str] = "engine-unavailable"
+
+
+class Unauthorized(AppError):
+    """The request needs a key, or brings one that is not known."""
+
+    code: ClassVar[str] = "unauthorized"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, advice="Send `Authorization: Bearer …` with a key; `slmkg keys create` makes one.")
+
+
+class Forbidden(AppError):
+    """The key does not allow this. `scope` is what it would need."""
+
+    code: ClassVar[str] = "forbidden"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the key lacks the scope {scope!r}", advice="Ask for a key that has it.")
+        self.scope = scope
 
 
 class TooManyRequests(AppError):

@@ -38,6 +38,11 @@ OUTCOMES: dict[str, Outcome] = {
     "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),
     "store-damaged": Outcome(503, EXIT_FAILURE, "The data folder cannot be read"),
     "engine-unavailable": Outcome(503, EXIT_FAILURE, "The external engine does not answer as it should"),
+    "unauthorized": Outcome(401, EXIT_FAILURE, "The key is not known"),
+    "forbidden": Outcome(403, EXIT_FAILURE, "The key does not allow this"),
+    "too-many-requests": Outcome(429, EXIT_FAILURE, "Too many requests"),
+    "too-busy": Outcome(503, EXIT_FAILURE, "Too many requests of all together"),
+    "query-timeout": Outcome(503, EXIT_FAILURE, "The query was stopped at its limit"),
     "internal": Outcome(500, EXIT_FAILURE, "Something went wrong inside"),
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from app.access import KeyRing
 from app.compare import models, table
 from app.compare.counts import count
 from app.compare.page import model_page
@@ -20,6 +21,7 @@ from app.model.rdf import IRI
 from app.settings import Settings
 from app.store.guard import Form, guard
 from app.store.port import Answer, GraphStore, Query
+from app.store.public import PublicQueries
 from app.validation.findings import Report
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
@@ -27,7 +29,11 @@ from app.validation.sets import SetValidator
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Built use cases. `now` is the clock, so that tests can set it."""
+    """Built use cases. `now` is the clock, so that tests can set it.
+
+    `public` answers strangers' queries in processes that can be killed; without it (a store in memory, an external
+    engine with limits of its own) queries run in threads.
+    """
 
     settings: Settings
     store: GraphStore
@@ -35,7 +41,9 @@ class Services:
     record_validator: RecordValidator
     seed_folder: Path
     ontology_folder: Path
+    keys: KeyRing
     now: Callable[[], datetime]
+    public: PublicQueries | None = None
 
     def load(
         self,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from app import resources
+from app.access import KeyRing
 from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.store.port import GraphStore
+from app.store.public import PublicQueries, Scale
 from app.validation import shapes
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
@@ -17,12 +19,28 @@ from app.validation.sets import SetValidator
 def build(settings: Settings, store: GraphStore | None = None) -> Services:
     """Build the services on the embedded store, or on a given one."""
     loaded = shapes.load(resources.folder("shapes"))
+    public = None
+    if store is None:
+        store = EmbeddedStore(settings.data_dir / "store")
+        public = PublicQueries(store, store.revisions_folder, _scale(settings))
     return Services(
         settings=settings,
-        store=store or EmbeddedStore(settings.data_dir / "store"),
+        store=store,
+        public=public,
+        keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=SetValidator(loaded),
         record_validator=RecordValidator(loaded),
         seed_folder=settings.seed_dir or resources.folder("data"),
         ontology_folder=resources.folder("ontology"),
         now=lambda: datetime.now(UTC),
+    )
+
+
+def _scale(settings: Settings) -> Scale:
+    return Scale(
+        keep=settings.readers,
+        at_most=settings.max_readers,
+        waiting=settings.max_waiting,
+        megabytes=settings.reader_megabytes,
+        in_memory_up_to=settings.in_memory_quads,
     )

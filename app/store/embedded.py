@@ -47,6 +47,11 @@ class EmbeddedStore:
         self._guard = threading.Lock()
         self._check_format()
 
+    @property
+    def revisions_folder(self) -> Path:
+        """Where the revisions lie: one folder each, named by six digits."""
+        return self._revisions
+
     def head(self) -> Revision:
         """The newest committed revision, also when another process made it."""
         number = self._head_number()

@@ -6,6 +6,7 @@ import io
 import re
 import threading
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import pyoxigraph as ox
 
@@ -130,7 +131,7 @@ class EngineSnapshot:
                     named_graphs=[*_graphs("named-graph-uri", query.named_graphs)],
                 )
             else:
-                result = self._store.query(text, use_default_graph_as_union=not _names_a_dataset(query.text))
+                result = self._store.query(text, use_default_graph_as_union=not names_a_dataset(query.text))
         except SyntaxError as error:
             raise bad_query(error) from error
         return EngineAnswer(result)
@@ -174,7 +175,8 @@ def _graphs(parameter: str, names: Iterable[str]) -> list[IRI]:
         raise BadParameter(parameter, str(error), advice="Give an absolute IRI.") from error
 
 
-def _names_a_dataset(query: str) -> bool:
+@lru_cache(maxsize=512)
+def names_a_dataset(query: str) -> bool:
     """Whether the query has FROM clauses: the union switch would silently override them."""
     return _FROM.search(without_strings_and_comments(query)) is not None
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 from pyparsing import ParseException
@@ -47,14 +46,29 @@ class Form(StrEnum):
         return self in {Form.CONSTRUCT, Form.DESCRIBE}
 
 
+_KNOWN: dict[str, Form] = {}
+_KEPT = 2048
+"""Queries whose form is remembered; dashboards send the same ones again and again."""
+
+
 def guard(text: str, *, limit: int) -> Form:
     """Return the form of a query that may run; BadQuery when it does not parse, QueryRefused when it may not run."""
-    if len(text.encode()) > limit:
+    if len(text.encode("utf-8", "surrogatepass")) > limit:
         raise QueryRefused(f"the query is longer than {limit} bytes", advice="Send a shorter query.")
-    return _checked(text)
+    form = _KNOWN.get(text)
+    if form is None:
+        form = _checked(text)
+        while len(_KNOWN) >= _KEPT:
+            _KNOWN.pop(next(iter(_KNOWN)), None)
+        _KNOWN[text] = form
+    return form
 
 
-@lru_cache(maxsize=512)
+def known_form(text: str) -> Form | None:
+    """The form of a query that has passed the guard lately, without reading it again."""
+    return _KNOWN.get(text)
+
+
 def _checked(text: str) -> Form:
     decoded = _decoded(text)
     for reading in (text, decoded):

@@ -6,6 +6,7 @@ A new revision is loaded beside the old one; queries move over when it is ready,
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from app.errors import AppError, BadQuery, QueryRefused, QueryTimeout, StoreEmpt
 from app.store import reader
 from app.store.engine import bad_query
 from app.store.port import GraphStore
-from app.store.readers import Limits, Readers, Reply, Request, Share, Update
+from app.store.readers import Accounts, Limits, Readers, Reply, Request, Share, Update
 
 _POLL = 0.2
 """Seconds between looks at the store's head."""
@@ -45,6 +46,7 @@ class PublicQueries:
         self._head: tuple[int, Readers] | None = None
         self._older: OrderedDict[int, Readers] = OrderedDict()
         self._turn = asyncio.Lock()
+        self._accounts = Accounts()
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -72,6 +74,15 @@ class PublicQueries:
             return newest
 
     @property
+    def running(self) -> bool:
+        """Whether `start` has been called; a test that needs no processes leaves it out."""
+        return self._watch is not None
+
+    def budget(self, client: str, share: Share) -> tuple[float, int]:
+        """Seconds of query time that a client has left, and seconds until some of what it used comes back."""
+        return self._accounts.budget(client, share)
+
+    @property
     def revision(self) -> int:
         """Number of the revision that answers; StoreEmpty before the first one."""
         if self._head is None:
@@ -82,8 +93,13 @@ class PublicQueries:
         self, request: Request | Update, *, revision: int, limits: Limits, client: str, share: Share
     ) -> bytes:
         """The answer's bytes; every way to fail is an AppError, and none of them carries a part of an answer."""
-        readers = await self._of(revision)
-        return _body(await readers.ask(request, limits, client, share))
+        self._accounts.admit(client, share)
+        started = time.monotonic()
+        try:
+            readers = await self._of(revision)
+            return _body(await readers.ask(request, limits))
+        finally:
+            self._accounts.leave(client, time.monotonic() - started)
 
     async def _of(self, revision: int) -> Readers:
         if self._head is not None and self._head[0] == revision:

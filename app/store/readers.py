@@ -1,9 +1,9 @@
 """The front's side of the readers: admits, hands queries to killable processes, kills what overruns.
 
 A query starts at once in a reader of its own. When it has used YOUNG seconds of processor time it is old: its reader
-falls to the lowest priority, so that young queries keep their speed whatever old ones do. At its limit the reader is killed and the client gets
-an error; nothing is sent before the whole answer is there. Old readers are not used again, since priority cannot be
-raised.
+falls to the lowest priority, so that young queries keep their speed whatever old ones do. At its limit the reader is
+killed and the client gets an error; nothing is sent before the whole answer is there. Old readers are not used again,
+since priority cannot be raised.
 
 Who asks too much at once, or has used up its share of time, is refused before anything runs.
 """
@@ -31,6 +31,7 @@ YOUNG = 0.03
 """Seconds of processor time after which a query gives way to younger ones."""
 _LENGTH = struct.Struct("<I")
 _WINDOW = 60.0
+_MOST_ACCOUNTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class _Reader:
     old: bool = False
 
     def processor_seconds(self) -> float:
-        """Processor time used by the process so far (Linux: the CPU clock of another process, clock_getcpuclockid(3))."""
+        """Processor time used by the process so far (on Linux, see clock_getcpuclockid(3))."""
         try:
             return time.clock_gettime((~self.pid << 3) | 2)
         except OSError:
@@ -229,8 +230,8 @@ class _Template:
 
 
 @dataclass(slots=True)
-class _Client:
-    """What one client is using."""
+class _Account:
+    """What one client is using: queries at once, and (time, seconds) of what it used in the last minute."""
 
     running: int = 0
     spent: deque[tuple[float, float]] = field(default_factory=deque)
@@ -240,6 +241,47 @@ class _Client:
         while self.spent and self.spent[0][0] < now - _WINDOW:
             self.spent.popleft()
         return sum(seconds for _, seconds in self.spent)
+
+
+class Accounts:
+    """Who has used how much. A client that has been silent for a minute is forgotten."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, _Account] = {}
+
+    def admit(self, client: str, share: Share) -> None:
+        """Count a query in; TooManyRequests when the client asks too much."""
+        now = time.monotonic()
+        account = self._accounts.setdefault(client, _Account())
+        if account.running >= share.at_once:
+            raise TooManyRequests(f"more than {share.at_once} queries at once", retry_after=1)
+        if account.used(now) >= share.seconds_per_minute:
+            raise TooManyRequests(
+                f"more than {share.seconds_per_minute:g} seconds of queries in a minute",
+                retry_after=self.budget(client, share)[1],
+            )
+        account.running += 1
+
+    def leave(self, client: str, seconds: float) -> None:
+        """Count a query out that took so long."""
+        account = self._accounts[client]
+        account.running -= 1
+        account.spent.append((time.monotonic(), seconds))
+        if len(self._accounts) > _MOST_ACCOUNTS:
+            self._forget()
+
+    def budget(self, client: str, share: Share) -> tuple[float, int]:
+        """Seconds of query time left, and seconds until some of what was used comes back."""
+        now = time.monotonic()
+        account = self._accounts.get(client, _Account())
+        left = max(0.0, share.seconds_per_minute - account.used(now))
+        return left, max(1, round(account.spent[0][0] + _WINDOW - now)) if account.spent else 0
+
+    def _forget(self) -> None:
+        now = time.monotonic()
+        self._accounts = {
+            name: account for name, account in self._accounts.items() if account.running or account.used(now) > 0
+        }
 
 
 class Readers:
@@ -261,7 +303,6 @@ class Readers:
         self._places = asyncio.Semaphore(at_most)
         self._waiting = 0
         self._most_waiting = waiting
-        self._clients: dict[str, _Client] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.killed = 0
 
@@ -270,32 +311,13 @@ class Readers:
         await self._template.ready()
         self._idle = [await self._template.fork() for _ in range(self._keep)]
 
-    async def ask(self, request: Request | Update, limits: Limits, client: str, share: Share) -> Reply:
+    async def ask(self, request: Request | Update, limits: Limits) -> Reply:
         """Answer one query within its limits, or say what an update would change.
 
-        Raises TooManyRequests when the client asks too much, TooBusy when everybody together does, and QueryTimeout
-        when the query was killed at its limit of time or of memory.
+        Raises TooBusy when everybody together asks too much, and QueryTimeout when the query was killed at its limit
+        of time or of memory.
         """
-        account = self._clients.setdefault(client, _Client())
-        self._admit(account, share)
-        account.running += 1
-        started = time.monotonic()
-        try:
-            return await self._in_turn(request.frame(limits), limits, spoils=isinstance(request, Update))
-        finally:
-            account.running -= 1
-            account.spent.append((started, time.monotonic() - started))
-
-    def _admit(self, account: _Client, share: Share) -> None:
-        now = time.monotonic()
-        if account.running >= share.at_once:
-            raise TooManyRequests(f"more than {share.at_once} queries at once", retry_after=1)
-        if account.used(now) >= share.seconds_per_minute:
-            oldest = account.spent[0][0]
-            raise TooManyRequests(
-                f"more than {share.seconds_per_minute:g} seconds of queries in a minute",
-                retry_after=max(1, round(oldest + _WINDOW - now)),
-            )
+        return await self._in_turn(request.frame(limits), limits, spoils=isinstance(request, Update))
 
     async def _in_turn(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
         if self._places.locked() and self._waiting >= self._most_waiting:
@@ -359,4 +381,4 @@ class Readers:
         self._template.stop()
 
 
-__all__ = ["Limits", "Readers", "Reply", "Request", "Share", "reader"]
+__all__ = ["Accounts", "Limits", "Readers", "Reply", "Request", "Share", "reader"]

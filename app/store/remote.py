@@ -112,9 +112,7 @@ class RemoteSnapshot:
         if query.values:
             tokens = with_values(tokens, *_values_block(query))
         default, visible = self._dataset(query, said.chosen, said.default, said.named)
-        text = rewrite(
-            tokens, visible, nowhere=self._nowhere, skolem=answers.SKOLEM if self._layout.blanks else None
-        )
+        text = rewrite(tokens, visible, nowhere=self._nowhere, skolem=answers.SKOLEM if self._layout.blanks else None)
         try:
             if said.form in {"CONSTRUCT", "DESCRIBE"}:
                 return answers.graph(self._engine.triples(text.text, default, text.named))
@@ -167,7 +165,9 @@ class RemoteStore:
 
     def revisions(self) -> tuple[Revision, ...]:
         """All revisions, oldest first."""
-        rows = self._cells(f"SELECT ?record {{ GRAPH <{self._base}> {{ <{self._base}> <{_REVISION}> ?r . ?r <{_RECORD}> ?record }} }}")
+        rows = self._cells(
+            f"SELECT ?record {{ GRAPH <{self._base}> {{ <{self._base}> <{_REVISION}> ?r . ?r <{_RECORD}> ?record }} }}"
+        )
         return tuple(sorted((_revision(row["record"]) for row in rows), key=lambda revision: revision.number))
 
     def at(self, number: int | None = None) -> Snapshot:
@@ -481,7 +481,9 @@ class RemoteStore:
         if winners == [node.name]:
             return
         if node.name in winners:
-            self._engine.update(f"DELETE DATA {{ GRAPH <{self._base}> {{ <{self._base}> <{_REVISION}> <{node.name}> }} }}")
+            self._engine.update(
+                f"DELETE DATA {{ GRAPH <{self._base}> {{ <{self._base}> <{_REVISION}> <{node.name}> }} }}"
+            )
         if failure is not None and not winners:
             raise failure
         raise StaleRevision(node.number - 1, self._newest().number if winners else node.number - 1)
@@ -489,9 +491,10 @@ class RemoteStore:
     def _abandon(self, node: _Node, staged: Iterable[str]) -> None:
         """Remove what was staged for a revision that is not to be. What cannot be removed now, `repair` finds."""
         with suppress(StoreError):
-            if any(row["r"] == node.name for row in self._cells(
-                f"SELECT ?r {{ GRAPH <{self._base}> {{ <{self._base}> <{_REVISION}> ?r }} }}"
-            )):
+            if any(
+                row["r"] == node.name
+                for row in self._cells(f"SELECT ?r {{ GRAPH <{self._base}> {{ <{self._base}> <{_REVISION}> ?r }} }}")
+            ):
                 return
             for graph in staged:
                 self._drop(graph)
@@ -563,4 +566,6 @@ def _revision(text: str) -> Revision:
 
 
 def _damaged(problem: str) -> StoreDamaged:
-    return StoreDamaged(problem, advice="Restore the engine's data from a backup, or load into a store of another name.")
+    return StoreDamaged(
+        problem, advice="Restore the engine's data from a backup, or load into a store of another name."
+    )

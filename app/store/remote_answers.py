@@ -133,9 +133,7 @@ def malformed(body: bytes) -> EngineUnavailable | QueryTimeout:
     end = body[-200:].decode(errors="replace")
     if "cancelled" in end:
         return QueryTimeout("the engine stopped the query and sent a part of the answer")
-    return EngineUnavailable(
-        f"the engine's answer is cut off or malformed; it ends with {end[-60:]!r}", advice=_ADVICE
-    )
+    return EngineUnavailable(f"the engine's answer is cut off or malformed; it ends with {end[-60:]!r}", advice=_ADVICE)
 
 
 def diagnosis(text: str, words: str) -> BadQuery:

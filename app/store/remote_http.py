@@ -67,7 +67,7 @@ class Address:
         return kind(self.user, self.password or "")
 
 
-class EngineRefusal(Exception):  # noqa: N818 - not an error by itself: the caller says what it means
+class EngineRefusal(Exception):
     """The engine answered 400: it cannot read the request. Carries its words."""
 
 

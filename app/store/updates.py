@@ -1,7 +1,7 @@
 """Reads an update before it runs: what it may not do is refused, and the protocol's dataset is written into it.
 
-LOAD would fetch from other machines, so it is refused; LOAD SILENT may stay, since it runs where there is no network and
-then does nothing. What cannot be parsed is refused.
+LOAD would fetch from other machines, so it is refused; LOAD SILENT may stay, since it runs where there is no network
+and then does nothing. What cannot be parsed is refused.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from app import vocab
 from app.services import Services
 from app.web import catalogue, pages, problems, service, sparql
+from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
@@ -32,8 +34,21 @@ class Application(FastAPI):
 
 def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.uuid4().hex) -> FastAPI:
     """The application on these use cases; `new_id` names each request."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if services.public is None:
+            yield
+            return
+        await services.public.start()
+        try:
+            yield
+        finally:
+            await services.public.stop()
+
     app = Application(
         title="slmkg",
+        lifespan=lifespan,
         version=vocab.VERSION,
         description=DESCRIPTION,
         docs_url=None,
@@ -41,6 +56,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         redirect_slashes=False,
     )
     app.state.services = services
+    app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
     for part in (sparql, catalogue, service, pages):

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Mount
 
 from app import vocab
-from app.errors import AppError, BadParameter, BadQuery, NotFound
+from app.errors import AppError, BadParameter, BadQuery, NotFound, TooBusy, TooManyRequests, Unauthorized
 from app.outcomes import EXIT_USAGE, OUTCOMES, Outcome, outcome
 
 MEDIA_TYPE = "application/problem+json"
@@ -51,6 +51,10 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
         place["parameter"] = error.name
     if isinstance(error, BadQuery):
         place |= {"line": error.line, "column": error.column}
+    if isinstance(error, TooManyRequests | TooBusy):
+        headers = {"Retry-After": str(error.retry_after), **(headers or {})}
+    if isinstance(error, Unauthorized):
+        headers = {"WWW-Authenticate": 'Bearer realm="slmkg"', **(headers or {})}
     return problem_response(error.code, error.message, advice=error.advice, headers=headers, **place)
 
 

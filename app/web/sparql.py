@@ -16,18 +16,25 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 from werkzeug.http import parse_options_header
 
+from app import vocab
 from app.errors import AppError, BadParameter, BadQuery, QueryRefused, UnsupportedMedia
 from app.model.rdf import iri
 from app.services import Services
+from app.store import readers
+from app.store.engine import names_a_dataset
+from app.store.guard import known_form
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
 from app.web import negotiation, problems
+from app.web.answers import AnswerCache
 from app.web.caching import NotModified, Use, etag, matches
+from app.web.clients import Asking, Client
 from app.web.parameters import pairs
 
 PATH = "/sparql"
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
 THREADS = 8
+_PREFIXES = tuple(vocab.PREFIXES.items())
 _ENCODING_GROWTH = 3
 """Percent-encoding makes a byte three at most."""
 _BODY_ROOM = 16_384
@@ -43,6 +50,7 @@ class Operation:
     query: Query
     accept: str | None
     if_none_match: str | None
+    revision: int | None = None
 
 
 def register(app: FastAPI) -> None:
@@ -74,17 +82,17 @@ def register(app: FastAPI) -> None:
     )
 
 
-async def by_get(request: Request, services: Use) -> Response:
+async def by_get(request: Request, services: Use, client: Asking) -> Response:
     """Answers one query (`query`) over the union of all graphs, or over the graphs that the dataset parameters name.
 
     SELECT and ASK: JSON, XML and, for SELECT, CSV and TSV. CONSTRUCT and DESCRIBE: Turtle, N-Triples, JSON-LD, RDF/XML.
     SERVICE, LOAD and updates are refused.
     """
     query = _from_form(pairs(request.scope["query_string"]))
-    return await _answer(request, services, query, request.headers.get("if-none-match"))
+    return await _answer(request, services, client, query, request.headers.get("if-none-match"))
 
 
-async def by_post(request: Request, services: Use) -> Response:
+async def by_post(request: Request, services: Use, client: Asking) -> Response:
     """As by GET, with the query as a form field or as the whole body."""
     media_type, options = parse_options_header(request.headers.get("content-type"))
     if media_type not in {FORM, QUERY}:
@@ -98,10 +106,52 @@ async def by_post(request: Request, services: Use) -> Response:
     if media_type == FORM:
         if any(name in {"query", "default-graph-uri", "named-graph-uri"} for name, _ in url_fields):
             raise BadParameter("query", "the address and the form both hold fields", advice="Put all in the form.")
-        return await _answer(request, services, _from_form(pairs(body)), None)
+        return await _answer(request, services, client, _from_form(pairs(body)), None)
     if any(name == "query" for name, _ in url_fields):
         raise BadParameter("query", "the address and the body both hold a query", advice="Send one query.")
-    return await _answer(request, services, _from_form([("query", _text(body)), *url_fields]), None)
+    return await _answer(request, services, client, _from_form([("query", _text(body)), *url_fields]), None)
+
+
+async def answered(request: Request, services: Services, operation: Operation, client: Client) -> Response:
+    """Answer one operation in a reader process; from the cache, or with 304, where that will do."""
+    assert services.public is not None  # noqa: S101 - asked by the caller
+    query = operation.query
+    form = known_form(query.text)
+    if form is None:
+        form = await to_thread.run_sync(services.form_of, query.text, limiter=request.app.state.sparql_threads)
+    media_type, written_as = negotiation.choose(operation.accept, form)
+    revision = operation.revision or services.public.revision
+    key = (revision, query.text, query.default_graphs, query.named_graphs, media_type)
+    headers = {"X-Revision": str(revision), "Vary": "Accept"}
+    changeable = _CHANGEABLE.search(query.text) is not None
+    if changeable:
+        headers["Cache-Control"] = "no-store"
+    else:
+        tag = etag(revision, query.text, *query.default_graphs, "/", *query.named_graphs, media_type)
+        headers |= {"ETag": tag, "Cache-Control": "public, no-cache"}
+        if matches(operation.if_none_match, tag):
+            raise NotModified(headers)
+    answers: AnswerCache = request.app.state.answers
+    body = None if changeable else answers.get(key)
+    if body is None:
+        chosen = bool(query.default_graphs or query.named_graphs)
+        union = not (chosen or services.settings.scratch or names_a_dataset(query.text))
+        body = await services.public.ask(
+            readers.Request(query.text, written_as, union, query.default_graphs, query.named_graphs, _PREFIXES),
+            revision=revision,
+            limits=client.limits,
+            client=client.name,
+            share=client.share,
+        )
+        if not changeable:
+            answers.put(key, body)
+    left, reset = services.public.budget(client.name, client.share)
+    headers |= {
+        "RateLimit-Policy": f'"seconds";q={client.share.seconds_per_minute:g};w=60',
+        "RateLimit": f'"seconds";r={int(left)};t={reset}',
+        "Content-Type": negotiation.content_type(media_type),
+    }
+    return Response(body, headers=headers)
 
 
 def run(services: Services, operation: Operation) -> Response:
@@ -142,9 +192,13 @@ def _serialized(services: Services, query: Query, media_type: str, revision: int
         del answer
 
 
-async def _answer(request: Request, services: Services, query: Query, if_none_match: str | None) -> Response:
+async def _answer(
+    request: Request, services: Services, client: Client, query: Query, if_none_match: str | None
+) -> Response:
     accept = ", ".join(request.headers.getlist("accept")) or None
     operation = Operation(query, accept, if_none_match)
+    if services.public is not None and services.public.running:
+        return await answered(request, services, operation, client)
     return await to_thread.run_sync(run, services, operation, limiter=request.app.state.sparql_threads)
 
 

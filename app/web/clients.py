@@ -1,0 +1,60 @@
+"""Who asks: a key's owner or an address, and what each may use. A key is never logged and never part of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.access import Key, Scope
+from app.errors import Forbidden, Unauthorized
+from app.services import Services
+from app.store.readers import Limits, Share
+from app.web.caching import services_of
+
+_SCHEME = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client: `name` tells clients apart in accounts, `limits` are for one query, `share` for a minute."""
+
+    name: str
+    limits: Limits
+    share: Share
+    key: Key | None = None
+
+    def needs(self, scope: Scope) -> Key:
+        """The client's key, if it allows this; Unauthorized without a key, Forbidden without the scope."""
+        if self.key is None:
+            raise Unauthorized(f"this needs a key with the scope {scope.value!r}")
+        if not self.key.allows(scope):
+            raise Forbidden(scope.value)
+        return self.key
+
+
+async def client_of(request: Request, services: Annotated[Services, Depends(services_of)]) -> Client:
+    """The client of a request; Unauthorized when it brings a key that is not known."""
+    header = request.headers.get("authorization")
+    settings = services.settings
+    if header is None:
+        address = request.client.host if request.client else "unknown"
+        return Client(
+            f"address {address}",
+            Limits(settings.query_seconds, settings.max_result_bytes, settings.max_result_rows),
+            Share(settings.queries_at_once, settings.seconds_per_minute),
+        )
+    scheme, _, token = header.partition(" ")
+    key = services.keys.find(token.strip()) if scheme.lower() == _SCHEME else None
+    if key is None:
+        raise Unauthorized("the key is not known, or was revoked")
+    return Client(
+        f"key {key.id}",
+        Limits(settings.key_query_seconds, settings.max_result_bytes * 10, settings.max_result_rows * 10),
+        Share(settings.key_queries_at_once, settings.key_seconds_per_minute),
+        key,
+    )
+
+
+Asking = Annotated[Client, Depends(client_of)]
