@@ -90,6 +90,7 @@ PREFIXES: Final[dict[str, str]] = {
     "vs": "http://www.w3.org/2003/06/sw-vocab-status/ns#",
     "void": "http://rdfs.org/ns/void#",
     "sd": "http://www.w3.org/ns/sparql-service-description#",
+    "formats": "http://www.w3.org/ns/formats/",
     "spdx": "http://spdx.org/rdf/terms#",
     "licenses": "http://spdx.org/licenses/",
     "fair4ml": "https://w3id.org/fair4ml#",
@@ -1030,6 +1031,9 @@ class dcat:
     dataset: Final = "http://www.w3.org/ns/dcat#dataset"
     service: Final = "http://www.w3.org/ns/dcat#service"
     endpointURL: Final = "http://www.w3.org/ns/dcat#endpointURL"
+    endpointDescription: Final = "http://www.w3.org/ns/dcat#endpointDescription"
+    servesDataset: Final = "http://www.w3.org/ns/dcat#servesDataset"
+    accessService: Final = "http://www.w3.org/ns/dcat#accessService"
 
 
 class prov:
@@ -1154,6 +1158,8 @@ class sh:
     ValidationReport: Final = "http://www.w3.org/ns/shacl#ValidationReport"
     ValidationResult: Final = "http://www.w3.org/ns/shacl#ValidationResult"
     SPARQLConstraint: Final = "http://www.w3.org/ns/shacl#SPARQLConstraint"
+    SPARQLExecutable: Final = "http://www.w3.org/ns/shacl#SPARQLExecutable"
+    SPARQLSelectExecutable: Final = "http://www.w3.org/ns/shacl#SPARQLSelectExecutable"
     targetClass: Final = "http://www.w3.org/ns/shacl#targetClass"
     targetSubjectsOf: Final = "http://www.w3.org/ns/shacl#targetSubjectsOf"
     targetObjectsOf: Final = "http://www.w3.org/ns/shacl#targetObjectsOf"
@@ -1265,6 +1271,7 @@ class schema:
     value: Final = "https://schema.org/value"
     unitCode: Final = "https://schema.org/unitCode"
     unitText: Final = "https://schema.org/unitText"
+    target: Final = "https://schema.org/target"
 
 
 class vann:
@@ -1304,6 +1311,7 @@ class void:
     exampleResource: Final = "http://rdfs.org/ns/void#exampleResource"
     subset: Final = "http://rdfs.org/ns/void#subset"
     feature: Final = "http://rdfs.org/ns/void#feature"
+    DatasetDescription: Final = "http://rdfs.org/ns/void#DatasetDescription"
 
 
 class sd:
@@ -1328,6 +1336,23 @@ class sd:
     UnionDefaultGraph: Final = "http://www.w3.org/ns/sparql-service-description#UnionDefaultGraph"
     BasicFederatedQuery: Final = "http://www.w3.org/ns/sparql-service-description#BasicFederatedQuery"
     availableGraphs: Final = "http://www.w3.org/ns/sparql-service-description#availableGraphs"
+    SPARQL11Update: Final = "http://www.w3.org/ns/sparql-service-description#SPARQL11Update"
+
+
+class formats:
+    """Terms of http://www.w3.org/ns/formats/ in use."""
+
+    NS: Final = "http://www.w3.org/ns/formats/"
+    Turtle: Final = "http://www.w3.org/ns/formats/Turtle"
+    N_Triples: Final = "http://www.w3.org/ns/formats/N-Triples"
+    N_Quads: Final = "http://www.w3.org/ns/formats/N-Quads"
+    TriG: Final = "http://www.w3.org/ns/formats/TriG"
+    RDF_XML: Final = "http://www.w3.org/ns/formats/RDF_XML"
+    JSON_LD: Final = "http://www.w3.org/ns/formats/JSON-LD"
+    SPARQL_Results_JSON: Final = "http://www.w3.org/ns/formats/SPARQL_Results_JSON"
+    SPARQL_Results_XML: Final = "http://www.w3.org/ns/formats/SPARQL_Results_XML"
+    SPARQL_Results_CSV: Final = "http://www.w3.org/ns/formats/SPARQL_Results_CSV"
+    SPARQL_Results_TSV: Final = "http://www.w3.org/ns/formats/SPARQL_Results_TSV"
 
 
 class spdx:
