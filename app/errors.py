@@ -15,6 +15,7 @@
     ├── TooBusy                 everybody together asks too much                          (too-busy)
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
     ├── StaleRevision           somebody committed first                                  (stale-revision)
+    ├── ConditionFailed         what the client asks to hold first does not hold          (condition-failed)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
@@ -148,6 +149,12 @@ class StaleRevision(AppError):
         )
         self.expected = expected
         self.actual = actual
+
+
+class ConditionFailed(AppError):
+    """The request says what must hold before it is done (`If-Match`, `If-None-Match`), and that does not hold."""
+
+    code: ClassVar[str] = "condition-failed"
 
 
 class InvalidGraph(AppError):

@@ -32,6 +32,7 @@ OUTCOMES: dict[str, Outcome] = {
     "unsupported-media": Outcome(415, EXIT_USAGE, "The body's format is not read here"),
     "not-found": Outcome(404, EXIT_FAILURE, "Not found"),
     "stale-revision": Outcome(412, EXIT_FAILURE, "The graph has changed meanwhile"),
+    "condition-failed": Outcome(412, EXIT_FAILURE, "A condition of the request does not hold"),
     "invalid-graph": Outcome(422, EXIT_VIOLATIONS, "The change breaks constraints"),
     "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),

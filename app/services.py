@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from anyio import to_thread
+
 from app.access import KeyRing
 from app.compare import models, table
 from app.compare.counts import count
@@ -16,12 +18,17 @@ from app.compare.reader import Reader
 from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
 from app.curate.commit import validate
 from app.curate.load import LoadReport, Progress, load_folder
+from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import QueryRefused
 from app.model.rdf import IRI
 from app.settings import Settings
+from app.store import documents
+from app.store.documents import GraphName
 from app.store.guard import Form, guard
 from app.store.port import Answer, GraphStore, Query
 from app.store.public import PublicQueries
+from app.store.readers import Update
+from app.store.updates import guarded_update
 from app.validation.findings import Report
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
@@ -31,7 +38,7 @@ from app.validation.sets import SetValidator
 class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
-    `public` answers strangers' queries in processes that can be killed; without it (a store in memory, an external
+    `writer` makes every change that comes over HTTP. `public` answers strangers' queries in processes that can be killed; without it (a store in memory, an external
     engine with limits of its own) queries run in threads.
     """
 
@@ -43,6 +50,7 @@ class Services:
     ontology_folder: Path
     keys: KeyRing
     now: Callable[[], datetime]
+    writer: Writer
     public: PublicQueries | None = None
 
     def load(
@@ -87,6 +95,42 @@ class Services:
     def form_of(self, text: str) -> Form:
         """The form of a stranger's query; BadQuery or QueryRefused when it may not run."""
         return guard(text, limit=self.settings.max_query_bytes)
+
+    async def update(
+        self,
+        text: str,
+        author: Author,
+        *,
+        base: str,
+        using: tuple[str, ...] = (),
+        using_named: tuple[str, ...] = (),
+        expect: int | None = None,
+    ) -> Written:
+        """Run an update as one revision, or change nothing. `using` and `using_named` are the protocol's dataset."""
+        guarded = await to_thread.run_sync(self._guarded, text, using, using_named)
+        return await self.writer.update(Update(guarded, base), author, reason="SPARQL update", expect=expect)
+
+    async def patch_graph(
+        self, graph: IRI, text: str, author: Author, *, base: str, condition: Condition
+    ) -> Written:
+        """Run an update on one graph, which it sees as its default graph, as one revision, or change nothing."""
+        guarded = await to_thread.run_sync(self._guarded, text, (), ())
+        update = Update(guarded, base, graph.value)
+        return await self.writer.patch(update, author, reason=f"change of graph {graph.value}", condition=condition)
+
+    async def change_graph(
+        self, graph: GraphName, new: Callable[[Content], Content], author: Author, *, condition: Condition
+    ) -> Written:
+        """Give one graph new content as one revision, or change nothing; `new` makes it from what is there."""
+        name = "the default graph" if graph is None else f"graph {graph.value}"
+        return await self.writer.change_graph(graph, new, author, reason=f"change of {name}", condition=condition)
+
+    def content(self, graph: GraphName, revision: int) -> Content:
+        """The quads of one graph at a revision."""
+        return documents.of_graph(self.store.at(revision).quads(graph), graph)
+
+    def _guarded(self, text: str, using: tuple[str, ...], using_named: tuple[str, ...]) -> str:
+        return guarded_update(text, using=using, using_named=using_named, limit=self.settings.max_update_bytes)
 
     def models(self, choice: models.Choice, *, page: int = 1, limit: int = 50, revision: int | None = None) -> Page:
         """One page of the models that fit a choice."""

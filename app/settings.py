@@ -15,6 +15,11 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s<>\"{}|^`\\]+$",
+        description="Address under which the world reaches the service; each request says it when left out.",
+    )
     data_dir: Path = Field(default=Path("var"), description="Folder of the embedded store; made when missing.")
     seed_dir: Path | None = Field(
         default=None, description="Folder of seed data to load instead of the one that ships with slmkg."

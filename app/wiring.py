@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from app import resources
 from app.access import KeyRing
+from app.curate.commit import Rules
+from app.curate.write import Writer
 from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
@@ -23,17 +25,24 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
     if store is None:
         store = EmbeddedStore(settings.data_dir / "store")
         public = PublicQueries(store, store.revisions_folder, _scale(settings))
+    sets = SetValidator(loaded)
+    rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
     return Services(
         settings=settings,
         store=store,
         public=public,
+        writer=Writer(store, public=public, rules=rules, now=_now),
         keys=KeyRing(settings.data_dir / "keys.json"),
-        set_validator=SetValidator(loaded),
+        set_validator=sets,
         record_validator=RecordValidator(loaded),
         seed_folder=settings.seed_dir or resources.folder("data"),
         ontology_folder=resources.folder("ontology"),
-        now=lambda: datetime.now(UTC),
+        now=_now,
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _scale(settings: Settings) -> Scale:

@@ -33,6 +33,8 @@ from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
 
 FORMAT = "1"
+_OPEN = 8
+"""Revisions that are kept open; each costs file handles."""
 _BULK = 5_000
 """From this many new quads on, Oxigraph's bulk loader beats one transaction."""
 
@@ -64,15 +66,17 @@ class EmbeddedStore:
         return tuple(self._describe(number) for number in range(1, self._head_number() + 1))
 
     def at(self, number: int | None = None) -> Snapshot:
-        """The graph at a revision, opened once and kept open."""
+        """The graph at a revision, kept open for a while."""
         newest = self.head().number
         wanted = newest if number is None else number
         if not 1 <= wanted <= newest:
             raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
         with self._guard:
-            if wanted not in self._open:
-                self._open[wanted] = EngineSnapshot(self._open_read_only(wanted))
-            return self._open[wanted]
+            found = self._open.pop(wanted, None) or EngineSnapshot(self._open_read_only(wanted))
+            self._open[wanted] = found
+            while len(self._open) > _OPEN:
+                del self._open[next(iter(self._open))]
+            return found
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""

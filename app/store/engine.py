@@ -26,12 +26,14 @@ _GRAPHS = {
     "application/n-triples": ox.RdfFormat.N_TRIPLES,
     "application/ld+json": ox.RdfFormat.JSON_LD,
     "application/rdf+xml": ox.RdfFormat.RDF_XML,
+    "application/n-quads": ox.RdfFormat.N_QUADS,
+    "application/trig": ox.RdfFormat.TRIG,
 }
 _PLACE = re.compile(r"error at (\d+):(\d+): (.*)", re.DOTALL)
 _FROM = re.compile(r"(?<![?$:.\w-])FROM(?![\w:-])", re.IGNORECASE)
 _STRING_OR_COMMENT_OR_IRI = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*"""|\'\'\'(?:[^\'\\]|\\.|\'(?!\'\'))*\'\'\''
-    r'|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|<[^<>"{}|^`\\\x00-\x20]*>|#[^\n]*'
+    r'|"(?:[^"\\\n\r]|\\.)*"|\'(?:[^\'\\\n\r]|\\.)*\'|<[^<>"{}|^`\\\x00-\x20]*>|#[^\n\r]*'
 )
 
 
@@ -101,15 +103,12 @@ class EngineAnswer:
 
     def serialize(self, media_type: str, *, limit: int | None = None) -> bytes:
         """The answer in a standard format."""
-        buffer = _Bounded(limit)
         if isinstance(self._result, ox.QueryTriples):
-            if media_type not in _GRAPHS:
-                raise BadParameter("format", f"{media_type} is not a graph format")
-            ox.serialize(self.triples(), output=buffer, format=_GRAPHS[media_type], prefixes=dict(vocab.PREFIXES))
-        else:
-            if media_type not in _RESULTS:
-                raise BadParameter("format", f"{media_type} is not a format of query results")
-            self._result.serialize(output=buffer, format=_RESULTS[media_type])
+            return written(self.triples(), media_type, limit=limit)
+        if media_type not in _RESULTS:
+            raise BadParameter("format", f"{media_type} is not a format of query results")
+        buffer = _Bounded(limit)
+        self._result.serialize(output=buffer, format=_RESULTS[media_type])
         return buffer.getvalue()
 
 
@@ -127,11 +126,13 @@ class EngineSnapshot:
             if chosen:
                 result = self._store.query(
                     text,
+                    base_iri=vocab.BASE,
                     default_graph=[*_graphs("default-graph-uri", query.default_graphs)],
                     named_graphs=[*_graphs("named-graph-uri", query.named_graphs)],
                 )
             else:
-                result = self._store.query(text, use_default_graph_as_union=not names_a_dataset(query.text))
+                union = not names_a_dataset(query.text)
+                result = self._store.query(text, base_iri=vocab.BASE, use_default_graph_as_union=union)
         except SyntaxError as error:
             raise bad_query(error) from error
         return EngineAnswer(result)
@@ -139,6 +140,21 @@ class EngineSnapshot:
     def quads(self, graph: IRI | None = None) -> Iterator[Quad]:
         """All quads, or those of one named graph."""
         return iter(self._store.quads_for_pattern(None, None, None, graph))
+
+
+def written(triples: Iterable[Triple], media_type: str, *, limit: int | None = None) -> bytes:
+    """Triples in one of the graph formats; QueryRefused when that is longer than `limit` bytes."""
+    if media_type not in _GRAPHS:
+        raise BadParameter("format", f"{media_type} is not a graph format")
+    buffer = _Bounded(limit)
+    ox.serialize(triples, output=buffer, format=_GRAPHS[media_type], prefixes=dict(vocab.PREFIXES))
+    return buffer.getvalue()
+
+
+def rows_of(results: bytes) -> list[Row]:
+    """The rows of a SELECT query's answer in JSON, as the engine wrote it."""
+    parsed = ox.parse_query_results(results, format=ox.QueryResultsFormat.JSON)
+    return [] if isinstance(parsed, ox.QueryBoolean) else list(EngineAnswer(parsed).rows())
 
 
 def as_stored(quads: Iterable[Quad]) -> frozenset[Quad]:

@@ -27,6 +27,8 @@ GRAPH_FORMATS = (
     "application/n-triples",
     "application/ld+json",
     "application/rdf+xml",
+    "application/n-quads",
+    "application/trig",
 )
 
 
@@ -37,6 +39,7 @@ class Query:
     `values` joins constants to a variable (a VALUES block made from terms, never from text). SPARQL joins this block
     after grouping, so a query that counts must group by the variable. `default_graphs` and
     `named_graphs` are the protocol's dataset; with neither, and no FROM in the text, the default graph is the union.
+    Relative IRIs are relative to the base of our own IRIs.
     """
 
     text: str

@@ -97,7 +97,7 @@ class PublicQueries:
         started = time.monotonic()
         try:
             readers = await self._of(revision)
-            return _body(await readers.ask(request, limits))
+            return body(await readers.ask(request, limits))
         finally:
             self._accounts.leave(client, time.monotonic() - started)
 
@@ -140,7 +140,8 @@ class PublicQueries:
                 await self.refresh()
 
 
-def _body(reply: Reply) -> bytes:
+def body(reply: Reply) -> bytes:
+    """The bytes of a good answer; an AppError for any other."""
     if reply.status == reader.OK:
         return reply.body
     words = reply.body.decode("utf-8", "replace")

@@ -81,7 +81,10 @@ class _Output(io.RawIOBase):
 
 
 def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
-    """Answer one request: `query`, `union`, `default_graphs`, `named_graphs`, `media_type`, `max_bytes`, `max_rows`."""
+    """Answer one request: `query`, `union`, `default_graphs`, `named_graphs`, `media_type`, `max_bytes`, `max_rows`.
+
+    Also `prefixes` for graph formats and, where relative IRIs have one, their `base`.
+    """
     media_type = request["media_type"]
     graph_format = _GRAPHS.get(media_type)
     result_format, row_end = _RESULTS.get(media_type, (None, b"\n"))
@@ -93,7 +96,7 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
                 "default_graph": [ox.NamedNode(graph) for graph in request["default_graphs"]],
                 "named_graphs": [ox.NamedNode(graph) for graph in request["named_graphs"]],
             }
-        result = store.query(request["query"], **options)
+        result = store.query(request["query"], base_iri=request.get("base"), **options)
         if isinstance(result, ox.QueryTriples):
             ox.serialize(
                 dict.fromkeys(result), output=cast(IO[bytes], output), format=graph_format, prefixes=request["prefixes"]
@@ -125,6 +128,8 @@ def change(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     except (ValueError, OSError, RuntimeError, TypeError) as error:
         return FAILED, [f"{type(error).__name__}: {error}".encode()]
     after = set(target)
+    if graph and any(quad.graph_name != ox.DefaultGraph() for quad in after):
+        return FAILED, [b"it writes to another graph than the one that it was sent to"]
     home = ox.NamedNode(graph) if graph else None
     added, removed = (_n_quads(quads, home) for quads in (after - before, before - after))
     if len(added) + len(removed) > request["max_bytes"]:

@@ -53,7 +53,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A guarded query with its dataset and the media type of its answer."""
+    """A guarded query with its dataset, the media type of its answer, and the base of its relative IRIs."""
 
     query: str
     media_type: str
@@ -61,6 +61,7 @@ class Request:
     default_graphs: tuple[str, ...] = ()
     named_graphs: tuple[str, ...] = ()
     prefixes: tuple[tuple[str, str], ...] = ()
+    base: str | None = None
 
     def frame(self, limits: Limits) -> bytes:
         """The request as it goes to a reader."""
@@ -72,6 +73,7 @@ class Request:
                 "default_graphs": self.default_graphs,
                 "named_graphs": self.named_graphs,
                 "prefixes": dict(self.prefixes),
+                "base": self.base,
                 "max_bytes": limits.max_bytes,
                 "max_rows": limits.max_rows,
             }

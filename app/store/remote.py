@@ -43,7 +43,7 @@ from app.errors import (
 from app.model.changes import ChangeSet, Revision
 from app.model.rdf import IRI, Blank, Literal, Quad, Triple
 from app.store import remote_answers as answers
-from app.store.engine import EngineAnswer, as_stored
+from app.store.engine import EngineAnswer, EngineSnapshot, as_stored
 from app.store.port import Query, Snapshot
 from app.store.remote_http import Address, Engine, EngineRefusal
 from app.store.remote_layout import Layout, Segment, changed
@@ -148,6 +148,13 @@ class RemoteSnapshot:
         return chosen or [self._nowhere], {name: physical[name] for name in named if name in physical}
 
 
+def copied_here(snapshot: Snapshot) -> Snapshot:
+    """The same graph in our own engine, in memory (about 300 bytes for each quad)."""
+    store = ox.Store()
+    store.bulk_extend(snapshot.quads())
+    return EngineSnapshot(store)
+
+
 class RemoteStore:
     """Revisions on an external engine (see `port.GraphStore`). Several stores may share an engine under own names."""
 
@@ -156,6 +163,7 @@ class RemoteStore:
         _check_names("name", [self._base])
         self._engine = Engine(address)
         self._places = address.decimal_places
+        self._checks_here = address.checks_here
         self._writing = threading.Lock()
         self._layouts: dict[str, Layout] = {}
 
@@ -353,7 +361,8 @@ class RemoteStore:
             self._note((node.name, _STAGES, IRI(graph)) for graph in staged)
             self._stage(layout, new, contents)
             if check is not None:
-                check(RemoteSnapshot(self._engine, new, self._base))
+                candidate = RemoteSnapshot(self._engine, new, self._base)
+                check(copied_here(candidate) if self._checks_here else candidate)
             revision = Revision(
                 number=node.number,
                 reason=change.reason,

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from decimal import Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -59,7 +59,7 @@ def rounded(quad: Quad, places: int) -> Quad:
     whole, point, fraction = value.value.partition(".")
     if not point or len(fraction) <= places or not (whole.lstrip("-") + fraction).isdecimal():
         return quad
-    with localcontext(prec=100):
+    with localcontext(prec=100, rounding=ROUND_HALF_UP):
         shown = format(Decimal(value.value).quantize(Decimal(1).scaleb(-places)), "f")
     return Quad(quad.subject, quad.predicate, ox.Literal(shown, datatype=value.datatype), quad.graph_name)
 
@@ -78,12 +78,18 @@ def rows(body: bytes, hidden: frozenset[str] = frozenset()) -> EngineAnswer:
     if _ODD in body or SKOLEM.encode() in body or any(name.encode() in body for name in hidden):
         body = _rewritten(body, hidden)
     try:
-        parsed = ox.parse_query_results(body, format=ox.QueryResultsFormat.JSON)
-        if isinstance(parsed, ox.QuerySolutions):
-            return EngineAnswer(parsed)
+        for _ in _solutions(body):
+            pass  # to the end, so that no cut is found after the first rows have left
+        return EngineAnswer(_solutions(body))
     except (SyntaxError, ValueError) as error:
         raise malformed(body) from error
-    raise malformed(body)
+
+
+def _solutions(body: bytes) -> ox.QuerySolutions:
+    parsed = ox.parse_query_results(body, format=ox.QueryResultsFormat.JSON)
+    if not isinstance(parsed, ox.QuerySolutions):
+        raise malformed(body)
+    return parsed
 
 
 def truth(body: bytes) -> EngineAnswer:

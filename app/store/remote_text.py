@@ -236,10 +236,10 @@ def with_values(tokens: Sequence[Token], variable: str, block: str) -> list[Toke
 
 
 def _outermost_group(tokens: Sequence[Token]) -> int | None:
-    """The place where the query's pattern opens; None when it has none. A CONSTRUCT's template comes before it."""
+    """The place where the query's pattern opens; None when it has none, or when it is a CONSTRUCT's template as well."""
     form = next((token.word for token in tokens if token.word in _FORMS), "")
     place = _next(tokens, next((at for at, token in enumerate(tokens) if token.word in _FORMS), len(tokens)) + 1)
-    if form == "CONSTRUCT" and place < len(tokens) and tokens[place].text == "{":
+    if form == "CONSTRUCT":
         template = _closing(tokens, place)
         place = len(tokens) if template is None else template + 1
     return next((at for at in range(place, len(tokens)) if tokens[at].text == "{"), None)
@@ -315,7 +315,7 @@ def _filters_about(variable: str, tokens: Sequence[Token]) -> tuple[list[Token],
         constraint = tokens[place:end] if end is not None else ()
         if any(part.kind == "variable" and part.text[1:] == variable for part in constraint):
             moved.append(constraint)
-            kept.append(Token("space", " "))
+            kept.append(Token("other", "FILTER(true)"))
             place += len(constraint)
             continue
         kept.append(token)

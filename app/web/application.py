@@ -13,11 +13,12 @@ from starlette.staticfiles import StaticFiles
 
 from app import vocab
 from app.services import Services
-from app.web import catalogue, pages, problems, service, sparql
+from app.web import catalogue, descriptions, pages, problems, service, sparql
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
+from app.web.revisions import TimeTravel
 
 STATIC = Path(__file__).parent / "static"
 
@@ -54,14 +55,16 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        root_path_in_servers=False,
     )
     app.state.services = services
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
-    for part in (sparql, catalogue, service, pages):
+    for part in (sparql, descriptions, catalogue, service, pages):
         part.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(TimeTravel)
     app.add_middleware(LastNet)
     app.add_middleware(HeadAsGet)
     app.add_middleware(CommonHeaders, new_id=new_id)

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 from werkzeug.http import parse_etags
 
 from app import __version__
 from app.services import Services
+from app.web import revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,19 @@ def matches(if_none_match: str | None, tag: str) -> bool:
     return if_none_match is not None and parse_etags(if_none_match).contains_weak(tag.strip('"'))
 
 
-def identify(request: Request, services: Annotated[Services, Depends(services_of)]) -> Representation:
+def identify(
+    request: Request,
+    services: Annotated[Services, Depends(services_of)],
+    revision: Annotated[
+        int | None, Query(ge=1, le=10**9, description="Number of the revision to ask; the newest one when left out.")
+    ] = None,
+) -> Representation:
     """Identify the answer to a request for JSON or CSV; NotModified when the client has it."""
-    revision = services.store.head().number
-    query = request.scope["query_string"].decode("latin-1")
-    tag = etag(revision, request.url.path, query)
+    given = () if revision is None else (str(revision),)
+    revision = revisions.existing(services, revisions.revision_in(request.scope, given))
+    parts = request.scope["query_string"].decode("latin-1").split("&")
+    query = "&".join(part for part in parts if not part.startswith("revision="))
+    tag = etag(revision, revisions.address_in(request.scope), query)
     headers = {"ETag": tag, "X-Revision": str(revision), "Cache-Control": "public, no-cache"}
     if matches(request.headers.get("if-none-match"), tag):
         raise NotModified(headers)

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi import Request
-from fastapi.params import Query
+from fastapi.params import Depends, Query
 
 from app.compare.properties import advice
 from app.errors import BadParameter
@@ -46,10 +46,13 @@ def members(value: str | None) -> list[str]:
 
 @cache
 def _known(endpoint: Callable[..., Any]) -> frozenset[str]:
-    """Names of the query parameters of an endpoint."""
+    """Names of the query parameters of an endpoint and of what it depends on."""
     hints = get_type_hints(endpoint, include_extras=True)
-    return frozenset(
-        name
-        for name in inspect.signature(endpoint).parameters
-        if any(isinstance(part, Query) for part in getattr(hints.get(name), "__metadata__", ()))
-    )
+    found: set[str] = set()
+    for name in inspect.signature(endpoint).parameters:
+        for part in getattr(hints.get(name), "__metadata__", ()):
+            if isinstance(part, Query):
+                found.add(name)
+            elif isinstance(part, Depends) and part.dependency is not None:
+                found |= _known(part.dependency)
+    return frozenset(found)

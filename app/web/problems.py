@@ -14,10 +14,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Mount
 
 from app import vocab
-from app.errors import AppError, BadParameter, BadQuery, NotFound, TooBusy, TooManyRequests, Unauthorized
+from app.errors import (
+    AppError,
+    BadFile,
+    BadParameter,
+    BadQuery,
+    InvalidGraph,
+    NotFound,
+    TooBusy,
+    TooManyRequests,
+    Unauthorized,
+)
 from app.outcomes import EXIT_USAGE, OUTCOMES, Outcome, outcome
 
 MEDIA_TYPE = "application/problem+json"
+_FINDINGS = 100
+"""Findings that an answer tells of; the number of all is in its detail."""
 TYPES = f"{vocab.BASE}problems/"
 
 WEB_OUTCOMES: Mapping[str, Outcome] = {
@@ -39,8 +51,9 @@ class Problem(BaseModel):
     advice: str | None = Field(None, description="What to do next.")
     parameter: str | None = Field(None, description="The request parameter that does not fit.")
     pointer: str | None = Field(None, description="JSON pointer to the part of the body that does not fit.")
-    line: int | None = Field(None, description="Line of the query, from 1.")
-    column: int | None = Field(None, description="Column of the query, from 1.")
+    line: int | None = Field(None, description="Line of the query or body, from 1.")
+    column: int | None = Field(None, description="Column of the query or body, from 1.")
+    findings: list[str] | None = Field(None, description="What breaks constraints, at most the first hundred.")
     request: str | None = Field(None, description="Id of the request, to be quoted in a report of an internal error.")
 
 
@@ -49,7 +62,9 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
     place: dict[str, Any] = {}
     if isinstance(error, BadParameter):
         place["parameter"] = error.name
-    if isinstance(error, BadQuery):
+    if isinstance(error, InvalidGraph):
+        place["findings"] = list(error.findings[:_FINDINGS])
+    if isinstance(error, BadQuery | BadFile):
         place |= {"line": error.line, "column": error.column}
     if isinstance(error, TooManyRequests | TooBusy):
         headers = {"Retry-After": str(error.retry_after), **(headers or {})}
@@ -128,6 +143,8 @@ def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = ", ".join(_methods(request))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allowed})
         return problem_response(
             "method-not-allowed",
             f"{request.method} is not served at this address",
@@ -150,6 +167,7 @@ def _methods(request: Request) -> Iterable[str]:
         match, _ = route.matches(scope)
         if match is not Match.NONE:
             found |= {"GET"} if isinstance(route, Mount) else set(getattr(route, "methods", None) or ())
+    found.add("OPTIONS")
     if "GET" in found:
-        found |= {"HEAD"}
+        found.add("HEAD")
     return sorted(found)

@@ -1,7 +1,8 @@
 """The SPARQL 1.1 Protocol for queries: one query by GET or POST, the answer in the format that the client accepts.
 
 Updates are never served. Parameters that the protocol does not define are ignored, as common clients send some
-(`format`, `output`). The engine works in threads of its own number, so that heavy queries leave room for the rest.
+(`format`, `output`), but for `revision`, which asks an older state of the graph. A GET without any parameter asks for
+the description of the service.
 """
 
 from __future__ import annotations
@@ -9,32 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 from werkzeug.http import parse_options_header
 
-from app import vocab
-from app.errors import AppError, BadParameter, BadQuery, QueryRefused, UnsupportedMedia
+from app.errors import BadParameter, BadQuery, QueryRefused, UnsupportedMedia
 from app.model.rdf import iri
 from app.services import Services
-from app.store import readers
-from app.store.engine import names_a_dataset
-from app.store.guard import known_form
+from app.store.guard import Form
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
-from app.web import negotiation, problems
+from app.web import descriptions, evaluation, negotiation, problems
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, Use, etag, matches
 from app.web.clients import Asking, Client
 from app.web.parameters import pairs
+from app.web.revisions import revision_in
 
 PATH = "/sparql"
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
-THREADS = 8
-_PREFIXES = tuple(vocab.PREFIXES.items())
 _ENCODING_GROWTH = 3
 """Percent-encoding makes a byte three at most."""
 _BODY_ROOM = 16_384
@@ -45,17 +42,40 @@ _CHANGEABLE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*\(|\\u", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one request asks: the query, its dataset, the accepted formats, and the tags that the client has."""
+    """What one request asks: a query with its dataset, and the revision to ask, if it names one."""
 
     query: Query
-    accept: str | None
-    if_none_match: str | None
     revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is known of an answer before the engine is asked. `tag` is None where it differs each time."""
+
+    query: Query
+    revision: int
+    media_type: str
+    written_as: str
+    tag: str | None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the answer depends on."""
+        query = self.query
+        return self.revision, query.text, query.default_graphs, query.named_graphs, self.written_as
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that say what the answer is; a 304 bears them too."""
+        kept = {"Cache-Control": "no-store"}
+        if self.tag is not None:
+            kept = {"ETag": self.tag, "Cache-Control": "public, no-cache"}
+        return {"X-Revision": str(self.revision), "Vary": "Accept", **kept}
 
 
 def register(app: FastAPI) -> None:
     """Add the endpoint to an application."""
-    app.state.sparql_threads = CapacityLimiter(THREADS)
+    evaluation.install(app)
     shared: dict[str, Any] = {
         "tags": ["SPARQL"],
         "response_class": Response,
@@ -85,11 +105,14 @@ def register(app: FastAPI) -> None:
 async def by_get(request: Request, services: Use, client: Asking) -> Response:
     """Answers one query (`query`) over the union of all graphs, or over the graphs that the dataset parameters name.
 
-    SELECT and ASK: JSON, XML and, for SELECT, CSV and TSV. CONSTRUCT and DESCRIBE: Turtle, N-Triples, JSON-LD, RDF/XML.
-    SERVICE, LOAD and updates are refused.
+    SELECT and ASK: JSON, XML and, for SELECT, CSV and TSV. CONSTRUCT and DESCRIBE: Turtle, N-Triples, JSON-LD, RDF/XML,
+    N-Quads, TriG. SERVICE, LOAD and updates are refused. Relative IRIs are relative to the base of this graph. Without
+    any parameter, the description of the service in one of the graph formats; browsers go to the page for queries.
     """
-    query = _from_form(pairs(request.scope["query_string"]))
-    return await _answer(request, services, client, query, request.headers.get("if-none-match"))
+    fields = pairs(request.scope["query_string"])
+    if all(name == "revision" for name, _ in fields):
+        return await descriptions.of_endpoint(request, services, client)
+    return await _answered(request, services, client, _operation(request, fields))
 
 
 async def by_post(request: Request, services: Use, client: Asking) -> Response:
@@ -101,123 +124,104 @@ async def by_post(request: Request, services: Use, client: Asking) -> Response:
         )
     if options.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
         raise UnsupportedMedia("only UTF-8 is read here", advice="Send the query as UTF-8.")
-    url_fields = pairs(request.scope["query_string"])
-    body = await _body(request, services.settings.max_query_bytes * _ENCODING_GROWTH + _BODY_ROOM)
+    in_address = pairs(request.scope["query_string"])
+    body = await body_of(request, services.settings.max_query_bytes * _ENCODING_GROWTH + _BODY_ROOM)
     if media_type == FORM:
-        if any(name in {"query", "default-graph-uri", "named-graph-uri"} for name, _ in url_fields):
+        if any(name in {"query", "default-graph-uri", "named-graph-uri"} for name, _ in in_address):
             raise BadParameter("query", "the address and the form both hold fields", advice="Put all in the form.")
-        return await _answer(request, services, client, _from_form(pairs(body)), None)
-    if any(name == "query" for name, _ in url_fields):
-        raise BadParameter("query", "the address and the body both hold a query", advice="Send one query.")
-    return await _answer(request, services, client, _from_form([("query", _text(body)), *url_fields]), None)
-
-
-async def answered(request: Request, services: Services, operation: Operation, client: Client) -> Response:
-    """Answer one operation in a reader process; from the cache, or with 304, where that will do."""
-    assert services.public is not None  # noqa: S101 - asked by the caller
-    query = operation.query
-    form = known_form(query.text)
-    if form is None:
-        form = await to_thread.run_sync(services.form_of, query.text, limiter=request.app.state.sparql_threads)
-    media_type, written_as = negotiation.choose(operation.accept, form)
-    revision = operation.revision or services.public.revision
-    key = (revision, query.text, query.default_graphs, query.named_graphs, media_type)
-    headers = {"X-Revision": str(revision), "Vary": "Accept"}
-    changeable = _CHANGEABLE.search(query.text) is not None
-    if changeable:
-        headers["Cache-Control"] = "no-store"
+        fields = [*pairs(body), *(field for field in in_address if field[0] == "revision")]
     else:
-        tag = etag(revision, query.text, *query.default_graphs, "/", *query.named_graphs, media_type)
-        headers |= {"ETag": tag, "Cache-Control": "public, no-cache"}
-        if matches(operation.if_none_match, tag):
-            raise NotModified(headers)
-    answers: AnswerCache = request.app.state.answers
-    body = None if changeable else answers.get(key)
+        if any(name == "query" for name, _ in in_address):
+            raise BadParameter("query", "the address and the body both hold a query", advice="Send one query.")
+        fields = [("query", text_of(body)), *in_address]
+    return await _answered(request, services, client, _operation(request, fields))
+
+
+async def body_of(request: Request, limit: int) -> bytes:
+    """The request's body, read no further than the limit."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise QueryRefused(f"the body is longer than {limit} bytes", advice="Send a shorter query.")
+    return bytes(body)
+
+
+def text_of(body: bytes) -> str:
+    """A body as text; BadQuery with the place that is not UTF-8."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = body[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise BadQuery("the query is not UTF-8", line=line, column=column) from error
+
+
+async def _answered(request: Request, services: Services, client: Client, operation: Operation) -> Response:
+    """The answer to one operation; from the cache, or 304, where that will do."""
+    app = request.app
+    form = await evaluation.form_of(app, services, operation.query.text)
+    prepared = _prepared(
+        operation, form, negotiation.accept_of(request), evaluation.revision_of(services, operation.revision)
+    )
+    headers = prepared.headers
+    tag = prepared.tag
+    if tag is not None and request.method == "GET" and matches(request.headers.get("if-none-match"), tag):
+        raise NotModified(headers)
+    answers: AnswerCache = app.state.answers
+    body = answers.get(prepared.key)
     if body is None:
-        chosen = bool(query.default_graphs or query.named_graphs)
-        union = not (chosen or services.settings.scratch or names_a_dataset(query.text))
-        body = await services.public.ask(
-            readers.Request(query.text, written_as, union, query.default_graphs, query.named_graphs, _PREFIXES),
-            revision=revision,
-            limits=client.limits,
-            client=client.name,
-            share=client.share,
-        )
-        if not changeable:
-            answers.put(key, body)
-    left, reset = services.public.budget(client.name, client.share)
-    headers |= {
-        "RateLimit-Policy": f'"seconds";q={client.share.seconds_per_minute:g};w=60',
-        "RateLimit": f'"seconds";r={int(left)};t={reset}',
-        "Content-Type": negotiation.content_type(media_type),
-    }
+        body = await evaluation.evaluate(app, services, client, prepared.query, prepared.written_as, prepared.revision)
+        if tag is not None:
+            answers.put(prepared.key, body)
+    headers |= client_headers(services, client)
+    headers["Content-Type"] = negotiation.content_type(prepared.media_type)
     return Response(body, headers=headers)
 
 
-def run(services: Services, operation: Operation) -> Response:
-    """Answer one operation, errors included; NotModified before the engine is asked, when the client has the answer.
+def client_headers(services: Services, client: Client) -> dict[str, str]:
+    """What the client may still use, where that is counted."""
+    if services.public is None or not services.public.running:
+        return {}
+    left, reset = services.public.budget(client.name, client.share)
+    return {
+        "RateLimit-Policy": f'"seconds";q={client.share.seconds_per_minute:g};w=60',
+        "RateLimit": f'"seconds";r={int(left)};t={reset}',
+    }
 
-    An error never leaves the thread: its traceback would take the engine's result along, and the engine cannot let go
-    of a result in a thread other than the one that asked.
-    """
-    try:
-        return _run(services, operation)
-    except AppError as error:
-        return problems.problem(error)
 
-
-def _run(services: Services, operation: Operation) -> Response:
+def _prepared(operation: Operation, form: Form, accept: str | None, revision: int) -> Prepared:
+    """Choose the format and name the answer; NotAcceptable."""
     query = operation.query
-    form = services.form_of(query.text)
-    media_type, written_as = negotiation.choose(operation.accept, form)
-    revision = services.store.head().number
-    headers = {"X-Revision": str(revision), "Vary": "Accept"}
-    if _CHANGEABLE.search(query.text):
-        headers["Cache-Control"] = "no-store"
-    else:
+    media_type, written_as = negotiation.choose(accept, form)
+    tag = None
+    if not _changes_by_itself(query.text):
         tag = etag(revision, query.text, *query.default_graphs, "/", *query.named_graphs, media_type)
-        headers |= {"ETag": tag, "Cache-Control": "public, no-cache"}
-        if matches(operation.if_none_match, tag):
-            raise NotModified(headers)
-    body = _serialized(services, query, written_as, revision)
-    return Response(body, headers={**headers, "Content-Type": negotiation.content_type(media_type)})
+    return Prepared(query, revision, media_type, written_as, tag)
 
 
-def _serialized(services: Services, query: Query, media_type: str, revision: int) -> bytes:
-    """The answer's bytes. The engine's result is let go here: the parser's errors can keep frames alive for long."""
-    _, answer = services.ask(query, revision=revision)
-    try:
-        return answer.serialize(media_type, limit=services.settings.max_result_bytes)
-    finally:
-        del answer
+@lru_cache(maxsize=512)
+def _changes_by_itself(text: str) -> bool:
+    return _CHANGEABLE.search(text) is not None
 
 
-async def _answer(
-    request: Request, services: Services, client: Client, query: Query, if_none_match: str | None
-) -> Response:
-    accept = ", ".join(request.headers.getlist("accept")) or None
-    operation = Operation(query, accept, if_none_match)
-    if services.public is not None and services.public.running:
-        return await answered(request, services, operation, client)
-    return await to_thread.run_sync(run, services, operation, limiter=request.app.state.sparql_threads)
-
-
-def _from_form(fields: Iterable[tuple[str, str]]) -> Query:
-    """The query and its dataset; BadParameter unless there is exactly one query."""
+def _operation(request: Request, fields: Iterable[tuple[str, str]]) -> Operation:
+    """The query, its dataset and its revision; BadParameter unless there is exactly one query."""
     by_name: dict[str, list[str]] = {}
     for name, value in fields:
         by_name.setdefault(name, []).append(value)
     if "update" in by_name:
-        raise QueryRefused("updates are not served", advice="Only queries are answered here.")
+        raise QueryRefused("updates are not served here", advice="Only queries are answered here.")
     queries = by_name.get("query", [])
     if len(queries) != 1:
         found = "there are several" if queries else "there is none"
         raise BadParameter("query", f"exactly one query is needed, {found}", advice="Send one parameter `query`.")
-    return Query(
+    query = Query(
         queries[0],
         default_graphs=_graphs("default-graph-uri", by_name),
         named_graphs=_graphs("named-graph-uri", by_name),
     )
+    return Operation(query, revision_in(request.scope, by_name.get("revision", ())))
 
 
 def _graphs(name: str, fields: dict[str, list[str]]) -> tuple[str, ...]:
@@ -230,35 +234,23 @@ def _graphs(name: str, fields: dict[str, list[str]]) -> tuple[str, ...]:
     return graphs
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """The request's body, read no further than the limit."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise QueryRefused(f"the body is longer than {limit} bytes", advice="Send a shorter query.")
-    return bytes(body)
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = body[: error.start]
-        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-        raise BadQuery("the query is not UTF-8", line=line, column=column) from error
-
-
 _EXAMPLE = (
     "PREFIX slm: <https://w3id.org/slmkg/ontology#>\nSELECT (COUNT(DISTINCT ?m) AS ?n) WHERE { ?m a slm:LanguageModel }"
 )
 _QUERY_PARAMETER = {
     "name": "query",
     "in": "query",
-    "required": True,
-    "description": "A SPARQL 1.1 query.",
+    "required": False,
+    "description": "A SPARQL 1.1 query. Without any parameter, the service describes itself.",
     "schema": {"type": "string"},
     "example": _EXAMPLE,
+}
+_REVISION_PARAMETER = {
+    "name": "revision",
+    "in": "query",
+    "required": False,
+    "description": "Number of the revision to ask; the newest one when left out.",
+    "schema": {"type": "integer", "minimum": 1},
 }
 _DATASET_PARAMETERS: list[dict[str, Any]] = [
     {
@@ -270,7 +262,7 @@ _DATASET_PARAMETERS: list[dict[str, Any]] = [
         "explode": True,
     }
     for name, role in (("default-graph-uri", "default graph"), ("named-graph-uri", "named graphs"))
-]
+] + [_REVISION_PARAMETER]
 _BODY = {
     "required": True,
     "content": {
@@ -289,7 +281,16 @@ _BODY = {
         QUERY: {"schema": {"type": "string"}, "example": _EXAMPLE},
     },
 }
-_CODES = ("bad-parameter", "bad-query", "query-refused", "not-acceptable")
+_CODES = (
+    "bad-parameter",
+    "bad-query",
+    "query-refused",
+    "not-acceptable",
+    "not-found",
+    "too-many-requests",
+    "too-busy",
+    "query-timeout",
+)
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer.",

@@ -91,7 +91,22 @@ def virtuoso(folder: Path) -> Iterator[Address]:
             password="secret",
             scheme="digest",
             decimal_places=15,
+            checks_here=True,
         )
+
+
+@pytest.fixture(scope="session")
+def oxigraph_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """One Oxigraph server for the tests of this process; each test takes a store of its own name on it."""
+    with oxigraph(tmp_path_factory.mktemp("oxigraph")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def virtuoso_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """One Virtuoso for the tests of this process; each test takes a store of its own name on it."""
+    with virtuoso(tmp_path_factory.mktemp("virtuoso")) as address:
+        yield address
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""Evaluates strangers' queries: in a reader process that can be killed or, for a store without readers, in a thread.
+
+Knows nothing of HTTP but the application that it works for. An error never brings the engine's own result along.
+"""
+
+from __future__ import annotations
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI
+
+from app import vocab
+from app.errors import AppError
+from app.services import Services
+from app.store import readers
+from app.store.engine import names_a_dataset
+from app.store.guard import Form, known_form
+from app.store.port import Query
+from app.web import revisions
+from app.web.clients import Client
+
+THREADS = 8
+"""Heavy queries in threads leave room for the rest."""
+_PREFIXES = tuple(vocab.PREFIXES.items())
+
+
+def install(app: FastAPI) -> None:
+    """Give an application the threads for its queries."""
+    app.state.query_threads = CapacityLimiter(THREADS)
+
+
+async def form_of(app: FastAPI, services: Services, text: str) -> Form:
+    """The form of a query that may run; BadQuery, QueryRefused. Reading a query that is not known takes a thread."""
+    form = known_form(text)
+    if form is None:
+        form = await to_thread.run_sync(services.form_of, text, limiter=app.state.query_threads)
+    return form
+
+
+def revision_of(services: Services, wanted: int | None = None) -> int:
+    """The number of the revision that answers: the newest one that is ready, or the one asked for; NotFound."""
+    public = services.public
+    if public is None or not public.running:
+        return revisions.existing(services, wanted)
+    newest = public.revision
+    if wanted is None or wanted <= newest:
+        return wanted or newest
+    return revisions.existing(services, wanted)
+
+
+async def evaluate(
+    app: FastAPI, services: Services, client: Client, query: Query, media_type: str, revision: int
+) -> bytes:
+    """The whole answer in a format that fits the query; any AppError, and never a part of an answer."""
+    public = services.public
+    if public is None or not public.running:
+        found = await to_thread.run_sync(
+            _in_thread, services, client, query, media_type, revision, limiter=app.state.query_threads
+        )
+        if isinstance(found, AppError):
+            raise found
+        return found
+    chosen = bool(query.default_graphs or query.named_graphs)
+    union = not (chosen or services.settings.scratch or names_a_dataset(query.text))
+    return await public.ask(
+        readers.Request(query.text, media_type, union, query.default_graphs, query.named_graphs, _PREFIXES, vocab.BASE),
+        revision=revision,
+        limits=client.limits,
+        client=client.name,
+        share=client.share,
+    )
+
+
+def _in_thread(services: Services, client: Client, query: Query, media_type: str, revision: int) -> bytes | AppError:
+    """The answer or the error without its history.
+
+    A traceback would take the engine's result out of this thread, and the engine cannot let go of a result in a
+    thread other than the one that asked.
+    """
+    try:
+        _, answer = services.ask(query, revision=revision)
+        try:
+            return answer.serialize(media_type, limit=client.limits.max_bytes)
+        finally:
+            del answer
+    except AppError as error:
+        error.__cause__ = error.__context__ = None
+        return error.with_traceback(None)

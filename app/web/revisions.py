@@ -1,0 +1,111 @@
+"""Travel in time: which revision a request asks, and `/r/N/…`, under which every read address answers for ever.
+
+An answer below `/r/N` may be kept for ever, since a revision never changes. What does not depend on a revision has no
+address there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import BadParameter, NotFound
+from app.services import Services
+from app.web.problems import problem, problem_response
+
+FOR_EVER = "public, max-age=31536000, immutable"
+PARAMETER = "revision"
+_PLACE = re.compile(r"/r/(?P<number>[1-9][0-9]{0,8})(?=/)")
+_READING = ("GET", "HEAD", "OPTIONS")
+_ASKED_BY_POST = "/sparql"
+_KEY = "slmkg.revision"
+_REFUSED = 400
+
+
+def revision_in(scope: Scope, given: Iterable[str] = ()) -> int | None:
+    """The revision that a request names, by its address or by parameters; BadParameter when they disagree."""
+    named = {int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0 for text in given}
+    if 0 in named:
+        raise BadParameter(PARAMETER, "is not the number of a revision", advice="Revisions are numbered from 1.")
+    if _KEY in scope:
+        named.add(scope[_KEY])
+    if len(named) > 1:
+        raise BadParameter(PARAMETER, "several revisions are named", advice="Name one.")
+    return next(iter(named), None)
+
+
+def existing(services: Services, wanted: int | None) -> int:
+    """The number of a revision that there is, the newest for None; NotFound."""
+    newest = services.store.head().number
+    if wanted is not None and not 1 <= wanted <= newest:
+        raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
+    return newest if wanted is None else wanted
+
+
+def prefix_of(scope: Scope) -> str:
+    """`/r/N` when the request came that way."""
+    return f"/r/{scope[_KEY]}" if _KEY in scope else ""
+
+
+def address_in(scope: Scope) -> str:
+    """The path of a request without the prefixes under which it is served."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class TimeTravel:
+    """Takes `/r/N` from the address, and makes the answer one that may be kept for ever."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        found = _PLACE.match(address_in(scope)) if scope["type"] == "http" else None
+        if found is None:
+            await self.app(scope, receive, send)
+            return
+        address = address_in(scope)[found.end() :]
+        method = scope["method"]
+        if method not in _READING and not (method == "POST" and address == _ASKED_BY_POST):
+            refusal = problem_response(
+                "method-not-allowed",
+                "a revision that was made is never changed",
+                advice="Write to the address without `/r/N`.",
+                headers={"Allow": ", ".join(_READING)},
+            )
+            await refusal(scope, receive, send)
+            return
+        inner = {**scope, "root_path": scope.get("root_path", "") + found.group(), _KEY: int(found["number"])}
+        answer = _Kept(found["number"], inner, receive, send)
+        await self.app(inner, receive, send if method == "OPTIONS" else answer.pass_on)
+
+
+class _Kept:
+    """The answer to one request below `/r/N`, on its way out."""
+
+    def __init__(self, number: str, scope: Scope, receive: Receive, send: Send) -> None:
+        self._number = number
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._replaced = False
+
+    async def pass_on(self, message: Message) -> None:
+        """Send the answer on with its new headers; an answer that is of no revision becomes an error."""
+        if self._replaced:
+            return
+        if message["type"] == "http.response.start" and message["status"] < _REFUSED:
+            headers = MutableHeaders(scope=message)
+            if headers.get("x-revision") != self._number:
+                self._replaced = True
+                missing = NotFound("page", self._scope["path"], advice="Its answer does not depend on a revision.")
+                await problem(missing)(self._scope, self._receive, self._send)
+                return
+            if headers.get("cache-control") != "no-store":
+                headers["Cache-Control"] = FOR_EVER
+        await self._send(message)
