@@ -38,8 +38,8 @@ from app.validation.sets import SetValidator
 class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
-    `writer` makes every change that comes over HTTP. `public` answers strangers' queries in processes that can be killed; without it (a store in memory, an external
-    engine with limits of its own) queries run in threads.
+    `writer` makes every change that comes over HTTP. `public` answers strangers' queries in processes that can be
+    killed; without it (a store in memory, an external engine with limits of its own) queries run in threads.
     """
 
     settings: Settings
@@ -110,9 +110,7 @@ class Services:
         guarded = await to_thread.run_sync(self._guarded, text, using, using_named)
         return await self.writer.update(Update(guarded, base), author, reason="SPARQL update", expect=expect)
 
-    async def patch_graph(
-        self, graph: IRI, text: str, author: Author, *, base: str, condition: Condition
-    ) -> Written:
+    async def patch_graph(self, graph: IRI, text: str, author: Author, *, base: str, condition: Condition) -> Written:
         """Run an update on one graph, which it sees as its default graph, as one revision, or change nothing."""
         guarded = await to_thread.run_sync(self._guarded, text, (), ())
         update = Update(guarded, base, graph.value)

@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
 import uvicorn
 
+from app.access import Scope
 from app.cli.graph import run_load
 from app.cli.output import console
-from app.curate.commit import head_number
+from app.curate.commit import begin, head_number
+from app.model.quads import LOADER
 from app.settings import Settings
+from app.web.application import create_app
 from app.wiring import build
 
+_TERMINATED = 128 + signal.SIGTERM
 
-def serve() -> None:
+
+def serve(
+    scratch: Annotated[
+        bool,
+        typer.Option(
+            "--scratch",
+            help="Serve an empty graph from a temporary folder that goes away at the end: no constraints, no history, "
+            "a default graph of its own, and one key, which is printed.",
+        ),
+    ] = False,
+) -> None:
     """Serve the graph on SLMKG_HOST:SLMKG_PORT (127.0.0.1:8000); the first start loads the seed data."""
     settings = Settings()
+    if scratch:
+        _serve_scratch(settings)
+        return
     services = build(settings)
     if head_number(services.store) == 0:
         console.print(f"first start: loading the seed data into {settings.data_dir}")
         report = run_load(services)
         console.print(f"loaded {report.models} models, {report.quads} quads")
     services.store.close()
-    console.print(f"serving on http://{settings.host}:{settings.port}/ (stop with Ctrl+C)")
+    _say_where(settings)
     uvicorn.run("app.asgi:app", host=settings.host, port=settings.port, log_level="warning", access_log=False)
+
+
+def _serve_scratch(settings: Settings) -> None:
+    """Serve from a temporary folder until somebody stops it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # uvicorn hands the signal on when it has ended
+    with tempfile.TemporaryDirectory(prefix="slmkg-scratch-") as folder:
+        own = settings.model_copy(update={"scratch": True, "data_dir": Path(folder)})
+        services = build(own)
+        begin(services.store, author=LOADER, now=services.now())
+        _, token = services.keys.create("scratch", (Scope.UPDATE,), services.now())
+        console.print(f"key: {token}", markup=False, soft_wrap=True)
+        _say_where(own)
+        uvicorn.run(create_app(services), host=own.host, port=own.port, log_level="warning", access_log=False)
+
+
+def _say_where(settings: Settings) -> None:
+    console.print(f"serving on http://{settings.host}:{settings.port}/ (stop with Ctrl+C)")

@@ -78,7 +78,7 @@ class Place:
 
     def at(self, path: str, fragment: str = "") -> IRI:
         """The address of something that depends on the revision."""
-        return IRI(f"{self.root}{self.prefix}{path}{'#' if fragment else ''}{quote(fragment, safe='/-')}")
+        return IRI(f"{self.root}{self.prefix}{path}{'#' if fragment else ''}{quote(fragment, safe='/:')}")
 
     def outside(self, path: str) -> IRI:
         """The address of something that does not."""

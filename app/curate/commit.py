@@ -19,7 +19,6 @@ from app.validation.findings import Report, Severity
 from app.validation.records import Edge, Find, RecordValidator, edges_of, referrers
 from app.validation.sets import SetValidator
 
-
 _SUBJECTS = 200
 """Changed subjects up to which only what they touch is validated."""
 _FOCUS = 100
@@ -56,7 +55,6 @@ def head_number(store: GraphStore) -> int:
 
 def validate(snapshot: Snapshot, validator: SetValidator, on_step: Callable[[], None] = lambda: None) -> Report:
     """Validate a whole graph with the set queries."""
-
     return validator.validate(_runner(snapshot), on_step=on_step)
 
 
@@ -80,8 +78,8 @@ def commit_change(
 
     Both are differences from the revision `expect` (the newest by default): quads to add are not there yet, those to
     remove are. Without any, no revision is made. Without rules anything goes, and no record is written into the graph.
-    Raises InvalidGraph when what the change touches would break a constraint, StaleRevision, StoreBusy, and BadParameter
-    for graphs that only slmkg itself writes.
+    Raises InvalidGraph when what the change touches would break a constraint, StaleRevision, StoreBusy, and
+    BadParameter for graphs that only slmkg itself writes.
     """
     wanted = as_stored(add)
     change = ChangeSet(wanted, as_stored(remove) - wanted, reason, author.value, now)
@@ -135,9 +133,7 @@ def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Rep
     return validate(candidate, rules.sets)
 
 
-def _commit(
-    store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report]
-) -> Committed:
+def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report]) -> Committed:
     """Commit a change with its record in the graph, if the judge finds no violation in the candidate."""
     reports: list[Report] = []
 

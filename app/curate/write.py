@@ -89,11 +89,12 @@ class Writer:
     async def patch(self, update: Update, author: Author, *, reason: str, condition: Condition) -> Written:
         """Run a guarded update that is confined to one graph, and commit what it changes."""
         assert update.graph is not None  # noqa: S101 - an update that is not confined goes to `update`
+        graph = IRI(update.graph)
         existed = False
 
         async def work_out(head: int) -> tuple[Content, Content]:
             nonlocal existed
-            before = await self._content(head, IRI(update.graph))
+            before = await self._content(head, graph)
             condition(head, before)
             existed = bool(before)
             return await self._changed(update, author, head)

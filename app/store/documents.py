@@ -40,8 +40,8 @@ _GROWTH = 1_000_000
 def read(data: bytes, media_type: str, *, base: str, graph: GraphName) -> frozenset[Quad]:
     """The quads of one document in its graph.
 
-    Raises UnsupportedMedia for a format that is not known, and BadFile for bytes that are not what they say, for another
-    graph's name, and for triple terms, which the graph has no place for.
+    Raises UnsupportedMedia for a format that is not known, and BadFile for bytes that are not what they say and for
+    another graph's name, and BadParameter for triple terms, which the graph has no place for.
     """
     if media_type not in FORMATS:
         raise UnsupportedMedia(
@@ -73,7 +73,8 @@ def changed(answer: bytes) -> tuple[frozenset[Quad], frozenset[Quad]]:
     """The quads that an update adds and removes, from what a reader answers (see `reader.change`)."""
     middle = _LENGTH.size + _LENGTH.unpack_from(answer)[0]
     added, removed = (
-        frozenset(ox.parse(part, format=ox.RdfFormat.N_QUADS)) for part in (answer[_LENGTH.size : middle], answer[middle:])
+        frozenset(ox.parse(part, format=ox.RdfFormat.N_QUADS))
+        for part in (answer[_LENGTH.size : middle], answer[middle:])
     )
     for quad in added:
         _refuse_triple_terms(quad)

@@ -4,8 +4,9 @@ SERVICE makes the engine call other machines, and an update would write; neither
 
 A query is read in three ways that share nothing, and each of them can refuse:
 
-1. Without the letters of SERVICE anywhere and without a word of updates, code point escapes resolved, no grammar can call another machine. The
-   first word after the prologue says what the query is. Nearly all queries end here, in microseconds.
+1. Without the letters of SERVICE anywhere, code point escapes resolved, no grammar can call another machine. The
+   first word after the prologue says what the query is, and no word of an update may be among its words. Nearly all
+   queries end here, in microseconds.
 2. With these letters, whatever could be a call is refused wherever it stands, also in strings and comments; and so is
    the word itself outside of strings, IRIs, names and comments.
 3. What is left, the word in a string, a comment or a name, must be short and parse by rdflib's SPARQL 1.1 grammar, and

@@ -6,20 +6,25 @@ A new revision is loaded beside the old one; queries move over when it is ready,
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import AppError, BadQuery, QueryRefused, QueryTimeout, StoreEmpty
+from app.errors import AppError, BadQuery, NotFound, QueryRefused, QueryTimeout, StoreEmpty
 from app.store import reader
 from app.store.engine import bad_query
 from app.store.port import GraphStore
 from app.store.readers import Accounts, Limits, Readers, Reply, Request, Share, Update
 
+log = logging.getLogger(__name__)
+
 _POLL = 0.2
 """Seconds between looks at the store's head."""
+_AFTER_FAILURE = 5.0
+"""Seconds until the next try when a revision could not be opened."""
 _KEPT = 2
 """Older revisions whose readers are kept at a time."""
 
@@ -45,6 +50,7 @@ class PublicQueries:
         self._scale = scale
         self._head: tuple[int, Readers] | None = None
         self._older: OrderedDict[int, Readers] = OrderedDict()
+        self._retired: list[Readers] = []
         self._turn = asyncio.Lock()
         self._accounts = Accounts()
         self._watch: asyncio.Task[None] | None = None
@@ -59,7 +65,9 @@ class PublicQueries:
         """End every process."""
         if self._watch is not None:
             self._watch.cancel()
-        for readers in [*self._older.values(), *([self._head[1]] if self._head else [])]:
+            with suppress(asyncio.CancelledError):
+                await self._watch
+        for readers in [*self._retired, *self._older.values(), *([self._head[1]] if self._head else [])]:
             readers.stop()
 
     async def refresh(self) -> int:
@@ -70,7 +78,7 @@ class PublicQueries:
                 ready = await self._ready(newest)
                 before, self._head = self._head, (newest, ready)
                 if before is not None:
-                    await self._keep(*before)
+                    self._keep(*before)
             return newest
 
     @property
@@ -93,13 +101,17 @@ class PublicQueries:
         self, request: Request | Update, *, revision: int, limits: Limits, client: str, share: Share
     ) -> bytes:
         """The answer's bytes; every way to fail is an AppError, and none of them carries a part of an answer."""
-        self._accounts.admit(client, share)
+        self._accounts.admit(client, self._fair(share))
         started = time.monotonic()
         try:
             readers = await self._of(revision)
             return body(await readers.ask(request, limits))
         finally:
             self._accounts.leave(client, time.monotonic() - started)
+
+    def _fair(self, share: Share) -> Share:
+        """Nobody takes more than half of the readers, whatever the settings say."""
+        return Share(min(share.at_once, max(1, self._scale.at_most // 2)), share.seconds_per_minute)
 
     async def _of(self, revision: int) -> Readers:
         if self._head is not None and self._head[0] == revision:
@@ -108,13 +120,14 @@ class PublicQueries:
             if self._head is not None and self._head[0] == revision:
                 return self._head[1]
             if revision not in self._older:
-                self._store.at(revision)
-                await self._keep(revision, await self._ready(revision, keep=1))
+                self._keep(revision, await self._ready(revision, keep=1))
             self._older.move_to_end(revision)
             return self._older[revision]
 
     async def _ready(self, revision: int, keep: int | None = None) -> Readers:
-        quads = next(found.quads for found in self._store.revisions() if found.number == revision)
+        quads = next((found.quads for found in self._store.revisions() if found.number == revision), None)
+        if quads is None:
+            raise NotFound("revision", str(revision), advice=f"The newest is {self._store.head().number}.")
         readers = Readers(
             self._folder / f"{revision:06d}",
             keep=keep or self._scale.keep,
@@ -126,18 +139,24 @@ class PublicQueries:
         await readers.start()
         return readers
 
-    async def _keep(self, revision: int, readers: Readers) -> None:
-        """Keep an older revision's readers for a while; the one asked for longest ago gives way."""
+    def _keep(self, revision: int, readers: Readers) -> None:
+        """Keep an older revision's readers for a while; the one asked for longest ago gives way when it is idle."""
         self._older[revision] = readers
         while len(self._older) > _KEPT:
             _, oldest = self._older.popitem(last=False)
-            oldest.stop()
+            oldest.retire()
+            self._retired = [readers for readers in (*self._retired, oldest) if not readers.stopped]
 
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(_POLL)
-            with suppress(AppError, ConnectionError):
+            try:
                 await self.refresh()
+            except StoreEmpty:
+                continue
+            except (AppError, OSError) as error:
+                log.warning("the newest revision cannot be opened for queries yet: %s", error)
+                await asyncio.sleep(_AFTER_FAILURE)
 
 
 def body(reply: Reply) -> bytes:

@@ -20,12 +20,14 @@ import gc
 import io
 import json
 import os
+import re
 import resource
 import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import IO, Any, cast
 
 import pyoxigraph as ox
@@ -35,11 +37,31 @@ BAD_QUERY = 1
 TOO_LARGE = 2
 FAILED = 3
 
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """How rows show in a format: `mark` stands once in each, and `more` times besides.
+
+    Where a string may hold the mark too, `string` finds whole strings, and the last one if it is cut off.
+    """
+
+    format: ox.QueryResultsFormat
+    mark: bytes
+    more: int
+    string: re.Pattern[bytes] | None = None
+
+    def marks(self, data: bytes) -> int:
+        """How often the mark stands outside of strings."""
+        return (self.string.sub(b"", data) if self.string is not None else data).count(self.mark)
+
+
 _RESULTS = {
-    "application/sparql-results+json": (ox.QueryResultsFormat.JSON, b'}},{"'),
-    "application/sparql-results+xml": (ox.QueryResultsFormat.XML, b"</result>"),
-    "text/csv": (ox.QueryResultsFormat.CSV, b"\r\n"),
-    "text/tab-separated-values": (ox.QueryResultsFormat.TSV, b"\n"),
+    "application/sparql-results+json": _Rows(
+        ox.QueryResultsFormat.JSON, b"},{", -1, re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+    ),
+    "application/sparql-results+xml": _Rows(ox.QueryResultsFormat.XML, b"</result>", 0),
+    "text/csv": _Rows(ox.QueryResultsFormat.CSV, b"\r\n", 1, re.compile(rb'"(?:[^"]++|"")*+(?:"|\Z)')),
+    "text/tab-separated-values": _Rows(ox.QueryResultsFormat.TSV, b"\n", 1),
 }
 _GRAPHS = {
     "text/turtle": ox.RdfFormat.TURTLE,
@@ -58,26 +80,44 @@ class _TooLargeError(Exception):
 
 
 class _Output(io.RawIOBase):
-    """Collects an answer's bytes up to a limit of bytes and, by counting row ends as they pass, of rows."""
+    """Collects an answer's bytes up to a limit of bytes and of rows.
 
-    def __init__(self, max_bytes: int, max_rows: int, row_end: bytes) -> None:
+    Marks are counted as they pass. That may count too many, when a string looks like the end of a row, so at the limit
+    all that has come is counted properly, and again when it has doubled.
+    """
+
+    def __init__(self, max_bytes: int, max_rows: int, rows: _Rows | None) -> None:
         super().__init__()
         self.parts: list[bytes] = []
-        self._bytes_left = max_bytes
-        self._rows_left = max_rows
-        self._row_end = row_end
+        self._rows = rows
+        self._size = 0
+        self._most_bytes = max_bytes
+        self._most_marks = max_rows + (rows.more if rows is not None else 0)
+        self._marks = 0
         self._tail = b""
+        self._next_look = 0
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the engine only ever writes bytes
         """Take a part of the answer."""
-        self._bytes_left -= len(data)
-        if self._row_end:
-            self._rows_left -= (self._tail + data).count(self._row_end)
-            self._tail = data[-(len(self._row_end) - 1) :] if len(self._row_end) > 1 else b""
-        if self._bytes_left < 0 or self._rows_left < 0:
+        self._size += len(data)
+        if self._size > self._most_bytes:
             raise _TooLargeError
         self.parts.append(bytes(data))
+        if self._rows is not None:
+            mark = self._rows.mark
+            self._marks += (self._tail + data).count(mark)
+            self._tail = (self._tail + data)[1 - len(mark) :] if len(mark) > 1 else b""
+            if self._marks > self._most_marks and self._size >= self._next_look:
+                self.check()
+                self._next_look = 2 * self._size
         return len(data)
+
+    def check(self) -> None:
+        """Count properly, if there is doubt."""
+        if self._rows is None or self._marks <= self._most_marks:
+            return
+        if self._rows.marks(b"".join(self.parts)) > self._most_marks:
+            raise _TooLargeError
 
 
 def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
@@ -87,8 +127,8 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     """
     media_type = request["media_type"]
     graph_format = _GRAPHS.get(media_type)
-    result_format, row_end = _RESULTS.get(media_type, (None, b"\n"))
-    output = _Output(request["max_bytes"], request["max_rows"], row_end)
+    rows = _RESULTS.get(media_type)
+    output = _Output(request["max_bytes"], request["max_rows"], rows)
     try:
         options: dict[str, Any] = {"use_default_graph_as_union": request["union"]}
         if request["default_graphs"] or request["named_graphs"]:
@@ -98,11 +138,11 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
             }
         result = store.query(request["query"], base_iri=request.get("base"), **options)
         if isinstance(result, ox.QueryTriples):
-            ox.serialize(
-                dict.fromkeys(result), output=cast(IO[bytes], output), format=graph_format, prefixes=request["prefixes"]
-            )
+            triples = _each_once(result, request["max_rows"])
+            ox.serialize(triples, output=cast(IO[bytes], output), format=graph_format, prefixes=request["prefixes"])
         else:
-            result.serialize(output=cast(IO[bytes], output), format=result_format)
+            result.serialize(output=cast(IO[bytes], output), format=rows.format if rows is not None else None)
+            output.check()
     except SyntaxError as error:
         return BAD_QUERY, [str(error).encode()]
     except _TooLargeError:
@@ -110,6 +150,16 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     except (ValueError, OSError, RuntimeError, TypeError) as error:
         return FAILED, [f"{type(error).__name__}: {error}".encode()]
     return OK, output.parts
+
+
+def _each_once(triples: Iterable[ox.Triple], most: int) -> Iterable[ox.Triple]:
+    """Triples without repetitions, which the engine itself makes; not more than so many."""
+    unique: dict[ox.Triple, None] = {}
+    for triple in triples:
+        unique[triple] = None
+        if len(unique) > most:
+            raise _TooLargeError
+    return unique
 
 
 def change(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
@@ -177,9 +227,11 @@ def _exactly(connection: socket.socket, size: int) -> bytes | None:
     return bytes(data)
 
 
-def _confine(megabytes: int) -> None:
+def _confine(megabytes: int, template: int) -> None:
     """Give up what a query could misuse. The memory limit counts on top of what the template already holds."""
     ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != template:  # it ended before the signal was asked for
+        os._exit(0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     held = int(open("/proc/self/statm", encoding="ascii").read().split()[0]) * resource.getpagesize()  # noqa: SIM115, PTH123
     limit = held + megabytes * 1024 * 1024
@@ -213,20 +265,23 @@ def _template(control: socket.socket, folder: str, megabytes: int, mode: str) ->
             return
         for _, _, data in ancillary:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+        template = os.getpid()
         child = os.fork()
         if child == 0:
             control.close()
-            _reader(descriptors[0], store, lambda: ox.Store.read_only(folder), megabytes)
+            _reader(descriptors[0], store, lambda: ox.Store.read_only(folder), megabytes, template)
         os.close(descriptors[0])
         control.sendall(_LENGTH.pack(child))
 
 
-def _reader(descriptor: int, store: ox.Store | None, opened: Callable[[], ox.Store], megabytes: int) -> None:
+def _reader(
+    descriptor: int, store: ox.Store | None, opened: Callable[[], ox.Store], megabytes: int, template: int
+) -> None:
     """Be a reader until the front hangs up; never returns."""
     try:
         connection = socket.socket(fileno=descriptor)
         held = store if store is not None else opened()
-        _confine(megabytes)
+        _confine(megabytes, template)
         _close_the_door()
         _serve(held, connection)
     except (OSError, MemoryError):

@@ -3,7 +3,7 @@
 A query starts at once in a reader of its own. When it has used YOUNG seconds of processor time it is old: its reader
 falls to the lowest priority, so that young queries keep their speed whatever old ones do. At its limit the reader is
 killed and the client gets an error; nothing is sent before the whole answer is there. Old readers are not used again,
-since priority cannot be raised.
+since priority cannot be raised. A process that somebody else killed is replaced, the template too.
 
 Who asks too much at once, or has used up its share of time, is refused before anything runs.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import socket
@@ -20,11 +21,12 @@ import subprocess
 import sys
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.errors import QueryTimeout, TooBusy, TooManyRequests
+from app.errors import EngineUnavailable, QueryTimeout, TooBusy, TooManyRequests
 from app.store import reader
 
 YOUNG = 0.03
@@ -32,6 +34,8 @@ YOUNG = 0.03
 _LENGTH = struct.Struct("<I")
 _WINDOW = 60.0
 _MOST_ACCOUNTS = 10_000
+_FORGET_EVERY = 5.0
+"""Seconds between looks for clients that can be forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,45 +208,84 @@ class _Template:
         here.setblocking(False)
         self._control = here
         self._turn = asyncio.Lock()
+        self._listening = False
+        self._ended = False
 
     async def ready(self) -> None:
         """Wait until the revision is loaded."""
-        if await asyncio.get_running_loop().sock_recv(self._control, 1) != b"R":
-            raise ConnectionError("the template did not start")
+        await self._receive(1)
 
     async def fork(self) -> _Reader:
-        """A fresh reader."""
-        loop = asyncio.get_running_loop()
+        """A fresh reader. Who stops waiting for it does not break the exchange: the reader is ended instead."""
+        exchange = asyncio.get_running_loop().create_task(self._exchange())
+        try:
+            return await asyncio.shield(exchange)
+        except asyncio.CancelledError:
+            exchange.add_done_callback(_end_unwanted)
+            raise
+
+    async def _exchange(self) -> _Reader:
         here, there = socket.socketpair()
-        async with self._turn:
-            with there:
-                socket.send_fds(self._control, [b"F"], [there.fileno()])
-            answer = await loop.sock_recv(self._control, _LENGTH.size)
-        if len(answer) < _LENGTH.size:
+        try:
+            async with self._turn:
+                with there:
+                    socket.send_fds(self._control, [b"F"], [there.fileno()])
+                pid = _LENGTH.unpack(await self._receive(_LENGTH.size))[0]
+            _, wire = await asyncio.get_running_loop().create_connection(_Wire, sock=here)
+        except BaseException:
             here.close()
+            raise
+        return _Reader(pid, wire)
+
+    async def _receive(self, size: int) -> bytes:
+        """So many bytes from the template. Its socket is closed here, if `stop` came in between."""
+        self._listening = True
+        try:
+            data = await asyncio.get_running_loop().sock_recv(self._control, size)
+        finally:
+            self._listening = False
+            if self._ended:
+                self._control.close()
+        if len(data) < size:
             raise ConnectionError("the template is gone")
-        _, wire = await loop.create_connection(_Wire, sock=here)
-        return _Reader(_LENGTH.unpack(answer)[0], wire)
+        return data
 
     def stop(self) -> None:
         """End the template, and with it every reader that it forked."""
-        self._control.close()
+        self._ended = True
         self._process.kill()
         self._process.wait()
+        if not self._listening:
+            self._control.close()
+
+
+def _end_unwanted(exchange: asyncio.Task[_Reader]) -> None:
+    if not exchange.cancelled() and exchange.exception() is None:
+        exchange.result().kill()
 
 
 @dataclass(slots=True)
 class _Account:
-    """What one client is using: queries at once, and (time, seconds) of what it used in the last minute."""
+    """What one client is using: queries at once, and [second, seconds used then] for the last minute, summed up."""
 
     running: int = 0
-    spent: deque[tuple[float, float]] = field(default_factory=deque)
+    total: float = 0.0
+    spent: deque[list[float]] = field(default_factory=deque)
 
     def used(self, now: float) -> float:
         """Seconds of readers' time in the last minute."""
         while self.spent and self.spent[0][0] < now - _WINDOW:
-            self.spent.popleft()
-        return sum(seconds for _, seconds in self.spent)
+            self.total -= self.spent.popleft()[1]
+        if not self.spent:
+            self.total = 0.0
+        return self.total
+
+    def spend(self, now: float, seconds: float) -> None:
+        """Note what a query used. Queries of one second share an entry, so that an account stays small."""
+        if not self.spent or self.spent[-1][0] < now - 1:
+            self.spent.append([now, 0.0])
+        self.spent[-1][1] += seconds
+        self.total += seconds
 
 
 class Accounts:
@@ -250,37 +293,43 @@ class Accounts:
 
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
+        self._forgot = 0.0
 
     def admit(self, client: str, share: Share) -> None:
         """Count a query in; TooManyRequests when the client asks too much."""
-        now = time.monotonic()
-        account = self._accounts.setdefault(client, _Account())
-        if account.running >= share.at_once:
+        account = self._accounts.get(client)
+        if account is None:
+            account = _Account()
+        elif account.running >= share.at_once:
             raise TooManyRequests(f"more than {share.at_once} queries at once", retry_after=1)
-        if account.used(now) >= share.seconds_per_minute:
+        elif account.used(time.monotonic()) >= share.seconds_per_minute:
             raise TooManyRequests(
                 f"more than {share.seconds_per_minute:g} seconds of queries in a minute",
                 retry_after=self.budget(client, share)[1],
             )
         account.running += 1
+        self._accounts[client] = account
 
     def leave(self, client: str, seconds: float) -> None:
         """Count a query out that took so long."""
+        now = time.monotonic()
         account = self._accounts[client]
         account.running -= 1
-        account.spent.append((time.monotonic(), seconds))
-        if len(self._accounts) > _MOST_ACCOUNTS:
-            self._forget()
+        account.spend(now, seconds)
+        if len(self._accounts) > _MOST_ACCOUNTS and now > self._forgot + _FORGET_EVERY:
+            self._forgot = now
+            self._forget(now)
 
     def budget(self, client: str, share: Share) -> tuple[float, int]:
         """Seconds of query time left, and seconds until some of what was used comes back."""
+        account = self._accounts.get(client)
+        if account is None:
+            return share.seconds_per_minute, 0
         now = time.monotonic()
-        account = self._accounts.get(client, _Account())
         left = max(0.0, share.seconds_per_minute - account.used(now))
-        return left, max(1, round(account.spent[0][0] + _WINDOW - now)) if account.spent else 0
+        return left, max(1, math.ceil(account.spent[0][0] + _WINDOW - now)) if account.spent else 0
 
-    def _forget(self) -> None:
-        now = time.monotonic()
+    def _forget(self, now: float) -> None:
         self._accounts = {
             name: account for name, account in self._accounts.items() if account.running or account.used(now) > 0
         }
@@ -299,19 +348,31 @@ class Readers:
         megabytes: int = 512,
         mode: str = "memory",
     ) -> None:
-        self._template = _Template(folder, megabytes=megabytes, mode=mode)
+        self._folder = folder
+        self._megabytes = megabytes
+        self._mode = mode
+        self._template = self._new_template()
+        self._revival = asyncio.Lock()
         self._idle: list[_Reader] = []
         self._keep = keep
         self._places = asyncio.Semaphore(at_most)
         self._waiting = 0
         self._most_waiting = waiting
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked = 0
+        self._retired = False
+        self._stopped = False
         self.killed = 0
 
     async def start(self) -> None:
-        """Load the revision and fork the readers that are kept ready."""
-        await self._template.ready()
-        self._idle = [await self._template.fork() for _ in range(self._keep)]
+        """Load the revision and fork the readers that are kept ready; nothing is left behind if that fails."""
+        try:
+            await self._template.ready()
+            for _ in range(self._keep):
+                self._idle.append(await self._template.fork())
+        except BaseException:
+            self.stop()
+            raise
 
     async def ask(self, request: Request | Update, limits: Limits) -> Reply:
         """Answer one query within its limits, or say what an update would change.
@@ -319,7 +380,29 @@ class Readers:
         Raises TooBusy when everybody together asks too much, and QueryTimeout when the query was killed at its limit
         of time or of memory.
         """
-        return await self._in_turn(request.frame(limits), limits, spoils=isinstance(request, Update))
+        with self._in_use():
+            return await self._in_turn(request.frame(limits), limits, spoils=isinstance(request, Update))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether every process has been ended."""
+        return self._stopped
+
+    def retire(self) -> None:
+        """End every process as soon as the queries that run now have their answers; no more may come."""
+        self._retired = True
+        if not self._asked:
+            self.stop()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        self._asked += 1
+        try:
+            yield
+        finally:
+            self._asked -= 1
+            if self._retired and not self._asked:
+                self.stop()
 
     async def _in_turn(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
         if self._places.locked() and self._waiting >= self._most_waiting:
@@ -338,7 +421,7 @@ class Readers:
             self._places.release()
 
     async def _on_a_reader(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        chosen = self._idle.pop() if self._idle else await self._template.fork()
+        chosen = await self._free()
         ageing = _Ageing(chosen)
         fine = False
         try:
@@ -349,37 +432,72 @@ class Readers:
         except TimeoutError as error:
             raise QueryTimeout(f"the query ran longer than {limits.seconds:g} seconds and was stopped") from error
         except ConnectionError as error:
-            raise QueryTimeout("the query used more memory than allowed and was stopped") from error
+            raise QueryTimeout("the query's process was stopped, most likely for using too much memory") from error
         finally:
             ageing.stop()
             chosen.old = chosen.old or spoils
             self._put_back(chosen, fine=fine)
 
+    async def _free(self) -> _Reader:
+        """A reader that waits, or a fresh one; EngineUnavailable when none can be had."""
+        while self._idle:
+            waiting = self._idle.pop()
+            if not waiting.wire.lost:
+                return waiting
+            waiting.kill()
+        try:
+            return await self._fork()
+        except OSError as error:
+            raise EngineUnavailable("no process could be started for the query", advice="Try again.") from error
+
+    async def _fork(self) -> _Reader:
+        template = self._template
+        try:
+            return await template.fork()
+        except OSError:
+            if self._stopped:
+                raise
+        async with self._revival:
+            if self._template is template:
+                await self._replace_template()
+        return await self._template.fork()
+
+    async def _replace_template(self) -> None:
+        """Start a template anew: the old one was killed, and its readers with it."""
+        self._template.stop()
+        self._template = self._new_template()
+        await self._template.ready()
+
+    def _new_template(self) -> _Template:
+        return _Template(self._folder, megabytes=self._megabytes, mode=self._mode)
+
     def _put_back(self, chosen: _Reader, *, fine: bool) -> None:
-        if fine and not chosen.old and len(self._idle) < self._keep:
+        if fine and not chosen.old and len(self._idle) < self._keep and not self._stopped:
             self._idle.append(chosen)
             return
         chosen.kill()
         self.killed += not fine
-        if len(self._idle) < self._keep:
+        if len(self._idle) < self._keep and not self._retired:
             task = asyncio.get_running_loop().create_task(self._refill())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _refill(self) -> None:
-        with suppress(ConnectionError):
-            fresh = await self._template.fork()
-            if len(self._idle) < self._keep:
+        with suppress(OSError):
+            fresh = await self._fork()
+            if len(self._idle) < self._keep and not self._stopped:
                 self._idle.append(fresh)
             else:
                 fresh.kill()
 
     def stop(self) -> None:
-        """End every process."""
+        """End every process at once."""
+        self._stopped = True
         for task in self._tasks:
             task.cancel()
         for idle in self._idle:
             idle.kill()
+        self._idle.clear()
         self._template.stop()
 
 

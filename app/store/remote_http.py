@@ -100,6 +100,15 @@ class Engine:
         """The answer of a SELECT or ASK query as SPARQL JSON; not yet parsed."""
         return self._read(query, default, named, ROWS)
 
+    def own_rows(self, query: str) -> bytes:
+        """The answer of one of the store's own queries, which every engine must be able to read."""
+        try:
+            return self.rows(query)
+        except EngineRefusal as error:
+            raise EngineUnavailable(
+                f"the engine cannot read our own query: {error}", advice="Check that it is a SPARQL 1.1 engine."
+            ) from error
+
     def triples(self, query: str, default: Sequence[str] = (), named: Sequence[str] = ()) -> bytes:
         """The answer of a CONSTRUCT or DESCRIBE query as N-Triples; not yet parsed."""
         return self._read(query, default, named, TRIPLES)
@@ -134,7 +143,11 @@ class Engine:
         self._client.close()
 
     def _read(self, query: str, default: Sequence[str], named: Sequence[str], wanted: str) -> bytes:
-        form = {"query": query, "default-graph-uri": list(default), "named-graph-uri": list(named)}
+        form: dict[str, str | list[str]] = {
+            "query": query,
+            "default-graph-uri": list(default),
+            "named-graph-uri": list(named),
+        }
         for attempt in stamina.retry_context(
             on=_LineFailure, attempts=_ATTEMPTS, timeout=self._address.seconds, wait_initial=0.05, wait_max=1.0
         ):
@@ -182,7 +195,9 @@ class Engine:
             headers=headers,
             timeout=httpx.Timeout(self._address.write_seconds, connect=5.0),
         )
-        for attempt in stamina.retry_context(on=_Undone, attempts=_ATTEMPTS_AFTER_DEADLOCK, wait_initial=0.05, wait_max=0.5):
+        for attempt in stamina.retry_context(
+            on=_Undone, attempts=_ATTEMPTS_AFTER_DEADLOCK, wait_initial=0.05, wait_max=0.5
+        ):
             with attempt:
                 self._send_once(request)
 

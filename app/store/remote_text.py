@@ -236,7 +236,7 @@ def with_values(tokens: Sequence[Token], variable: str, block: str) -> list[Toke
 
 
 def _outermost_group(tokens: Sequence[Token]) -> int | None:
-    """The place where the query's pattern opens; None when it has none, or when it is a CONSTRUCT's template as well."""
+    """The place where the query's pattern opens; None when it has none, or when it is CONSTRUCT's template too."""
     form = next((token.word for token in tokens if token.word in _FORMS), "")
     place = _next(tokens, next((at for at, token in enumerate(tokens) if token.word in _FORMS), len(tokens)) + 1)
     if form == "CONSTRUCT":

@@ -8,6 +8,9 @@ from collections.abc import Hashable
 _SHARE = 8
 """One answer may take one eighth of the room, so that a large one does not drive out all others."""
 
+_OVERHEAD = 500
+"""Bytes that an entry takes besides its texts, about."""
+
 
 class AnswerCache:
     """Least recently used answers go first. For one event loop; revisions never change, so nothing grows stale."""
@@ -28,10 +31,21 @@ class AnswerCache:
 
     def put(self, key: Hashable, answer: bytes) -> None:
         """Keep an answer, if it is not too large, and let the oldest go."""
-        if len(answer) * _SHARE > self._room or key in self._answers:
+        size = _size(key, answer)
+        if size * _SHARE > self._room or key in self._answers:
             return
         self._answers[key] = answer
-        self._used += len(answer)
+        self._used += size
         while self._used > self._room:
-            _, gone = self._answers.popitem(last=False)
-            self._used -= len(gone)
+            self._used -= _size(*self._answers.popitem(last=False))
+
+
+def _size(key: Hashable, answer: bytes) -> int:
+    """Bytes that an entry takes. Keys count too: a long query may have a short answer."""
+    return _OVERHEAD + len(answer) + _length(key)
+
+
+def _length(part: object) -> int:
+    if isinstance(part, str):
+        return len(part)
+    return sum(map(_length, part)) if isinstance(part, tuple) else 0

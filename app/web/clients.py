@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,6 +16,8 @@ from app.store.readers import Limits, Share
 from app.web.caching import services_of
 
 _SCHEME = "bearer"
+_HOST_BITS = 64
+"""Bits of an IPv6 address that its network hands out as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,8 @@ async def client_of(request: Request, services: Annotated[Services, Depends(serv
     header = request.headers.get("authorization")
     settings = services.settings
     if header is None:
-        address = request.client.host if request.client else "unknown"
         return Client(
-            f"address {address}",
+            f"address {_account_of(request.client.host if request.client else 'unknown')}",
             Limits(settings.query_seconds, settings.max_result_bytes, settings.max_result_rows),
             Share(settings.queries_at_once, settings.seconds_per_minute),
         )
@@ -55,6 +58,19 @@ async def client_of(request: Request, services: Annotated[Services, Depends(serv
         Share(settings.key_queries_at_once, settings.key_seconds_per_minute),
         key,
     )
+
+
+@lru_cache(maxsize=4096)
+def _account_of(address: str) -> str:
+    """The address as accounts know it: of IPv6 the network, as one client has a whole network to choose from."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    mapped = parsed.ipv4_mapped
+    return str(mapped or ipaddress.ip_network((int(parsed) >> _HOST_BITS << _HOST_BITS, 128 - _HOST_BITS)))
 
 
 Asking = Annotated[Client, Depends(client_of)]

@@ -1,7 +1,7 @@
 """The SPARQL 1.1 Graph Store HTTP Protocol: whole graphs by name. Reading is open, writing needs a key.
 
     /graphs?graph=IRI     a named graph (the IRI is decoded once)
-    /graphs?default       the default graph: the union of all others, which only a throw-away service can be told to change
+    /graphs?default       the default graph: the union of all others (only a throw-away service lets it be written)
     /graphs/some/path     the graph whose IRI is the address itself
 
 A graph exists while it has a triple: the store keeps no empty ones. So PUT of an empty graph removes the graph.
@@ -18,6 +18,7 @@ from urllib.parse import quote
 from anyio import to_thread
 from fastapi import FastAPI, Request
 from starlette.responses import Response
+from werkzeug.datastructures import ETags
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
@@ -33,6 +34,7 @@ from app.web.answers import AnswerCache
 from app.web.caching import NotModified, Use, etag, matches
 from app.web.clients import Asking, Client
 from app.web.parameters import pairs
+from app.web.revisions import address_in, prefix_of, revision_in
 from app.web.writing import (
     UPDATE,
     author_of,
@@ -93,7 +95,7 @@ def register(app: FastAPI) -> None:
 async def read(request: Request, services: Use, client: Asking) -> Response:
     """The triples of one graph, in the format that the client accepts. The default graph is the union of all graphs."""
     target = _target(request)
-    revision = evaluation.revision_of(services)
+    revision = evaluation.revision_of(services, revision_in(request.scope))
     media_type = _chosen(request)
     headers = {
         "ETag": _tag(revision, target, media_type),
@@ -129,7 +131,7 @@ async def replace_graph(request: Request, services: Use, client: Asking) -> Resp
 
 async def add_to_graph(request: Request, services: Use, client: Asking) -> Response:
     """Adds the body's triples to a graph. Without a graph's name a new graph is made; `Location` tells its IRI."""
-    is_new = request.url.path == PATH and not request.scope["query_string"]
+    is_new = address_in(request.scope) == PATH and not request.scope["query_string"]
     author, target = _authorised(request, services, client, new=is_new)
     content = await _content(request, services, target)
     if is_new and not content:
@@ -175,10 +177,8 @@ async def patch_graph(request: Request, services: Use, client: Asking) -> Respon
 def _target(request: Request, *, new: bool = False) -> Target:
     """The graph that a request names; BadParameter unless it names exactly one."""
     fields = pairs(request.scope["query_string"])
-    path = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
-    here = f"{request.url.scheme}://{request.url.netloc}"
-    address = here + path.split(b"?")[0].decode("latin-1")
-    if request.url.path != PATH:
+    address = _address(request)
+    if address_in(request.scope) != PATH:
         if fields:
             raise BadParameter(fields[0][0], "the address names a graph already", advice="Leave the parameters out.")
         return Target(graph_iri("address", address), address)
@@ -194,6 +194,13 @@ def _target(request: Request, *, new: bool = False) -> Target:
     unknown = next((name for name in names if name not in {"graph", "default"}), None)
     problem = "there is no such parameter here" if unknown else "exactly one graph is needed"
     raise BadParameter(unknown or "graph", problem, advice="Give `graph` with an IRI, or `default`.")
+
+
+def _address(request: Request) -> str:
+    """The request's own address as it was sent, without parameters and without `/r/N`."""
+    raw = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
+    path = raw.split(b"?")[0].decode("latin-1").replace(prefix_of(request.scope), "", 1)
+    return f"{request.url.scheme}://{request.url.netloc}{path}"
 
 
 def _authorised(request: Request, services: Services, client: Client, *, new: bool = False) -> tuple[Author, Target]:
@@ -250,18 +257,22 @@ def _condition(request: Request, services: Services, target: Target) -> Conditio
 
     def check(head: int, before: Content) -> None:
         current = _current(services, target, head, before)
-        if wanted is not None and not ((wanted.star_tag and before) or any(map(current, wanted.as_set()))):
+        if wanted is not None and not _any_stands(wanted, before, current):
             raise ConditionFailed(
                 "the graph is not as If-Match says", advice="Read it again, make the change again, and send it again."
             )
-        if unwanted is not None and ((unwanted.star_tag and before) or any(map(current, unwanted.as_set(include_weak=True)))):
+        if unwanted is not None and _any_stands(unwanted, before, current):
             raise ConditionFailed("the graph is as If-None-Match says it must not be", advice="Read it first.")
 
     return check
 
 
+def _any_stands(given: ETags, before: Content, current: Callable[[str], bool]) -> bool:
+    return bool(before) if given.star_tag else any(map(current, given.as_set()))
+
+
 def _current(services: Services, target: Target, head: int, before: Content) -> Callable[[str], bool]:
-    """Whether a tag still stands for what the graph holds: a tag of an older revision does, if nothing changed since."""
+    """Whether a tag still stands for what a graph holds: a tag of an older revision does, if nothing changed since."""
 
     def stands(tag: str) -> bool:
         revision = revision_of_tag(tag)
@@ -305,7 +316,10 @@ def _exists(services: Services, graph: IRI, revision: int) -> bool:
 
 
 def _document_body(*more: str) -> dict[str, Any]:
-    return {"required": False, "content": {name: {"schema": {"type": "string"}} for name in (*documents.FORMATS, *more)}}
+    return {
+        "required": False,
+        "content": {name: {"schema": {"type": "string"}} for name in (*documents.FORMATS, *more)},
+    }
 
 
 def _update_body() -> dict[str, Any]:

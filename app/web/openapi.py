@@ -28,7 +28,8 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas["Problem"] = Problem.model_json_schema(ref_template=_REF)
     for path in document["paths"].values():
         for operation in path.values():
-            operation["responses"].pop("422", None)
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
             operation["responses"] = dict(sorted(operation["responses"].items()))
             if (answer := example(operation["operationId"])) is not None:
                 for content in operation["responses"]["200"]["content"].values():

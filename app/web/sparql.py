@@ -24,7 +24,7 @@ from app.store.guard import Form
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
 from app.web import descriptions, evaluation, negotiation, problems
 from app.web.answers import AnswerCache
-from app.web.caching import NotModified, Use, etag, matches
+from app.web.caching import Use, etag, matches
 from app.web.clients import Asking, Client
 from app.web.parameters import pairs
 from app.web.revisions import revision_in
@@ -127,9 +127,9 @@ async def by_post(request: Request, services: Use, client: Asking) -> Response:
     in_address = pairs(request.scope["query_string"])
     body = await body_of(request, services.settings.max_query_bytes * _ENCODING_GROWTH + _BODY_ROOM)
     if media_type == FORM:
-        if any(name in {"query", "default-graph-uri", "named-graph-uri"} for name, _ in in_address):
-            raise BadParameter("query", "the address and the form both hold fields", advice="Put all in the form.")
-        fields = [*pairs(body), *(field for field in in_address if field[0] == "revision")]
+        if any(name == "query" for name, _ in in_address):
+            raise BadParameter("query", "the address holds a query beside the form", advice="Put all in the form.")
+        fields = [*pairs(body), *in_address]
     else:
         if any(name == "query" for name, _ in in_address):
             raise BadParameter("query", "the address and the body both hold a query", advice="Send one query.")
@@ -167,7 +167,7 @@ async def _answered(request: Request, services: Services, client: Client, operat
     headers = prepared.headers
     tag = prepared.tag
     if tag is not None and request.method == "GET" and matches(request.headers.get("if-none-match"), tag):
-        raise NotModified(headers)
+        return Response(status_code=304, headers=headers)
     answers: AnswerCache = app.state.answers
     body = answers.get(prepared.key)
     if body is None:

@@ -93,5 +93,3 @@ def revision_of_tag(tag: str) -> int | None:
 def result_headers(written: Written) -> dict[str, str]:
     """Headers of the answer to a write."""
     return {"X-Revision": str(written.revision), "Cache-Control": "no-store"}
-
-

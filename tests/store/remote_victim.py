@@ -1,8 +1,8 @@
-"""A process that writes to a store on an external engine, to be killed by a test. Arguments: what, address (JSON), name.
+"""A process that writes to a store on an external engine, to be killed. Arguments: what, address (JSON), name.
 
 commit   commit without end and say each number when it is done
-steps    for each request of one commit: a child makes that commit and dies of SIGKILL before the request leaves, another
-         one when its answer has come; after each the parent says what it finds, repairs, and says what it finds then
+steps    for each request of one commit: a child makes that commit and dies of SIGKILL before the request leaves,
+         another one when its answer has come; after each the parent says what it finds, repairs, and looks again
 """
 
 from __future__ import annotations
@@ -101,7 +101,14 @@ def _found(address: Address, name: str) -> dict[str, object]:
     left = len(store.half_done())
     done = len(store.repair())
     again = number == number_of(store) and (number == 0 or content(store) == quads_of(number))
-    return {"number": number, "whole": whole, "left": left, "done": done, "clean": store.half_done() == (), "again": again}
+    return {
+        "number": number,
+        "whole": whole,
+        "left": left,
+        "done": done,
+        "clean": store.half_done() == (),
+        "again": again,
+    }
 
 
 def states(lines: Iterator[str]) -> list[dict[str, object]]:

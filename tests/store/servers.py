@@ -76,7 +76,9 @@ def virtuoso(folder: Path) -> Iterator[Address]:
     settings = folder / "virtuoso.ini"
     settings.write_text(_VIRTUOSO.format(folder=folder, port=port, sql_port=sql_port), encoding="utf-8")
     here = f"http://127.0.0.1:{port}"
-    with _running(["virtuoso-t", "+foreground", "+configfile", str(settings)], folder, f"{here}/sparql?query=ASK%7B%7D"):
+    with _running(
+        ["virtuoso-t", "+foreground", "+configfile", str(settings)], folder, f"{here}/sparql?query=ASK%7B%7D"
+    ):
         script = folder / "user.sql"
         script.write_text(_VIRTUOSO_USER, encoding="utf-8")
         done = subprocess.run(

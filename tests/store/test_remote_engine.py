@@ -1,4 +1,4 @@
-"""What is not a whole, well-formed answer is an error: a false engine that answers as it is told, and a slow real one."""
+"""What is not a whole, well-formed answer is an error: shown by a false engine that says what it is told to say."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ import pytest
 
 from app.errors import AppError, BadQuery, EngineUnavailable, QueryRefused, QueryTimeout
 from app.store.port import Query
-from app.store.remote import RemoteSnapshot, RemoteStore
+from app.store.remote import RemoteStore
 from app.store.remote_http import Address, Engine
 from app.store.remote_layout import Layout, Physical
+from app.store.remote_snapshot import RemoteSnapshot
 from tests.store.quads import change, quad
 from tests.store.servers import oxigraph
 
 ROWS = "application/sparql-results+json"
 NT = "application/n-triples"
-WHOLE = json.dumps({"head": {"vars": ["o"]}, "results": {"bindings": [{"o": {"type": "uri", "value": "x:y"}}]}}).encode()
+WHOLE = json.dumps(
+    {"head": {"vars": ["o"]}, "results": {"bindings": [{"o": {"type": "uri", "value": "x:y"}}]}}
+).encode()
 TRIPLE = b"<x:s> <x:p> <x:o> .\n"
 SELECT, CONSTRUCT, ASK = "SELECT ?o { ?s ?p ?o }", "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }", "ASK { ?s ?p ?o }"
 
@@ -68,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.wait.wait(10)
         self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the parent's
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 
@@ -87,9 +90,9 @@ def engine() -> Iterator[FalseEngine]:
 def ask(engine: FalseEngine, text: str) -> object:
     snapshot = RemoteSnapshot(Engine(engine.address), Layout({"x:g": Physical("x:0", 1)}), "x:base")
     answer = snapshot.query(Query(text))
-    return {"select": lambda: list(answer.rows()), "graph": lambda: list(answer.triples())}.get(
-        answer.kind, lambda: answer.truth
-    )()
+    if answer.kind == "ask":
+        return answer.truth
+    return list(answer.rows()) if answer.kind == "select" else list(answer.triples())
 
 
 def test_whole_answers_are_read(engine: FalseEngine) -> None:
@@ -109,7 +112,9 @@ def test_rows_cut_anywhere_are_no_data(engine: FalseEngine, cut: int) -> None:
         ask(engine, SELECT)
 
 
-@pytest.mark.parametrize("body", [b'{"head": {}, "boolean": true', b'{"boolean": 1}', b'{"head": {}}', b"true", b"", WHOLE])
+@pytest.mark.parametrize(
+    "body", [b'{"head": {}, "boolean": true', b'{"boolean": 1}', b'{"head": {}}', b"true", b"", WHOLE]
+)
 def test_a_truth_value_is_whole_or_no_data(engine: FalseEngine, body: bytes) -> None:
     engine.says(body)
     with pytest.raises(EngineUnavailable):

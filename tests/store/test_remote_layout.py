@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from app.model.graphs import CURATED, META, of_source
 from app.store.remote_layout import Layout, changed
 
-NAMES = [CURATED.value, META.value, "https://example.org/g", *(of_source(f"s{n}", "2026-11-20").value for n in range(5))]
+NAMES = [
+    CURATED.value,
+    META.value,
+    "https://example.org/g",
+    *(of_source(f"s{n}", "2026-11-20").value for n in range(5)),
+]
 CHANGES = st.lists(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 100), max_size=4), max_size=12)
 
 

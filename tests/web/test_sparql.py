@@ -20,6 +20,7 @@ PREFIX = "PREFIX slm: <https://w3id.org/slmkg/ontology#>\n"
 COUNT = PREFIX + "SELECT (COUNT(DISTINCT ?m) AS ?n) WHERE { ?m a slm:LanguageModel }"
 ASK = PREFIX + "ASK { ?m a slm:LanguageModel }"
 CONSTRUCT = PREFIX + "CONSTRUCT { ?m a slm:LanguageModel } WHERE { ?m a slm:LanguageModel } LIMIT 3"
+DESCRIBE = "DESCRIBE <https://w3id.org/slmkg/resource/model/opt-125m>"
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
 
@@ -63,6 +64,9 @@ def test_three_ways_to_ask_give_one_answer(client: Client) -> None:
         (CONSTRUCT, "application/n-triples", "application/n-triples"),
         (CONSTRUCT, "application/ld+json", "application/ld+json"),
         (CONSTRUCT, "application/rdf+xml", "application/rdf+xml"),
+        (CONSTRUCT, "application/n-quads", "application/n-quads"),
+        (CONSTRUCT, "application/trig", "application/trig"),
+        (DESCRIBE, "application/trig, text/turtle;q=0.9", "application/trig"),
     ],
 )
 def test_the_accept_header_chooses_the_format(client: Client, query: str, accept: str, media_type: str) -> None:
@@ -220,7 +224,7 @@ def test_updates_are_refused_whatever_their_clothes(client: Client) -> None:
     "fields", [[], [("query", COUNT), ("query", COUNT)], [("format", "json")]], ids=["none", "two", "others only"]
 )
 def test_exactly_one_query_is_needed(client: Client, fields: list[tuple[str, str]]) -> None:
-    problem = problem_of(client.get("/sparql", params=fields))
+    problem = problem_of(client.get("/sparql", params=fields, headers={"Accept": "application/sparql-results+json"}))
     assert (problem["status"], problem["parameter"]) == (400, "query")
     posted = client.post("/sparql", content=urlencode(fields), headers={"Content-Type": FORM})
     assert problem_of(posted)["parameter"] == "query"
@@ -256,6 +260,44 @@ def test_answers_and_queries_have_a_largest_size(seed_services: Services) -> Non
     assert problem_of(ask(client, long))["code"] == "query-refused"
     huge = client.post("/sparql", content=b"#" * 100_000, headers={"Content-Type": QUERY})
     assert problem_of(huge)["code"] == "query-refused"
+
+
+def test_a_query_by_get_may_have_a_body_that_nobody_reads(client: Client) -> None:
+    body = urlencode({"query": "SELECT * WHERE { ?s ?p ?o }"})
+    response = client.request("GET", "/sparql", params={"query": COUNT}, content=body, headers={"Content-Type": FORM})
+    assert number(response) == 104
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16le", "utf-8"])
+@pytest.mark.parametrize("media_type", [QUERY, FORM])
+def test_a_body_in_utf_16_is_an_error(client: Client, charset: str, media_type: str) -> None:
+    text = "ASK {}" if media_type == QUERY else "query=ASK%20%7B%7D"
+    headers = {"Content-Type": f"{media_type}; charset={charset}"}
+    response = client.post("/sparql", content=text.encode("utf-16"), headers=headers)
+    assert problem_of(response)["status"] in {400, 415}
+
+
+def test_relative_iris_are_relative_to_the_base_of_the_graph(client: Client) -> None:
+    relative = "ASK { <resource/model/opt-125m> a <ontology#LanguageModel> }"
+    assert ask(client, relative).json() == {"head": {}, "boolean": True}
+    assert ask(client, "BASE <http://example.org/> " + relative).json()["boolean"] is False
+
+
+def test_a_graph_that_is_not_there_is_empty(client: Client) -> None:
+    count = "SELECT (COUNT(*) AS ?n) WHERE { { ?s ?p ?o } UNION { GRAPH ?g { ?s ?p ?o } } }"
+    for name in ("default-graph-uri", "named-graph-uri"):
+        assert number(client.get("/sparql", params={"query": count, name: "http://example.org/nowhere"})) == 0
+
+
+def test_options_say_what_is_served_and_browsers_may_send_keys(client: Client) -> None:
+    plain = client.request("OPTIONS", "/sparql")
+    assert (plain.status_code, plain.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    preflight = client.request("OPTIONS", "/sparql", headers=asked)
+    assert preflight.status_code == 204
+    assert {"Authorization", "If-Match"} <= set(preflight.headers["access-control-allow-headers"].split(", "))
+    exposed = set(preflight.headers["access-control-expose-headers"].split(", "))
+    assert {"ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Revision"} <= exposed
 
 
 def test_before_the_first_load_there_is_nothing_to_ask(empty_client: Client) -> None:
