@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
@@ -18,6 +18,7 @@ from app.curate.commit import begin, head_number
 from app.model.quads import LOADER
 from app.settings import Settings
 from app.web.application import create_app
+from app.web.patience import OPTIONS, allow_many_connections
 from app.wiring import build
 
 _TERMINATED = 128 + signal.SIGTERM
@@ -45,7 +46,7 @@ def serve(
         console.print(f"loaded {report.models} models, {report.quads} quads")
     services.store.close()
     _say_where(settings)
-    uvicorn.run("app.asgi:app", host=settings.host, port=settings.port, log_level="warning", access_log=False)
+    _run("app.asgi:app", settings)
 
 
 def _serve_scratch(settings: Settings) -> None:
@@ -58,7 +59,13 @@ def _serve_scratch(settings: Settings) -> None:
         _, token = services.keys.create("scratch", (Scope.UPDATE,), services.now())
         console.print(f"key: {token}", markup=False, soft_wrap=True)
         _say_where(own)
-        uvicorn.run(create_app(services), host=own.host, port=own.port, log_level="warning", access_log=False)
+        _run(create_app(services), own)
+
+
+def _run(application: Any, settings: Settings) -> None:
+    """Listen until somebody stops it."""
+    allow_many_connections()
+    uvicorn.run(application, host=settings.host, port=settings.port, log_level="warning", **OPTIONS)
 
 
 def _say_where(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from app import vocab
 from app.services import Services
 from app.web import catalogue, descriptions, graphs, pages, problems, service, sparql, update
+from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
@@ -66,6 +67,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(TimeTravel)
     app.add_middleware(LastNet)
+    app.add_middleware(GiveUp)
     app.add_middleware(HeadAsGet)
     app.add_middleware(CommonHeaders, new_id=new_id)
     return app

@@ -1,0 +1,119 @@
+"""The server's side of a connection, with an end to its patience: requests arrive in time and have a size.
+
+Uvicorn alone waits for ever for the rest of a request and takes a head of any size, so that a few thousand clients
+that send a byte now and then would hold all connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+"""Longest time from the connection, or from the first byte of a request, to the end of the request's head."""
+HEAD_BYTES = 512 * 1024
+"""Longest head: a query in the address, percent-encoded, fits."""
+BODY_SECONDS = 20.0
+"""A body must bring BODY_BYTES in each such time, or come to its end."""
+BODY_BYTES = 200_000
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """Uvicorn's protocol, which hangs up on clients that do not get to the end of a request."""
+
+    head_seconds = HEAD_SECONDS
+    body_seconds = BODY_SECONDS
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._limit: asyncio.TimerHandle | None = None
+        self._in_head = False
+        self._in_body = False
+        self._head_bytes = 0
+        self._body_bytes = 0
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has come; it has to say something."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._end_limit()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request. The first part of the next one starts its time."""
+        if not self._in_head and not self._in_body:
+            self._expect_head()
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > HEAD_BYTES:
+            self._hang_up()
+
+    def on_headers_complete(self) -> None:
+        """The head is there."""
+        self._in_head, self._in_body = False, True
+        self._body_bytes = 0
+        self._allow(self.body_seconds, self._look_at_body)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is there; how long its answer takes is another matter."""
+        self._in_head = self._in_body = False
+        self._end_limit()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer has gone out. A body that still comes was refused: it may come to its end, but not for long."""
+        super().on_response_complete()
+        if self._in_body:
+            self._allow(self.body_seconds, self._hang_up)
+
+    def _expect_head(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+        self._allow(self.head_seconds, self._hang_up)
+
+    def _look_at_body(self) -> None:
+        if self._body_bytes < BODY_BYTES:
+            self._hang_up()
+            return
+        self._body_bytes = 0
+        self._allow(self.body_seconds, self._look_at_body)
+
+    def _allow(self, seconds: float, then: Any) -> None:
+        self._end_limit()
+        self._limit = asyncio.get_running_loop().call_later(seconds, then)
+
+    def _end_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+    def _hang_up(self) -> None:
+        """End the connection, unless an earlier request on it is still being answered."""
+        self._limit = None
+        if self.cycle is not None and not self.cycle.response_complete and not self._in_body:
+            self._allow(self.head_seconds, self._hang_up)
+        elif self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()
+
+
+OPTIONS: dict[str, Any] = {"http": PatientProtocol, "timeout_keep_alive": 10, "access_log": False}
+"""How uvicorn is run. There is no limit on connections: it would let slow clients shut out all others."""
+
+
+def allow_many_connections() -> None:
+    """Raise the number of open files to what the machine allows: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
