@@ -82,17 +82,19 @@ def test_kills_at_random_moments_while_somebody_reads(server: Address) -> None:
         victim = start("commit", server, name)
         assert victim.stdout is not None
         assert victim.stdout.readline() == "ready\n"
-        time.sleep(rng.uniform(0.05, 0.6))
+        said = [int(victim.stdout.readline()) for _ in range(rng.randint(0, 2))]
+        time.sleep(rng.uniform(0.0, 0.3))
         victim.kill()
         assert victim.wait() == KILLED
-        said = [int(line) for line in victim.stdout]
+        said += [int(line) for line in victim.stdout]
         number = store.head().number
         assert number >= max(said, default=0)
         assert content(store) == remote_victim.quads_of(number)
     done.set()
     reader.join()
     assert torn == []
-    assert len(seen) > 3
+    assert len(seen) > 2
+    assert store.head().number > 5
     assert [revision.number for revision in store.revisions()] == list(range(1, store.head().number + 1))
     store.repair()
     assert store.half_done() == ()

@@ -10,6 +10,7 @@ import pytest
 from app.errors import AppError
 from app.outcomes import OUTCOMES
 from app.services import Services
+from app.settings import Settings
 from app.web.application import create_app
 from tests.web.conftest import Client, problem_of
 
@@ -81,7 +82,7 @@ def test_a_browser_s_question_before_a_request_is_answered(client: Client) -> No
 class _Broken:
     """Stands in for the services; whatever is asked of it fails with a secret."""
 
-    settings = None
+    settings = Settings()
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(f"secret-internal-text about {name}")
@@ -114,6 +115,7 @@ def test_every_error_of_the_tree_has_a_response(seed_services: Services) -> None
         made.message, made.advice = "what happened", "what to do"
         for name in ("name", "problem", "line", "column"):
             setattr(made, name, None)
+        vars(made).update(retry_after=1, findings=())
         response = problem(made)
         assert response.status_code == OUTCOMES[error.code].status
         assert response.media_type == "application/problem+json"
