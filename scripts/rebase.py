@@ -88,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rewrote {path.relative_to(root)}")
     if not changed:
         print(f"nothing to do: the base is {new}")
-    return build_vocab.main(["--root", str(root)])
+    status: int = build_vocab.main(["--root", str(root)])
+    return status
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from app.ingest.properties import Reading
 from app.ingest.tables import Row
 from app.model.claims import Absence, Claim, Result, Source
 from app.model.rdf import IRI, Quad
@@ -54,7 +55,7 @@ class Decision:
 
 @dataclass(slots=True)
 class Evidence:
-    """Collects what the ingesters read. Filled by them, read by `curate`; `account` says what became of each table."""
+    """Collects what the ingesters read, with an account of every row. Filled by them, read by `curate`."""
 
     claims: dict[IRI, Claim] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
@@ -72,6 +73,23 @@ class Evidence:
         """Record a claim once, and its source; return the recorded one."""
         self.sources.setdefault(claim.source.slug, claim.source)
         return self.claims.setdefault(claim.iri, claim)
+
+    def add_read(
+        self, row: Row, subject: IRI, predicate: str, found: Reading, source: Source, locator: str, reported: str
+    ) -> Claim:
+        """Record one value read from a row of a source, with the characters that the row prints."""
+        return self.add_claim(
+            Claim(
+                subject=subject,
+                predicate=predicate,
+                value=found.value,
+                reported=reported.strip(),
+                source=source,
+                locator=locator,
+                reading=how_read(row),
+                interval=found.interval,
+            )
+        )
 
     def add_result(self, row: Row, result: Result) -> None:
         """Record a result and count its row as used; two results with one key would be one row read twice."""

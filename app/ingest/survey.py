@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.ingest import cells
-from app.ingest.evidence import Evidence, how_read
-from app.ingest.properties import PROPERTIES, Reading
+from app.ingest.evidence import Evidence
+from app.ingest.properties import PROPERTIES
 from app.ingest.registry import Registry
 from app.ingest.sources import listed
 from app.ingest.tables import Row, read_table
-from app.model.claims import Absence, Claim, Source
-from app.model.rdf import IRI
+from app.model.claims import Absence, Source
 
 _TABLE_1 = {
     "affiliation": "maker",
@@ -91,39 +90,6 @@ def _read_survey_row(
         if len(found) > 1 and name != "innovations":
             evidence.cleaned["two numbers in one cell: one claim for each"] += 1
         for one in found:
-            _claim(
-                evidence,
-                row,
-                subject,
-                known.predicate,
-                one,
-                source,
-                f"{row['locator']}, {place}, column {column}",
-                cell=row[column],
-            )
+            locator = f"{row['locator']}, {place}, column {column}"
+            evidence.add_read(row, subject, known.predicate, one, source, locator, row[column])
     evidence.rows_used[row.path.name] += 1
-
-
-def _claim(
-    evidence: Evidence,
-    row: Row,
-    subject: IRI,
-    predicate: str,
-    found: Reading,
-    source: Source,
-    locator: str,
-    *,
-    cell: str,
-) -> Claim:
-    return evidence.add_claim(
-        Claim(
-            subject=subject,
-            predicate=predicate,
-            value=found.value,
-            reported=cell.strip(),
-            source=source,
-            locator=locator,
-            reading=how_read(row),
-            interval=found.interval,
-        )
-    )

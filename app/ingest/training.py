@@ -9,7 +9,7 @@ from pathlib import Path
 from app import vocab
 from app.ingest import cells
 from app.ingest.evidence import Evidence, how_read
-from app.ingest.properties import PROPERTIES, Property, Reading
+from app.ingest.properties import PROPERTIES, Property
 from app.ingest.registry import Registry
 from app.ingest.sources import listed
 from app.ingest.tables import Row, read_table
@@ -147,8 +147,7 @@ def read_corpora(path: Path, registry: Registry, evidence: Evidence, sources: Ma
             continue
         dataset = registry.thing(row, "dataset", "dataset", row["dataset"])
         for found in PROPERTIES["unique_training_tokens"].readings(registry, row, "value", row["value"]):
-            _record(
-                evidence,
+            evidence.add_read(
                 row,
                 dataset,
                 vocab.slm.tokenCount,
@@ -177,28 +176,4 @@ def _add(
     if cells.is_placeholder(cell):
         return
     for found in known.readings(registry, row, column, cell):
-        _record(evidence, row, subject, known.predicate, found, source, place, reported or cell)
-
-
-def _record(
-    evidence: Evidence,
-    row: Row,
-    subject: IRI,
-    predicate: str,
-    found: Reading,
-    source: Source,
-    place: str,
-    reported: str,
-) -> None:
-    evidence.add_claim(
-        Claim(
-            subject=subject,
-            predicate=predicate,
-            value=found.value,
-            reported=reported.strip(),
-            source=source,
-            locator=place,
-            reading=how_read(row),
-            interval=found.interval,
-        )
-    )
+        evidence.add_read(row, subject, known.predicate, found, source, place, reported or cell)

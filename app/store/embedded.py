@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -89,7 +90,7 @@ class EmbeddedStore:
             try:
                 revision = self._build(candidate, newest, change, check)
             except BaseException:
-                shutil.rmtree(candidate, ignore_errors=True)
+                _remove(candidate)
                 raise
             self._publish(candidate, revision)
             return revision
@@ -204,6 +205,15 @@ class EmbeddedStore:
             if not (self._folder / "FORMAT").exists():
                 _write_durably(self._folder / "FORMAT", FORMAT + "\n")
             yield
+
+
+def _remove(candidate: Path) -> None:
+    """Remove a candidate that was given up. Its engine may still be writing; what resists, the next writer removes."""
+    for _ in range(20):
+        shutil.rmtree(candidate, ignore_errors=True)
+        if not candidate.exists():
+            return
+        time.sleep(0.05)
 
 
 def _write_durably(path: Path, content: str) -> None:
