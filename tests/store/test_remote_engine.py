@@ -53,7 +53,7 @@ class FalseEngine(ThreadingHTTPServer):
     @property
     def address(self) -> Address:
         here = f"http://127.0.0.1:{self.server_address[1]}"
-        return Address(query=here, update=here, graphs=here, seconds=1.0)
+        return Address(query=here, update=here, graphs=here, seconds=20.0)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -87,8 +87,10 @@ def engine() -> Iterator[FalseEngine]:
     server.server_close()
 
 
-def ask(engine: FalseEngine, text: str) -> object:
-    snapshot = RemoteSnapshot(Engine(engine.address), Layout({"x:g": Physical("x:0", 1)}), "x:base")
+def ask(engine: FalseEngine, text: str, seconds: float = 20.0) -> object:
+    snapshot = RemoteSnapshot(
+        Engine(replace(engine.address, seconds=seconds)), Layout({"x:g": Physical("x:0", 1)}), "x:base"
+    )
     answer = snapshot.query(Query(text))
     if answer.kind == "ask":
         return answer.truth
@@ -168,7 +170,7 @@ def test_what_is_no_answer_is_an_error(
 
 def test_a_silent_engine_is_a_timeout(engine: FalseEngine) -> None:
     with pytest.raises(QueryTimeout):
-        ask(engine, SELECT)
+        ask(engine, SELECT, seconds=0.5)
     assert len(engine.requests) == 1
 
 
