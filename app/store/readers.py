@@ -33,6 +33,8 @@ YOUNG = 0.03
 """Seconds of processor time after which a query gives way to younger ones."""
 _LENGTH = struct.Struct("<I")
 _WINDOW = 60.0
+_STILLBORN = 0.25
+"""Seconds within which a reader that waited may die without blame on the query, which is asked again of another."""
 _MOST_ACCOUNTS = 10_000
 _FORGET_EVERY = 5.0
 """Seconds between looks for clients that can be forgotten."""
@@ -335,6 +337,10 @@ class Accounts:
         }
 
 
+def _stopped() -> QueryTimeout:
+    return QueryTimeout("the query's process was stopped, most likely for using too much memory")
+
+
 class Readers:
     """The readers of one revision."""
 
@@ -421,7 +427,20 @@ class Readers:
             self._places.release()
 
     async def _on_a_reader(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        chosen = await self._free()
+        waiting = self._waiting_reader()
+        if waiting is not None:
+            begun = time.monotonic()
+            try:
+                return await self._asked_of(waiting, frame, limits, spoils=spoils)
+            except ConnectionError as error:
+                if time.monotonic() - begun > _STILLBORN:
+                    raise _stopped() from error
+        try:
+            return await self._asked_of(await self._fresh(), frame, limits, spoils=spoils)
+        except ConnectionError as error:
+            raise _stopped() from error
+
+    async def _asked_of(self, chosen: _Reader, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
         ageing = _Ageing(chosen)
         fine = False
         try:
@@ -431,20 +450,22 @@ class Readers:
             return Reply(data[0], data[1:])
         except TimeoutError as error:
             raise QueryTimeout(f"the query ran longer than {limits.seconds:g} seconds and was stopped") from error
-        except ConnectionError as error:
-            raise QueryTimeout("the query's process was stopped, most likely for using too much memory") from error
         finally:
             ageing.stop()
             chosen.old = chosen.old or spoils
             self._put_back(chosen, fine=fine)
 
-    async def _free(self) -> _Reader:
-        """A reader that waits, or a fresh one; EngineUnavailable when none can be had."""
+    def _waiting_reader(self) -> _Reader | None:
+        """A reader that waits for a query, if there is one; those that somebody killed are left out."""
         while self._idle:
             waiting = self._idle.pop()
             if not waiting.wire.lost:
                 return waiting
             waiting.kill()
+        return None
+
+    async def _fresh(self) -> _Reader:
+        """A new reader; EngineUnavailable when none can be had."""
         try:
             return await self._fork()
         except OSError as error:

@@ -105,15 +105,16 @@ def test_the_dataset_of_the_protocol(update: str) -> None:
     """`using-graph-uri` makes one graph the default graph of every WHERE."""
     changed = store()
     changed.update(guarded(update.replace("CLEAR GRAPH", "CLEAR SILENT GRAPH"), using=(G,)))
-    new = {quad.object.value for quad in changed.quads_for_pattern(None, None, None, ox.NamedNode("urn:new"))}
-    assert new == {"urn:g"}
+    new = [quad.object for quad in changed.quads_for_pattern(None, None, None, ox.NamedNode("urn:new"))]
+    assert new == [ox.Literal("urn:g")]
 
 
 def test_named_graphs_of_the_protocol() -> None:
     changed = store()
     update = "INSERT { <urn:new> <urn:is> ?o } WHERE { GRAPH ?g { ?s ?p ?o } }"
     changed.update(guarded(update, using_named=("urn:h",)))
-    assert {quad.object.value for quad in changed.quads_for_pattern(None, None, None, ox.DefaultGraph())} == {"urn:h"}
+    new = [quad.object for quad in changed.quads_for_pattern(None, None, None, ox.DefaultGraph())]
+    assert new == [ox.Literal("urn:h")]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,668 @@
+"""Readers in real processes: every limit, every way to be killed, and what happens when the graph changes meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.errors import AppError, BadQuery, NotFound, QueryRefused, QueryTimeout, TooBusy, TooManyRequests
+from app.model.changes import ChangeSet
+from app.store import public as public_module
+from app.store import reader, readers
+from app.store.embedded import EmbeddedStore
+from app.store.public import PublicQueries, Scale
+from app.store.readers import Accounts, Limits, Readers, Request, Share, Update
+
+JSON = "application/sparql-results+json"
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+COUNT = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
+ENDLESS = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }"
+GREEDY = "SELECT (GROUP_CONCAT(?t) AS ?x) { ?a ?b ?c . ?d ?e ?f . BIND(CONCAT(STR(?a), STR(?d), STR(?f)) AS ?t) }"
+A_WHILE = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f }"
+LIMITS = Limits(seconds=30, max_bytes=10**6, max_rows=10**4)
+SHARE = Share(at_once=100, seconds_per_minute=10_000)
+SIZE = 1500
+
+
+def change(first: int, count: int) -> ChangeSet:
+    quads = frozenset(
+        ox.Quad(ox.NamedNode(f"urn:s:{n}"), ox.NamedNode("urn:p"), ox.Literal(f"o{n}"), ox.NamedNode("urn:g"))
+        for n in range(first, first + count)
+    )
+    return ChangeSet(add=quads, remove=frozenset(), reason="test", author="urn:author", made_at=NOW)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> EmbeddedStore:
+    made = EmbeddedStore(tmp_path / "store")
+    made.apply(change(0, SIZE), expect=0)
+    return made
+
+
+def select(query: str) -> Request:
+    return Request(query, JSON, union=True)
+
+
+def counted(answer: bytes) -> int:
+    return int(answer.split(b'"value":"')[1].split(b'"')[0])
+
+
+def with_readers(store: EmbeddedStore, work: Callable[[Readers], Awaitable[None]], **options: Any) -> None:
+    async def run() -> None:
+        held = Readers(store.revisions_folder / "000001", **options)
+        await held.start()
+        try:
+            await work(held)
+        finally:
+            held.stop()
+
+    asyncio.run(run())
+
+
+def with_public(store: EmbeddedStore, work: Callable[[PublicQueries], Awaitable[None]], **scale: Any) -> None:
+    async def run() -> None:
+        held = PublicQueries(store, store.revisions_folder, Scale(**scale))
+        await held.start()
+        try:
+            await work(held)
+        finally:
+            await held.stop()
+
+    asyncio.run(run())
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started and that still live."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found.append(int(folder.name))
+    return found
+
+
+def templates() -> list[int]:
+    """The templates of this process."""
+    return [pid for pid in children(os.getpid()) if b"app.store.reader" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+async def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        await asyncio.sleep(0.01)
+
+
+async def ask(held: Readers, query: str, limits: Limits = LIMITS) -> int:
+    reply = await held.ask(select(query), limits)
+    assert reply.status == reader.OK, reply.body
+    return counted(reply.body)
+
+
+# ---- limits ----
+
+
+@pytest.mark.parametrize("mode", ["memory", "disk"])
+def test_the_limit_of_time(store: EmbeddedStore, mode: str) -> None:
+    async def work(held: Readers) -> None:
+        for _ in range(3):
+            started = time.monotonic()
+            with pytest.raises(QueryTimeout, match="longer than"):
+                await held.ask(select(ENDLESS), Limits(0.5, 10**6, 100))
+            assert 0.5 <= time.monotonic() - started < 5
+        assert held.killed == 3
+        assert await ask(held, COUNT) == SIZE
+        await until(lambda: len(children(templates()[0])) == 2)
+
+    with_readers(store, work, mode=mode)
+
+
+@pytest.mark.parametrize("mode", ["memory", "disk"])
+def test_the_limit_of_memory(store: EmbeddedStore, mode: str) -> None:
+    async def work(held: Readers) -> None:
+        with pytest.raises(QueryTimeout, match="memory"):
+            await held.ask(select(GREEDY), Limits(60, 10**9, 10**6))
+        assert await ask(held, COUNT) == SIZE
+
+    with_readers(store, work, mode=mode, megabytes=64)
+
+
+def test_a_query_that_breaks_the_engine(store: EmbeddedStore) -> None:
+    """So deep that the engine's parser runs out of stack: the process dies, and nobody else notices."""
+
+    async def work(held: Readers) -> None:
+        with pytest.raises(QueryTimeout):
+            await held.ask(select("SELECT * { FILTER(" + "!" * 90_000 + "1) }"), LIMITS)
+        assert await ask(held, COUNT) == SIZE
+
+    with_readers(store, work)
+
+
+def test_the_limit_of_bytes(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        whole = await held.ask(select("SELECT * { ?s ?p ?o }"), LIMITS)
+        exact = Limits(30, len(whole.body), 10**6)
+        assert (await held.ask(select("SELECT * { ?s ?p ?o }"), exact)).status == reader.OK
+        short = Limits(30, len(whole.body) - 1, 10**6)
+        assert (await held.ask(select("SELECT * { ?s ?p ?o }"), short)).status == reader.TOO_LARGE
+
+    with_readers(store, work)
+
+
+LOOK_ALIKES = ["}},{", "},{", "},{}", '"},{"', "\r\n", "\n", "</result>", "a", '\\"},{', "", '""\r\n""', "\\"]
+
+
+@given(
+    values=st.lists(st.one_of(st.sampled_from(LOOK_ALIKES), st.none(), st.text(max_size=5)), max_size=12),
+    media_type=st.sampled_from(sorted(reader._RESULTS)),
+)
+@settings(max_examples=300)
+def test_rows_are_counted_exactly(values: list[str | None], media_type: str) -> None:
+    """Whatever the strings look like: as many rows as allowed pass, one more does not."""
+    terms = " ".join("UNDEF" if value is None else str(ox.Literal(value)) for value in values)
+    query = f"SELECT ?v {{ VALUES ?v {{ {terms} }} }}"
+    for most in (len(values), len(values) - 1):
+        if most < 1:
+            continue
+        status, _ = reader.answer(ox.Store(), asked(query, media_type, most))
+        assert status == (reader.OK if most == len(values) else reader.TOO_LARGE)
+
+
+@pytest.mark.parametrize("media_type", sorted(reader._RESULTS))
+@pytest.mark.parametrize("value", ["},{" * 40, "\r\n" * 60, "plain"])
+def test_rows_of_long_answers(media_type: str, value: str) -> None:
+    """Long enough to come in many parts, which may cut a mark in two."""
+    store = ox.Store()
+    store.bulk_extend(ox.Quad(ox.NamedNode(f"urn:{n}"), ox.NamedNode("urn:p"), ox.Literal(value)) for n in range(3000))
+    query = "SELECT * { ?s ?p ?o }"
+    assert reader.answer(store, asked(query, media_type, 3000))[0] == reader.OK
+    assert reader.answer(store, asked(query, media_type, 2999))[0] == reader.TOO_LARGE
+
+
+@pytest.mark.parametrize("media_type", sorted(reader._GRAPHS))
+def test_triples_are_counted_once_each(media_type: str) -> None:
+    query = "CONSTRUCT { ?s <urn:p> 'x\\n. y' } WHERE { VALUES ?s { <urn:a> <urn:b> <urn:a> <urn:c> } }"
+    assert reader.answer(ox.Store(), asked(query, media_type, 3))[0] == reader.OK
+    assert reader.answer(ox.Store(), asked(query, media_type, 2))[0] == reader.TOO_LARGE
+
+
+def asked(query: str, media_type: str, max_rows: int) -> dict[str, Any]:
+    return {
+        "query": query,
+        "union": True,
+        "default_graphs": [],
+        "named_graphs": [],
+        "media_type": media_type,
+        "prefixes": {},
+        "max_bytes": 10**9,
+        "max_rows": max_rows,
+    }
+
+
+def test_errors_of_queries(store: EmbeddedStore) -> None:
+    async def work(held: PublicQueries) -> None:
+        async def asked(query: str, limits: Limits = LIMITS) -> bytes:
+            return await held.ask(select(query), revision=1, limits=limits, client="a", share=SHARE)
+
+        with pytest.raises(BadQuery) as caught:
+            await asked("SELECT * {\n  ?s ?p }")
+        assert (caught.value.line, caught.value.column) == (2, 10)
+        with pytest.raises(QueryRefused, match="larger"):
+            await asked("SELECT * { ?s ?p ?o }", Limits(30, 10**6, 10))
+        with pytest.raises(BadQuery, match="cannot be answered"):
+            await asked("SELECT (<urn:nofunction>(1) AS ?x) {}")
+        with pytest.raises(NotFound):
+            await held.ask(select(COUNT), revision=7, limits=LIMITS, client="a", share=SHARE)
+
+    with_public(store, work)
+
+
+# ---- confinement ----
+
+
+def test_nothing_can_be_opened_behind_the_door(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        outcome = b""
+        try:
+            reader._close_the_door()
+            for attempt in (
+                lambda: os.open("/etc/hostname", os.O_RDONLY),
+                lambda: os.open(tmp_path / "new", os.O_CREAT | os.O_WRONLY),
+                lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+                lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
+                socket.socketpair,
+                os.pipe,
+                lambda: os.dup(0),
+                lambda: list(Path("/proc/self/fd").iterdir()),
+            ):
+                try:
+                    attempt()
+                    outcome += b"!"
+                except OSError as error:
+                    outcome += b"." if error.errno == 24 else b"?"
+            os.write(theirs, outcome)
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as pipe:
+        assert pipe.read() == b"........"
+    os.waitpid(child, 0)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("mode", ["memory", "disk"])
+def test_a_call_inside_a_reader_fails(store: EmbeddedStore, mode: str) -> None:
+    """Behind the guard there is a second wall: what the guard would let through reaches nobody."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"<http://127.0.0.1:{listener.getsockname()[1]}/>"
+        listener.settimeout(0.3)
+
+        async def work(held: Readers) -> None:
+            reply = await held.ask(select(f"SELECT * {{ SERVICE {address} {{ ?s ?p ?o }} }}"), LIMITS)
+            assert reply.status == reader.FAILED
+            with pytest.raises(QueryTimeout):
+                public_module.body(reply)
+            reply = await held.ask(Update(f"LOAD {address}", "urn:base"), LIMITS)
+            assert reply.status == reader.FAILED
+            if mode == "memory":
+                silent = await held.ask(Update(f"LOAD SILENT {address}", "urn:base"), LIMITS)
+                assert silent.body == b"\0\0\0\0"
+            assert await ask(held, COUNT) == SIZE
+
+        with_readers(store, work, mode=mode)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_an_update_changes_nothing_but_its_own_copy(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        reply = await held.ask(Update("CLEAR ALL; INSERT DATA { <urn:a> <urn:b> 1 }", "urn:base"), LIMITS)
+        added = int.from_bytes(reply.body[:4], "little")
+        assert reply.body[4 : 4 + added].count(b"\n") == 1
+        assert reply.body[4 + added :].count(b"\n") == SIZE
+        for _ in range(4):
+            assert await ask(held, COUNT) == SIZE
+
+    with_readers(store, work)
+
+
+# ---- killed ----
+
+
+def test_a_reader_killed_by_hand_while_it_answers(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        victim = asyncio.create_task(held.ask(select(ENDLESS), LIMITS))
+        template = templates()[0]
+        await until(lambda: any(processor(pid) > 0.2 for pid in children(template)))
+        busy = max(children(template), key=processor)
+        others = [asyncio.create_task(ask(held, A_WHILE)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        os.kill(busy, signal.SIGKILL)
+        with pytest.raises(QueryTimeout, match="stopped"):
+            await victim
+        assert await asyncio.gather(*others) == [SIZE**2] * 3
+        assert await ask(held, COUNT) == SIZE
+
+    with_readers(store, work)
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    with suppress(OSError):
+        return time.clock_gettime((~pid << 3) | 2)
+    return 0.0
+
+
+def test_waiting_readers_killed_by_hand(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        for pid in children(templates()[0]):
+            os.kill(pid, signal.SIGKILL)
+        await until(lambda: all(waiting.wire.lost for waiting in held._idle))
+        assert await asyncio.gather(*(ask(held, COUNT) for _ in range(4))) == [SIZE] * 4
+        await until(lambda: len(held._idle) == 2)
+
+    with_readers(store, work)
+
+
+def test_a_template_killed_by_hand_is_replaced(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        for _ in range(2):
+            first = templates()
+            running = asyncio.create_task(held.ask(select(ENDLESS), LIMITS))
+            await asyncio.sleep(0.2)
+            os.kill(first[0], signal.SIGKILL)
+            with pytest.raises(QueryTimeout):
+                await running
+            assert await asyncio.gather(*(ask(held, COUNT) for _ in range(6))) == [SIZE] * 6
+            assert len(templates()) == 1
+            assert templates() != first
+
+    with_readers(store, work)
+
+
+def test_a_revision_that_is_gone(store: EmbeddedStore) -> None:
+    """No folder, no readers: an error, and no process left behind."""
+
+    async def work() -> None:
+        held = Readers(store.revisions_folder / "000009")
+        with pytest.raises(ConnectionError):
+            await held.start()
+
+    asyncio.run(work())
+    assert not templates()
+
+
+FRONT = """
+import asyncio, sys
+from pathlib import Path
+from app.store.embedded import EmbeddedStore
+from app.store.public import PublicQueries, Scale
+from tests.store.test_readers import ENDLESS, LIMITS, SHARE, select
+async def main():
+    store = EmbeddedStore(Path(sys.argv[1]))
+    held = PublicQueries(store, store.revisions_folder, Scale())
+    await held.start()
+    asking = [held.ask(select(ENDLESS), revision=1, limits=LIMITS, client="a", share=SHARE) for _ in range(3)]
+    print("ready", flush=True)
+    await asyncio.gather(*asking)
+asyncio.run(main())
+"""
+
+
+def test_no_process_outlives_the_front(store: EmbeddedStore, tmp_path: Path) -> None:
+    front = subprocess.Popen(
+        [sys.executable, "-c", FRONT, str(tmp_path / "store")],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert front.stdout is not None
+    assert front.stdout.readline() == b"ready\n"
+
+    def family() -> list[int]:
+        return [pid for template in children(front.pid) for pid in (template, *children(template))]
+
+    async def work() -> None:
+        await until(lambda: len(family()) >= 4)
+        everybody = family()
+        front.kill()
+        front.wait()
+        await until(lambda: not any(alive(pid) for pid in everybody))
+
+    asyncio.run(work())
+    front.stdout.close()
+
+
+def alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
+
+
+# ---- places, waiting, giving up ----
+
+
+def test_a_cancelled_query_frees_its_place_and_its_reader(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        for _ in range(3):
+            running = asyncio.create_task(held.ask(select(ENDLESS), LIMITS))
+            await asyncio.sleep(0.1)
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert await ask(held, COUNT, Limits(30, 10**6, 10)) == SIZE
+        assert held.killed == 3
+
+    with_readers(store, work, at_most=1)
+
+
+def test_giving_up_while_a_reader_is_made(store: EmbeddedStore) -> None:
+    """The exchange with the template stays in step: each later reader is known by its own number."""
+
+    async def work(held: Readers) -> None:
+        for turn in range(60):
+            asking = [asyncio.create_task(held.ask(select(COUNT), LIMITS)) for _ in range(6)]
+            await asyncio.sleep(turn % 6 * 0.0007)
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        assert await asyncio.gather(*(ask(held, COUNT) for _ in range(12))) == [SIZE] * 12
+        running = [asyncio.create_task(held.ask(select(ENDLESS), Limits(0.5, 10**6, 10))) for _ in range(6)]
+        answers = await asyncio.gather(*running, return_exceptions=True)
+        assert all(isinstance(answer, QueryTimeout) for answer in answers)
+        await until(lambda: len(children(templates()[0])) <= 2)
+
+    with_readers(store, work)
+
+
+def test_the_queue_is_bounded(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        running = asyncio.create_task(held.ask(select(ENDLESS), Limits(1.0, 10**6, 10)))
+        await asyncio.sleep(0.1)
+        waiting = [asyncio.create_task(ask(held, COUNT)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(TooBusy, match="too many"):
+            await held.ask(select(COUNT), LIMITS)
+        with pytest.raises(QueryTimeout):
+            await running
+        assert await asyncio.gather(*waiting) == [SIZE] * 3
+
+    with_readers(store, work, at_most=1, waiting=3)
+
+
+def test_waiting_has_an_end(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        running = asyncio.create_task(held.ask(select(ENDLESS), Limits(2.0, 10**6, 10)))
+        await asyncio.sleep(0.1)
+        with pytest.raises(TooBusy, match="in time"):
+            await held.ask(select(COUNT), Limits(0.2, 10**6, 10))
+        with pytest.raises(QueryTimeout):
+            await running
+
+    with_readers(store, work, at_most=1)
+
+
+def test_one_client_cannot_take_every_place(store: EmbeddedStore) -> None:
+    async def work(held: PublicQueries) -> None:
+        def asked(client: str, query: str) -> Coroutine[Any, Any, bytes]:
+            limits = Limits(2, 10**6, 10)
+            return held.ask(select(query), revision=1, limits=limits, client=client, share=Share(1000, 1000))
+
+        greedy = [asyncio.create_task(asked("greedy", ENDLESS)) for _ in range(20)]
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        assert counted(await asked("modest", COUNT)) == SIZE
+        assert time.monotonic() - started < 1.5
+        outcomes = await asyncio.gather(*greedy, return_exceptions=True)
+        assert sorted({type(outcome) for outcome in outcomes}, key=str) == [QueryTimeout, TooManyRequests]
+        assert sum(isinstance(outcome, QueryTimeout) for outcome in outcomes) == 2
+
+    with_public(store, work, at_most=4)
+
+
+def test_old_queries_give_way(store: EmbeddedStore) -> None:
+    """A query that has used its young time runs at the lowest priority, and its reader is not used again."""
+
+    async def work(held: Readers) -> None:
+        running = asyncio.create_task(held.ask(select(ENDLESS), Limits(1.5, 10**6, 10)))
+        template = templates()[0]
+        await until(lambda: any(os.sched_getscheduler(pid) == os.SCHED_IDLE for pid in children(template)))
+        with pytest.raises(QueryTimeout):
+            await running
+        await until(lambda: all(os.sched_getscheduler(pid) == os.SCHED_OTHER for pid in children(template)))
+
+    with_readers(store, work)
+
+
+# ---- revisions ----
+
+
+def test_queries_on_an_old_revision_finish(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public_module, "_POLL", 1000.0)
+
+    async def work(held: PublicQueries) -> None:
+        running = asyncio.create_task(
+            held.ask(select(A_WHILE), revision=1, limits=LIMITS, client="a", share=SHARE),
+        )
+        await asyncio.sleep(0.01)
+        for number in range(1, 5):
+            store.apply(change(SIZE + number, 1), expect=number)
+            assert await held.refresh() == number + 1
+        assert counted(await running) == SIZE**2
+        await until(lambda: len(templates()) == 3)
+        answers = [
+            await held.ask(select(COUNT), revision=number, limits=LIMITS, client="a", share=SHARE)
+            for number in (5, 1, 2, 3, 4)
+        ]
+        assert list(map(counted, answers)) == [SIZE + 4, SIZE, SIZE + 1, SIZE + 2, SIZE + 3]
+        await until(lambda: len(templates()) == 3)
+
+    with_public(store, work)
+
+
+def test_new_revisions_under_load(store: EmbeddedStore) -> None:
+    """Clients ask all the time while the graph grows: every answer is right for its revision, and none is an error."""
+
+    async def work(held: PublicQueries) -> None:
+        stop = False
+        seen: set[int] = set()
+
+        async def client(name: str) -> None:
+            while not stop:
+                revision = held.revision
+                answer = await held.ask(select(COUNT), revision=revision, limits=LIMITS, client=name, share=SHARE)
+                assert counted(answer) == SIZE + revision - 1
+                seen.add(revision)
+
+        clients = [asyncio.create_task(client(f"client {number}")) for number in range(6)]
+        for number in range(1, 7):
+            await asyncio.to_thread(store.apply, change(SIZE + number, 1), expect=number)
+            await until(lambda number=number: number + 1 in seen)  # type: ignore[misc]  # bound now, on purpose
+        stop = True
+        await asyncio.gather(*clients)
+
+    with_public(store, work)
+
+
+def test_the_store_is_followed(tmp_path: Path) -> None:
+    """From an empty store on, and past a revision that cannot be opened at once."""
+    store = EmbeddedStore(tmp_path / "store")
+
+    async def work(held: PublicQueries) -> None:
+        with pytest.raises(AppError):
+            _ = held.revision
+        await asyncio.to_thread(store.apply, change(0, 5), expect=0)
+        await until(lambda: held._head is not None and held.revision == 1)
+        hidden = store.revisions_folder / "hidden"
+        await asyncio.to_thread(store.apply, change(5, 5), expect=1)
+        await until(lambda: held.revision == 2)
+        (store.revisions_folder / "000001").rename(hidden)
+        with pytest.raises((AppError, OSError)):
+            await held.ask(select(COUNT), revision=9, limits=LIMITS, client="a", share=SHARE)
+        hidden.rename(store.revisions_folder / "000001")
+        assert counted(await held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=SHARE)) == 5
+
+    with_public(store, work)
+
+
+# ---- accounts ----
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr("app.store.readers.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_the_budget_of_a_minute(clock: list[float]) -> None:
+    accounts = Accounts()
+    share = Share(at_once=2, seconds_per_minute=10)
+    assert accounts.budget("a", share) == (10, 0)
+    accounts.admit("a", share)
+    accounts.leave("a", 4)
+    assert accounts.budget("a", share) == (6, 60)
+    clock[0] += 30
+    accounts.admit("a", share)
+    accounts.leave("a", 6)
+    assert accounts.budget("a", share) == (0, 30)
+    with pytest.raises(TooManyRequests) as caught:
+        accounts.admit("a", share)
+    assert caught.value.retry_after == 30
+    accounts.admit("b", share)
+    clock[0] += 30.5
+    assert accounts.budget("a", share) == (4, 30)
+    accounts.admit("a", share)
+    accounts.leave("a", 0)
+    clock[0] += 61
+    assert accounts.budget("a", share) == (10, 0)
+
+
+def test_queries_at_once(clock: list[float]) -> None:
+    accounts = Accounts()
+    share = Share(at_once=2, seconds_per_minute=10)
+    accounts.admit("a", share)
+    accounts.admit("a", share)
+    with pytest.raises(TooManyRequests):
+        accounts.admit("a", share)
+    accounts.leave("a", 0)
+    accounts.admit("a", share)
+
+
+@given(
+    steps=st.lists(
+        st.tuples(st.floats(0, 40, allow_nan=False), st.floats(0, 5, allow_nan=False)), min_size=1, max_size=60
+    )
+)
+def test_accounts_remember_a_minute(steps: list[tuple[float, float]]) -> None:
+    """Against all that was spent, entry by entry; entries of one second may stay together that second."""
+    account = readers._Account()
+    spent: list[tuple[float, float]] = []
+    now = 1000.0
+    for pause, seconds in steps:
+        now += pause
+        account.spend(now, seconds)
+        spent.append((now, seconds))
+        used = account.used(now)
+        surely = sum(seconds for when, seconds in spent if when >= now - 59)
+        at_most = sum(seconds for when, seconds in spent if when >= now - 61)
+        assert surely - 1e-6 <= used <= at_most + 1e-6
+    assert len(account.spent) <= 62
+
+
+def test_many_clients_are_forgotten_in_time(clock: list[float]) -> None:
+    accounts = Accounts()
+    for number in range(30_000):
+        accounts.admit(f"client {number}", SHARE)
+        accounts.leave(f"client {number}", 0.001)
+        clock[0] += 0.01
+    assert len(accounts._accounts) < 13_000
+
+
+def test_a_busy_account_stays_small(clock: list[float]) -> None:
+    accounts = Accounts()
+    for _ in range(20_000):
+        accounts.admit("a", SHARE)
+        accounts.leave("a", 0.001)
+        clock[0] += 0.001
+    assert len(accounts._accounts["a"].spent) <= 61
+    left, _ = accounts.budget("a", SHARE)
+    assert left == pytest.approx(SHARE.seconds_per_minute - 20)
