@@ -154,12 +154,12 @@ def _statuses(outcomes: Mapping[Key, Outcome]) -> Iterator[Quad]:
 
 
 def _disagreements(outcomes: Mapping[Key, Outcome], known: Iterable[KnownDisagreement]) -> Iterator[Quad]:
-    """Every question on which cited sources differ, and those that the evidence names, also where they only seem to."""
+    """Every question on which cited sources differ, that the evidence names, or that a person decided."""
     named: dict[Key, list[KnownDisagreement]] = defaultdict(list)
     for one in known:
         named[one.subject, one.predicate].append(one)
     for key, outcome in outcomes.items():
-        if outcome.disputed or key in named:
+        if outcome.disputed or key in named or outcome.decision is not None:
             yield from _disagreement(key, outcome, named.get(key, []))
 
 

@@ -132,7 +132,7 @@ def result_quads(result: Result) -> list[Quad]:
 
 def protocol_quads(protocol: Protocol) -> list[Quad]:
     """An evaluation protocol in the registry; what its source should have told and did not is said."""
-    shots = "shots not reported" if protocol.shots is None else f"{protocol.shots} shots"
+    shots = "shots not reported" if protocol.shots is None else f"{protocol.shots}-shot"
     return describe(
         REGISTRY,
         protocol_iri(protocol),

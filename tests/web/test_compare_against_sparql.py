@@ -115,7 +115,7 @@ def check_claimed(cell: Any, key: tuple[str, str], graph: dict[str, Rows]) -> No
         assert cell["value"] is None
         assert fits(cell, [row["v"] for row in claims if row["status"]["value"] == "Open"], "candidates"), (key, cell)
     elif status == "proposed":
-        assert fits(cell, [row["v"] for row in claims]), (key, cell)
+        assert fits(cell, [row["v"] for row in claims if row["status"]["value"] == "Proposed"]), (key, cell)
         return
     else:
         assert cell["value"] is None
