@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conformance.answers import (
+
+from scripts.conformance.answers import (
     Answer,
     Table,
     UnreadableAnswer,
@@ -16,7 +17,7 @@ from conformance.answers import (
     read_expected,
     read_graphs,
 )
-from conformance.manifest import Graphs, Source
+from scripts.conformance.manifest import Graphs, Source
 
 BASE = "http://example.org/"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conformance.manifest import (
+
+from scripts.conformance.manifest import (
     ManifestError,
     QueryAction,
     RequestsAction,

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conformance.manifest import Suite, read_tests
-from conformance.run import main, run_test
-from conformance.targets import Engine, Reply, Service, Unusable
+
+from scripts.conformance.manifest import Suite, read_tests
+from scripts.conformance.run import main, run_test
+from scripts.conformance.targets import Engine, Reply, Service, Unusable
 
 from .conftest import Sample
 

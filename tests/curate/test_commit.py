@@ -223,7 +223,7 @@ def test_look_ups_in_a_snapshot_are_those_in_memory(example: Data) -> None:
 
     def terms() -> Iterator[IRI | Blank | Literal]:
         for quad in engine:
-            yield from (quad.subject, quad.object)  # type: ignore[misc]  # the example has no triple terms
+            yield from (quad.subject, quad.object)
 
     for term in set(terms()):
         assert set(looked_up(None, term)) == set(in_memory(None, term)), term
