@@ -25,6 +25,14 @@ settings.register_profile(
 settings.load_profile("slmkg")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on Virtuoso are heavy: `make test` must pass where only Python packages can be installed."""
+    for item in items:
+        if "virtuoso_server" in getattr(item, "fixturenames", ()) or "virtuoso" in item.name.partition("[")[2]:
+            item.add_marker(pytest.mark.heavy)
+
+
 @pytest.fixture(scope="session")
 def fixture_folder() -> Path:
     """The folder of files that tests read and never write."""
