@@ -326,7 +326,7 @@ def test_the_examples_in_openapi_are_real(client: Client, seed_services: Any) ->
         operation["operationId"]: content["example"]
         for path in document["paths"].values()
         for operation in path.values()
-        for content in operation["responses"]["200"]["content"].values()
+        for content in operation["responses"].get("200", {}).get("content", {}).values()
         if "example" in content
     }
     assert shown == kept
