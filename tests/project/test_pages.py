@@ -46,7 +46,8 @@ def test_the_make_targets_on_the_pages_exist() -> None:
 
 
 def test_the_slmkg_commands_on_the_pages_exist() -> None:
-    known = {one.name for one in (*command_line.registered_commands, *command_line.registered_groups)}
+    known = {command.name for command in command_line.registered_commands}
+    known |= {group.name for group in command_line.registered_groups}
     written = " ".join(page.read_text(encoding="utf-8") for page in PAGES)
     used = set(re.findall(r"(?:`|\.venv/bin/)slmkg ([a-z]+)", written))
     assert {"load", "validate", "query"} <= used
