@@ -73,6 +73,8 @@ _GRAPHS = {
 }
 _LENGTH = struct.Struct("<I")
 _PARENT_DEATH_SIGNAL = 1
+_AT_ONCE = 32
+"""Parts of an answer that are sent as one, so that the front wakes up once for most answers."""
 
 
 class _TooLargeError(Exception):
@@ -118,6 +120,11 @@ class _Output(io.RawIOBase):
             return
         if self._rows.marks(b"".join(self.parts)) > self._most_marks:
             raise _TooLargeError
+
+
+def gives_graph(media_type: str) -> bool:
+    """Whether a format is one of graphs; only these are written with prefixes."""
+    return media_type in _GRAPHS
 
 
 def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
@@ -206,8 +213,10 @@ def _serve(store: ox.Store, connection: socket.socket) -> None:
     while (request := _receive(connection)) is not None:
         asked = json.loads(request)
         status, parts = change(store, asked) if "update" in asked else answer(store, asked)
-        size = sum(map(len, parts))
-        connection.sendall(_LENGTH.pack(size + 1) + bytes([status]))
+        parts.insert(0, _LENGTH.pack(sum(map(len, parts)) + 1) + bytes([status]))
+        if len(parts) <= _AT_ONCE:
+            connection.sendall(b"".join(parts))
+            continue
         for part in parts:
             connection.sendall(part)
 

@@ -34,11 +34,12 @@ class PatientProtocol(HttpToolsProtocol):
         self._in_body = False
         self._head_bytes = 0
         self._body_bytes = 0
+        self._body_limited = False
 
     def connection_made(self, transport: Any) -> None:
         """A client has come; it has to say something."""
         super().connection_made(transport)
-        self._expect_head()
+        self._allow(self.head_seconds, self._hang_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
@@ -46,20 +47,26 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request. The first part of the next one starts its time."""
+        """Take a part of a request. Time is only measured where a part does not bring its end."""
         if not self._in_head and not self._in_body:
-            self._expect_head()
+            self._in_head = True
+            self._head_bytes = 0
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > HEAD_BYTES:
-            self._hang_up()
+        if self._in_head:
+            if self._head_bytes > HEAD_BYTES:
+                self._hang_up()
+            elif self._limit is None:
+                self._allow(self.head_seconds, self._hang_up)
+        elif self._in_body and not self._body_limited:
+            self._body_limited = True
+            self._allow(self.body_seconds, self._look_at_body)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._in_head, self._in_body = False, True
+        self._in_head, self._in_body, self._body_limited = False, True, False
         self._body_bytes = 0
-        self._allow(self.body_seconds, self._look_at_body)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -78,11 +85,6 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_body:
             self._allow(self.body_seconds, self._hang_up)
-
-    def _expect_head(self) -> None:
-        self._in_head = True
-        self._head_bytes = 0
-        self._allow(self.head_seconds, self._hang_up)
 
     def _look_at_body(self) -> None:
         if self._body_bytes < BODY_BYTES:
