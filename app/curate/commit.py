@@ -16,7 +16,7 @@ from app.model.rdf import IRI, Blank, Literal, Quad, Term, describe, iri, litera
 from app.store.engine import as_stored
 from app.store.port import GraphStore, Query, Row, Snapshot
 from app.validation.findings import Report, Severity
-from app.validation.records import Edge, Find, RecordValidator, edges_of, referrers
+from app.validation.records import REACH, SHARED_BY, Edge, Find, RecordValidator, edges_of, referrers
 from app.validation.sets import SetValidator
 
 _SUBJECTS = 200
@@ -117,8 +117,7 @@ def replace_graphs(
 def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Report:
     """Validate what a change touches, in the graph as it would be; the whole graph where it touches much.
 
-    A change touches the nodes that it speaks of and the records that point at its subjects. Terms and concepts are
-    spoken of by everything, and blank nodes cannot be looked up.
+    Terms and concepts are spoken of by everything, and blank nodes cannot be looked up.
     """
     changed = [*change.add, *change.remove]
     subjects = {quad.subject for quad in changed}
@@ -127,10 +126,37 @@ def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Rep
     named = {node for node in spoken_of if isinstance(node, IRI)}
     if not everywhere and len(subjects) <= _SUBJECTS and len(named) == len(spoken_of):
         find = _edges_in(candidate)
-        focus = named | referrers(find, [node for node in subjects if isinstance(node, IRI)])
-        if len(focus) <= _FOCUS:
+        focus = _touched(find, named, named & subjects)
+        if focus is not None:
             return rules.records.validate_slice(find, focus) + rules.sets.checks(_runner(candidate))
     return validate(candidate, rules.sets)
+
+
+def _touched(find: Find, named: set[IRI], subjects: set[IRI]) -> frozenset[IRI] | None:
+    """The nodes whose findings a change may alter; None when they are many.
+
+    These are: what the change speaks of, what its subjects point at, the records that lead to its subjects in as
+    many steps as constraints look, and the other records about the same things (claims are compared with each other).
+    """
+    focus = set(named)
+    for node in subjects:
+        focus.update(value for _, _, value in find(node, None) if isinstance(value, IRI))
+        about = [value for _, predicate, value in find(node, None) if predicate.value in SHARED_BY]
+        focus.update(
+            other
+            for value in about
+            for other, by, _ in find(None, value)
+            if by.value in SHARED_BY and isinstance(other, IRI)
+        )
+        if len(focus) > _FOCUS:
+            return None
+    reached = frozenset(subjects)
+    for _ in range(REACH):
+        reached = referrers(find, reached)
+        focus |= reached
+        if len(focus) > _FOCUS:
+            return None
+    return frozenset(focus)
 
 
 def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report]) -> Committed:

@@ -169,9 +169,9 @@ def test_nothing_to_change_is_no_revision(store: MemoryStore, rules: Rules) -> N
 
 
 def test_a_violation_changes_nothing_and_is_told(store: MemoryStore, rules: Rules) -> None:
-    second = Quad(MODEL, LABEL, Literal(135), CURATED)
+    lone = Quad(iri(vocab.BASE + "resource/claim/lone"), iri(vocab.rdf.type), iri(vocab.slm.Claim), REGISTRY)
     with pytest.raises(InvalidGraph) as refused:
-        commit_to(store, rules, [second], [])
+        commit_to(store, rules, [lone], [])
     assert refused.value.findings
     assert head_number(store) == 1
 
