@@ -1,11 +1,11 @@
 """The front's side of the readers: admits, hands queries to killable processes, kills what overruns.
 
-A query is young at first: as many young ones run at a time as there are processors, in readers that are kept ready, and
-the others wait; most need less than a millisecond. A query that has used YOUNG seconds of processor time is old: its
-reader falls to the lowest priority and leaves its place to a fresh one, so that young queries keep their speed whatever
-old ones do. There are places for so many old queries; one more is refused. At its limit a reader is killed and the
-client gets an error; nothing is sent before the whole answer is there. Old readers are not used again, since priority
-cannot be raised. A process that somebody else killed is replaced, the template too.
+As many queries run at a time as there are processors, in readers that are kept ready, and the others wait; most need
+less than a millisecond. A query that takes longer than TURN seconds goes on beside the others and lets the next one
+in; there are places for so many of these, and one more is refused. A query that has used YOUNG seconds of processor
+time is old: its reader falls to the lowest priority, so that young queries keep their speed whatever old ones do. At
+its limit a reader is killed and the client gets an error; nothing is sent before the whole answer is there. Old readers
+are not used again, since priority cannot be raised. A process that somebody else killed is replaced, the template too.
 
 Who asks too much at once, or has used up its share of time, is refused before anything runs.
 """
@@ -34,6 +34,8 @@ from app.store import reader
 
 YOUNG = 0.03
 """Seconds of processor time after which a query gives way to younger ones."""
+TURN = 0.01
+"""Seconds after which a query lets the next one begin, if there is a place for it beside."""
 _LENGTH = struct.Struct("<I")
 _WINDOW = 60.0
 _STILLBORN = 0.25
@@ -177,30 +179,30 @@ class _Reader:
 
 
 class _Watch:
-    """Watches one query: tells when it is old, and ends it at its limit."""
+    """Watches one query: lets the next one in when it takes its time, makes it old, and ends it at its limit."""
 
-    def __init__(self, watched: _Reader, seconds: float, grow_old: Callable[[], bool]) -> None:
+    def __init__(self, watched: _Reader, limit: float, step_aside: Callable[[], bool]) -> None:
         self._watched = watched
-        self._grow_old = grow_old
+        self._step_aside = step_aside
         self._loop = asyncio.get_running_loop()
-        self._limit = self._loop.time() + seconds
+        self._limit = limit
         self._old_at = watched.processor_seconds() + YOUNG
-        self._timer = self._loop.call_later(min(YOUNG, seconds), self._look)
+        self._timer = self._loop.call_later(TURN, self._look)
         self.error: Callable[[], AppError] | None = None
-        self._seconds = seconds
 
     def _look(self) -> None:
         """End the query, or make it old, or look again later."""
         now = self._loop.time()
         if now >= self._limit:
-            self._end(self._overran)
+            self._end(_overran)
             return
         again = self._limit - now
+        aside = self._step_aside()
         if not self._watched.old:
             left = self._old_at - self._watched.processor_seconds()
             if left > 0:
-                again = min(again, max(left, YOUNG / 4))
-            elif self._grow_old():
+                again = min(again, max(left, TURN))
+            elif aside:
                 self._watched.yield_to_young()
             else:
                 self._end(_no_place)
@@ -211,12 +213,13 @@ class _Watch:
         self.error = error
         self._watched.kill()
 
-    def _overran(self) -> AppError:
-        return QueryTimeout(f"the query ran longer than {self._seconds:g} seconds and was stopped")
-
     def stop(self) -> None:
         """The query has ended."""
         self._timer.cancel()
+
+
+def _overran() -> AppError:
+    return QueryTimeout("the query ran longer than it may and was stopped")
 
 
 def _no_place() -> AppError:
@@ -421,30 +424,30 @@ class _Places:
 
 
 class _Turn:
-    """One query's place: among the young at first, perhaps among the old later. `busy` while a kept reader works."""
+    """One query's place: first in turn, later perhaps aside. `busy` as long as it has the turn and a reader."""
 
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
-        self._old = False
+        self._aside = False
         self._resting = False
         readers._busy += 1
 
-    def grow_old(self) -> bool:
-        """Move to the old ones; False when they have no place. Without any places for them, all stay as they are."""
+    def step_aside(self) -> bool:
+        """Let the next query have the turn; False when no place is left beside. Without any such places all stay."""
         readers = self._readers
-        if not readers._most_old:
+        if self._aside or not readers._most_aside:
             return True
-        if readers._old >= readers._most_old:
+        if readers._aside >= readers._most_aside:
             return False
-        readers._old += 1
-        self._old = True
-        readers._young.release()
+        readers._aside += 1
+        self._aside = True
+        readers._turns.release()
         self.rest()
         readers.refill()
         return True
 
     def rest(self) -> None:
-        """No reader that is kept works for this query any more."""
+        """No reader works for this query in its turn any more."""
         if not self._resting:
             self._resting = True
             self._readers._busy -= 1
@@ -452,10 +455,10 @@ class _Turn:
     def end(self) -> None:
         """Leave the place."""
         self.rest()
-        if self._old:
-            self._readers._old -= 1
+        if self._aside:
+            self._readers._aside -= 1
         else:
-            self._readers._young.release()
+            self._readers._turns.release()
 
 
 class Readers:
@@ -478,11 +481,11 @@ class Readers:
         self._revival = asyncio.Lock()
         self._idle: list[_Reader] = []
         self._keep = max(1, min(max(keep, len(os.sched_getaffinity(0))), at_most // 2)) if keep else 0
-        young = max(1, self._keep)
-        self._young = _Places(young, waiting)
+        turns = max(1, self._keep)
+        self._turns = _Places(turns, waiting)
         self._busy = 0
-        self._old = 0
-        self._most_old = at_most - young
+        self._aside = 0
+        self._most_aside = at_most - turns
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked = 0
         self._retired = False
@@ -530,26 +533,27 @@ class Readers:
                 self.stop()
 
     async def _in_turn(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        if not self._young.taken():
-            await self._young.wait(limits.seconds)
+        limit = asyncio.get_running_loop().time() + limits.seconds
+        if not self._turns.taken():
+            await self._turns.wait(limits.seconds)
         turn = _Turn(self)
         try:
             waiting = self._waiting_reader()
             if waiting is not None:
                 begun = time.monotonic()
                 try:
-                    return await self._asked_of(waiting, turn, frame, limits, spoils=spoils)
+                    return await self._asked_of(waiting, turn, frame, limit, spoils=spoils)
                 except ConnectionError as error:
                     if time.monotonic() - begun > _STILLBORN:
                         raise _stopped() from error
-            return await self._asked_of(await self._fresh(), turn, frame, limits, spoils=spoils)
+            return await self._asked_of(await self._fresh(), turn, frame, limit, spoils=spoils)
         except ConnectionError as error:
             raise _stopped() from error
         finally:
             turn.end()
 
-    async def _asked_of(self, chosen: _Reader, turn: _Turn, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        watch = _Watch(chosen, limits.seconds, turn.grow_old)
+    async def _asked_of(self, chosen: _Reader, turn: _Turn, frame: bytes, limit: float, *, spoils: bool) -> Reply:
+        watch = _Watch(chosen, limit, turn.step_aside)
         fine = False
         try:
             data = await chosen.wire.ask(frame)
@@ -603,7 +607,7 @@ class Readers:
 
     def _put_back(self, chosen: _Reader, turn: _Turn, *, fine: bool) -> None:
         turn.rest()
-        if fine and not chosen.old and len(self._idle) < self._keep and not self._stopped:
+        if fine and not chosen.old and len(self._idle) < 2 * self._keep and not self._stopped:
             self._idle.append(chosen)
             return
         chosen.kill()
@@ -611,7 +615,7 @@ class Readers:
         self.refill()
 
     def refill(self) -> None:
-        """Have readers made, if there are fewer than are kept, those included that answer young queries."""
+        """Have readers made, if there are fewer than are kept, those included that work for a query in its turn."""
         missing = self._keep - len(self._idle) - self._busy - len(self._tasks)
         for _ in range(0 if self._retired or self._stopped else missing):
             task = asyncio.get_running_loop().create_task(self._make_one())
