@@ -61,7 +61,7 @@ def identify(
     ] = None,
 ) -> Representation:
     """Identify the answer to a request for JSON or CSV; NotModified when the client has it."""
-    given = () if revision is None else (str(revision),)
+    given = () if revision is None else request.query_params.getlist(revisions.PARAMETER)
     revision = revisions.existing(services, revisions.revision_in(request.scope, given))
     parts = request.scope["query_string"].decode("latin-1").split("&")
     query = "&".join(part for part in parts if not part.startswith("revision="))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from app.model.changes import ChangeSet
 from app.model.graphs import REGISTRY
 from app.model.rdf import IRI, Quad, text
 from app.services import Services
+from app.settings import Settings
 from app.web.application import create_app
 from app.web.revisions import FOR_EVER
+from app.wiring import build
 from tests.web.conftest import Client, problem_of
 from tests.web.serving import serving
 
@@ -52,10 +55,18 @@ def rename(services: Services) -> None:
     services.store.apply(change, expect=1)
 
 
-@pytest.fixture
-def changed(own_services: Services) -> Client:
-    rename(own_services)
-    return Client(create_app(own_services))
+@pytest.fixture(scope="module")
+def folder(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a store with two revisions."""
+    copy = tmp_path_factory.mktemp("travel") / "var"
+    shutil.copytree(seed_folder, copy)
+    rename(build(Settings(data_dir=copy)))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def changed(folder: Path) -> Client:
+    return Client(create_app(build(Settings(data_dir=folder))))
 
 
 def with_revision(address: str, number: int) -> str:
@@ -83,7 +94,7 @@ def test_a_query_asks_the_revision_that_it_names(changed: Client) -> None:
 
 def test_rest_answers_from_the_revision_too(changed: Client) -> None:
     labels = {
-        address: changed.json(address)["label"]
+        address: changed.json(address)["model"]["label"]
         for address in (
             "/api/v1/models/opt-125m",
             "/api/v1/models/opt-125m?revision=1",
@@ -188,9 +199,8 @@ def test_the_api_s_document_does_not_learn_of_it(changed: Client) -> None:
 
 
 @pytest.fixture
-def address(own_services: Services) -> Iterator[str]:
-    rename(own_services)
-    with serving(Path(own_services.settings.data_dir)) as base:
+def address(folder: Path) -> Iterator[str]:
+    with serving(folder) as base:
         yield base
 
 
