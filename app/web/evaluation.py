@@ -14,7 +14,7 @@ from app.services import Services
 from app.store import readers
 from app.store.engine import names_a_dataset
 from app.store.guard import Form, known_form
-from app.store.port import Query
+from app.store.port import GRAPH_FORMATS, Query
 from app.web import revisions
 from app.web.clients import Client
 
@@ -61,8 +61,9 @@ async def evaluate(
         return found
     chosen = bool(query.default_graphs or query.named_graphs)
     union = not (chosen or services.settings.scratch or names_a_dataset(query.text))
+    prefixes = _PREFIXES if media_type in GRAPH_FORMATS else ()
     return await public.ask(
-        readers.Request(query.text, media_type, union, query.default_graphs, query.named_graphs, _PREFIXES, vocab.BASE),
+        readers.Request(query.text, media_type, union, query.default_graphs, query.named_graphs, prefixes, vocab.BASE),
         revision=revision,
         limits=client.limits,
         client=client.name,

@@ -43,6 +43,8 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         ("get", "/api/v1/compare.csv"),
         ("get", "/api/v1/properties"),
         ("get", "/api/v1/queries"),
+        ("get", "/.well-known/void"),
+        ("get", "/dcat"),
         ("get", "/livez"),
         ("get", "/readyz"),
     }
