@@ -30,7 +30,7 @@ def install(app: FastAPI) -> None:
 
 async def form_of(app: FastAPI, services: Services, text: str) -> Form:
     """The form of a query that may run; BadQuery, QueryRefused. Reading a query that is not known takes a thread."""
-    form = known_form(text)
+    form = known_form(text, limit=services.settings.max_query_bytes)
     if form is None:
         form = await to_thread.run_sync(services.form_of, text, limiter=app.state.query_threads)
     return form

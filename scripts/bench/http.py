@@ -3,7 +3,8 @@
     python scripts/bench/http.py --quads 1000000 --seconds 4 --rounds 3 --markdown docs/benchmarks.md
 
 This service without and with its cache of answers, rdflib-endpoint, Oxigraph's own server, and Virtuoso where it is
-installed. One server runs at a time; rounds are interleaved, and medians count. Prints a table and the ratios.
+installed. All servers run, one is asked at a time, in turns; medians of the rounds count. Prints a table and the
+ratios, which say more than the rates where other programs use the machine.
 """
 
 # ruff: noqa: E402 - this file has the name of a standard module, so the path is put right before anything else
@@ -18,7 +19,7 @@ import argparse
 import statistics
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
 from scripts.bench import servers
@@ -55,31 +56,35 @@ def chosen(only: list[str]) -> dict[str, Server]:
     return {name: server for name, server in everybody.items() if not only or any(word in name for word in only)}
 
 
-def measure(name: str, server: Server, folder: Path, data: Data, options: argparse.Namespace) -> Results:
-    """Everything about one server."""
+def measure(addresses: dict[str, str], data: Data, options: argparse.Namespace) -> Results:
+    """Everything, in turn: whatever else the machine does at a time slows all servers alike."""
     found: Results = {}
-    with server(folder) as base:
-        prefix = "/" + base.split("/", 3)[3]
-        for kind in options.kinds:
-            asked = paths(data.queries(kind, _FEW if name == CACHED else _MANY), prefix)
-            put(base, asked, clients=2, seconds=1)
-            for clients in options.clients:
-                loads = [
-                    put(base, asked, clients=clients, seconds=options.seconds, start=997 * turn)
-                    for turn in range(options.rounds)
-                ]
-                found[name, kind, clients] = loads
-                rates = ", ".join(f"{load.rate:.0f}" for load in loads)
-                wrong = sum(load.wrong for load in loads)
-                share = max(load.client_share for load in loads)
-                print(
-                    f"  {name:18} {kind:13} {clients:3} clients: {rates} /s, p50 {_median(loads, 'p50'):.2f} ms, "
-                    f"p99 {_median(loads, 'p99'):.2f} ms, client {share:.0%} of a core"
-                    + f", {wrong} WRONG"
-                    * (wrong > 0),
-                    flush=True,
-                )
+    for kind in options.kinds:
+        asked = {
+            name: paths(data.queries(kind, _FEW if name == CACHED else _MANY), "/" + base.split("/", 3)[3])
+            for name, base in addresses.items()
+        }
+        for name, base in addresses.items():
+            put(base, asked[name], clients=2, seconds=1)
+        for clients in options.clients:
+            for turn in range(options.rounds):
+                for name, base in addresses.items():
+                    load = put(base, asked[name], clients=clients, seconds=options.seconds, start=997 * turn)
+                    found.setdefault((name, kind, clients), []).append(load)
+            for name in addresses:
+                print(_line(name, kind, clients, found[name, kind, clients]), flush=True)
     return found
+
+
+def _line(name: str, kind: str, clients: int, loads: list[Load]) -> str:
+    rates = ", ".join(f"{load.rate:.0f}" for load in loads)
+    wrong = sum(load.wrong for load in loads)
+    return (
+        f"  {name:18} {kind:13} {clients:3} clients: {rates} /s, p50 {_median(loads, 'p50'):.2f} ms, "
+        f"p99 {_median(loads, 'p99'):.2f} ms, client {max(load.client_share for load in loads):.0%} of a core"
+        + f", {wrong} WRONG"
+        * (wrong > 0)
+    )
 
 
 def table(results: Results, options: argparse.Namespace) -> str:
@@ -127,16 +132,18 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="file to append the tables to")
     options = parser.parse_args()
     data = Data.of(options.quads)
-    results: Results = {}
     with tempfile.TemporaryDirectory(prefix="slmkg-bench-") as name:
         folder = Path(name)
         write_revision(data, folder)
         print(f"{data.quads} quads, {servers.machine()}", flush=True)
-        for title, server in chosen(options.only).items():
-            try:
-                results |= measure(title, server, folder, data, options)
-            except LookupError as error:
-                print(f"  {title}: left out, {error}", flush=True)
+        with ExitStack() as running:
+            addresses: dict[str, str] = {}
+            for title, server in chosen(options.only).items():
+                try:
+                    addresses[title] = running.enter_context(server(folder))
+                except LookupError as error:
+                    print(f"  {title}: left out, {error}", flush=True)
+            results = measure(addresses, data, options)
     report = (
         f"{data.quads:,} generated quads, {servers.machine()}; medians of {options.rounds} rounds of "
         f"{options.seconds:g} s; a cell is requests a second, p50 / p99 in ms.\n\n{table(results, options)}\n\n"
