@@ -42,7 +42,7 @@ def _empty(request: pytest.FixtureRequest) -> None:
         assert request.getfixturevalue("service").update("DROP ALL").status_code == 200
 
 
-def insert(value: str, graph: str = G) -> str:
+def insert(value: str | int, graph: str = G) -> str:
     return f"INSERT DATA {{ GRAPH <{graph}> {{ <http://e/s> <http://e/p> {value} }} }}"
 
 
