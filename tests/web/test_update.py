@@ -280,6 +280,16 @@ def test_what_costs_too_much_is_stopped_and_changes_nothing(tmp_path: Path) -> N
         assert service.revision() == before
 
 
+def test_a_graph_too_large_for_memory_can_be_changed(tmp_path: Path) -> None:
+    with scratch(tmp_path):
+        pass
+    with keyed(tmp_path, scratch="true", in_memory_quads="0") as service:
+        for number in range(3):
+            assert service.update(insert(number)).json()["added"] == 1
+        assert len(service.triples(G)) == 3
+        assert service.update(f"CLEAR GRAPH <{G}>").json()["removed"] == 3
+
+
 # ---- with constraints ----
 
 
