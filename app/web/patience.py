@@ -1,4 +1,4 @@
-"""The server's side of a connection, with an end to its patience: requests arrive in time and have a size.
+"""The server's side of a connection: requests arrive in time and have a size, and small answers go out in one piece.
 
 Uvicorn alone waits for ever for the rest of a request and takes a head of any size, so that a few thousand clients
 that send a byte now and then would hold all connections.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,6 +19,42 @@ HEAD_BYTES = 512 * 1024
 BODY_SECONDS = 20.0
 """A body must bring BODY_BYTES in each such time, or come to its end."""
 BODY_BYTES = 200_000
+
+
+_JOINED = 65_536
+"""Bytes up to which parts of an answer are joined; more are written as they come."""
+
+
+class _Joined:
+    """A transport that writes the head and the body of an answer as one: each write wakes up the other side."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._parts: list[bytes] = []
+        self._call_soon = asyncio.get_running_loop().call_soon
+
+    def write(self, data: bytes) -> None:
+        """Write at the end of this turn of the loop, together with what else comes until then."""
+        if len(data) > _JOINED:
+            self._flush()
+            self._transport.write(data)
+            return
+        if not self._parts:
+            self._call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Hang up after what has been written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.write(b"".join(parts))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -38,7 +74,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """A client has come; it has to say something."""
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, _Joined(transport)))
         self._allow(self.head_seconds, self._hang_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
