@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from app import resources
 from app.access import KeyRing
+from app.curate.commit import Rules
 from app.curate.write import Writer
 from app.services import Services
 from app.settings import Settings
@@ -25,7 +26,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         store = EmbeddedStore(settings.data_dir / "store")
         public = PublicQueries(store, store.revisions_folder, _scale(settings))
     sets = SetValidator(loaded)
-    rules = None if settings.scratch else sets
+    rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
     return Services(
         settings=settings,
         store=store,

@@ -64,7 +64,7 @@ def commands_page() -> str:
         "| exit code | meaning |\n| --- | --- |\n"
         + "".join(f"| {code} | {meaning} |\n" for code, meaning in EXITS.items())
     ]
-    parts += [_command(name, command) for name, command in root.commands.items()]
+    parts += [_command(name, command) for name, command in _commands(root)]
     parts.append("## Options of slmkg itself\n\n" + _parameters(root.params))
     return "\n".join(parts)
 
@@ -95,6 +95,15 @@ PAGES = {
     REFERENCE / "commands.md": commands_page,
     REFERENCE / "errors.md": errors_page,
 }
+
+
+def _commands(group: TyperGroup, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name, those of groups too."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: Any) -> str:

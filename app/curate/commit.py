@@ -5,17 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from app import vocab
 from app.errors import BadParameter, InvalidGraph, StoreEmpty
 from app.model.changes import ChangeSet, Revision
 from app.model.claims import resource
-from app.model.graphs import HISTORY
-from app.model.rdf import IRI, Quad, describe, iri, literal, moment, text
+from app.model.graphs import HISTORY, ONTOLOGY, VOCABULARY
+from app.model.rdf import IRI, Blank, Literal, Quad, Term, describe, iri, literal, moment, text
 from app.store.engine import as_stored
 from app.store.port import GraphStore, Query, Row, Snapshot
 from app.validation.findings import Report, Severity
+from app.validation.records import REACH, SHARED_BY, Edge, Find, RecordValidator, edges_of, referrers
 from app.validation.sets import SetValidator
+
+_SUBJECTS = 200
+"""Changed subjects up to which only what they touch is validated."""
+_FOCUS = 100
+"""Touched nodes up to which judging them one by one is faster than the set queries over the whole graph (measured)."""
+_EVERYWHERE = frozenset({ONTOLOGY, VOCABULARY})
+_LEAVING = "SELECT ?p ?o WHERE { ?s ?p ?o }"
+_ARRIVING = "SELECT ?s ?p WHERE { ?s ?p ?o }"
+_BLANKS = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o FILTER(isBlank(?s) || isBlank(?o)) }"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The constraints, in both forms: for whole graphs and for single records. One commit at a time may use them."""
+
+    sets: SetValidator
+    records: RecordValidator
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +68,7 @@ def commit_change(
     add: Iterable[Quad],
     remove: Iterable[Quad],
     *,
-    rules: SetValidator | None,
+    rules: Rules | None,
     reason: str,
     author: IRI,
     now: datetime,
@@ -59,8 +78,8 @@ def commit_change(
 
     Both are differences from the revision `expect` (the newest by default): quads to add are not there yet, those to
     remove are. Without any, no revision is made. Without rules anything goes, and no record is written into the graph.
-    Raises InvalidGraph when the graph would break a constraint, StaleRevision, StoreBusy, and BadParameter for graphs
-    that only slmkg itself writes.
+    Raises InvalidGraph when what the change touches would break a constraint, StaleRevision, StoreBusy, and
+    BadParameter for graphs that only slmkg itself writes.
     """
     wanted = as_stored(add)
     change = ChangeSet(wanted, as_stored(remove) - wanted, reason, author.value, now)
@@ -70,7 +89,7 @@ def commit_change(
     if rules is None:
         return Committed(store.apply(change, expect=expected), Report())
     _check_homes(change)
-    return _commit(store, change, expected, lambda candidate: validate(candidate, rules))
+    return _commit(store, change, expected, lambda candidate: validate_change(candidate, change, rules))
 
 
 def replace_graphs(
@@ -93,6 +112,51 @@ def replace_graphs(
     if change.is_empty:
         return Committed(None, validate(store.at(expect), validator, on_step))
     return _commit(store, change, expect, lambda candidate: validate(candidate, validator, on_step))
+
+
+def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Report:
+    """Validate what a change touches, in the graph as it would be; the whole graph where it touches much.
+
+    Terms and concepts are spoken of by everything, and blank nodes cannot be looked up.
+    """
+    changed = [*change.add, *change.remove]
+    subjects = {quad.subject for quad in changed}
+    spoken_of = subjects | {quad.object for quad in changed if isinstance(quad.object, IRI | Blank)}
+    everywhere = any(quad.graph_name in _EVERYWHERE for quad in changed)
+    named = {node for node in spoken_of if isinstance(node, IRI)}
+    if not everywhere and len(subjects) <= _SUBJECTS and len(named) == len(spoken_of):
+        find = _edges_in(candidate)
+        focus = _touched(find, named, named & subjects)
+        if focus is not None:
+            return rules.records.validate_slice(find, focus) + rules.sets.checks(_runner(candidate))
+    return validate(candidate, rules.sets)
+
+
+def _touched(find: Find, named: set[IRI], subjects: set[IRI]) -> frozenset[IRI] | None:
+    """The nodes whose findings a change may alter; None when they are many.
+
+    These are: what the change speaks of, what its subjects point at, the records that lead to its subjects in as
+    many steps as constraints look, and the other records about the same things (claims are compared with each other).
+    """
+    focus = set(named)
+    for node in subjects:
+        focus.update(value for _, _, value in find(node, None) if isinstance(value, IRI))
+        about = [value for _, predicate, value in find(node, None) if predicate.value in SHARED_BY]
+        focus.update(
+            other
+            for value in about
+            for other, by, _ in find(None, value)
+            if by.value in SHARED_BY and isinstance(other, IRI)
+        )
+        if len(focus) > _FOCUS:
+            return None
+    reached = frozenset(subjects)
+    for _ in range(REACH):
+        reached = referrers(find, reached)
+        focus |= reached
+        if len(focus) > _FOCUS:
+            return None
+    return frozenset(focus)
 
 
 def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report]) -> Committed:
@@ -127,6 +191,34 @@ def _check_homes(change: ChangeSet) -> None:
 
 def _runner(snapshot: Snapshot) -> Callable[[str], Iterator[Row]]:
     return lambda query: snapshot.query(Query(query)).rows()
+
+
+def _edges_in(snapshot: Snapshot) -> Find:
+    """Look-ups in a snapshot, each made once. Edges of blank nodes are fetched all at once, as they have no names."""
+    seen: dict[tuple[Term | None, Term | None], list[Edge]] = {}
+
+    @cache
+    def blanks() -> Find:
+        return edges_of(snapshot.query(Query(_BLANKS)).triples())
+
+    def look(subject: Term | None, value: Term | None) -> Iterable[Edge]:
+        if isinstance(subject, Blank) or isinstance(value, Blank):
+            return blanks()(subject, value)
+        if isinstance(subject, IRI):
+            rows = snapshot.query(Query(_LEAVING, values={"s": [subject]})).rows()
+            return [(subject, row["p"], row["o"]) for row in rows if isinstance(row["p"], IRI)]
+        if isinstance(value, IRI | Literal):
+            rows = snapshot.query(Query(_ARRIVING, values={"o": [value]})).rows()
+            return [(row["s"], row["p"], value) for row in rows if isinstance(row["p"], IRI)]
+        return ()
+
+    def find(subject: Term | None, value: Term | None) -> Iterable[Edge]:
+        key = (subject, value)
+        if key not in seen:
+            seen[key] = list(look(subject, value))
+        return seen[key]
+
+    return find
 
 
 def _record(change: ChangeSet, number: int) -> list[Quad]:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from anyio import to_thread
 
-from app.curate.commit import Committed, commit_change
+from app.curate.commit import Committed, Rules, commit_change
 from app.errors import StaleRevision, StoreBusy, TooBusy
 from app.model.rdf import IRI, Quad
 from app.store import documents
@@ -25,7 +25,6 @@ from app.store.once import changed_once
 from app.store.port import GraphStore
 from app.store.public import PublicQueries
 from app.store.readers import Limits, Share, Update
-from app.validation.sets import SetValidator
 
 Content: TypeAlias = frozenset[Quad]
 Condition: TypeAlias = Callable[[int, Content], None]
@@ -64,7 +63,7 @@ class Writer:
         store: GraphStore,
         *,
         public: PublicQueries | None,
-        rules: SetValidator | None,
+        rules: Rules | None,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store

@@ -194,7 +194,7 @@ def _graphs(parameter: str, names: Iterable[str]) -> list[IRI]:
 @lru_cache(maxsize=512)
 def names_a_dataset(query: str) -> bool:
     """Whether the query has FROM clauses: the union switch would silently override them."""
-    return _FROM.search(without_strings_and_comments(query)) is not None
+    return "FROM" in query.upper() and _FROM.search(without_strings_and_comments(query)) is not None
 
 
 def _values_block(query: Query) -> str:

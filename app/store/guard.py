@@ -34,11 +34,12 @@ MOST_NESTED = 200
 LONGEST_PARSED = 5_000
 """Characters of a query that rdflib is asked about; the worst of that size takes it about a second."""
 _SHORT = 1_000
-"""Bytes that are within every limit that can be set."""
+"""Bytes that are within every limit that can be set for queries."""
 _PASSES = 2
 """Escapes are resolved once by the standard; once more, in case that an engine does it again inside strings."""
 _UPDATES = {"INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"}
-_SUSPECT = re.compile(r"(?P<reaches>SERVICE)|\b(?:INSERT|DELETE|LOAD|CLEAR|CREATE|DROP|COPY|MOVE|ADD)\b", re.IGNORECASE)
+_UPDATE = re.compile(rf"\b(?:{'|'.join(sorted(_UPDATES))})\b")
+_CALL = "SERVICE"
 _GAPS = (r"(?>\s|#[^\n\r]*+)*+", r"(?>\s|#[^\n]*+)*+")
 """Blanks and comments. Parsers differ in whether a carriage return ends a comment: both readings count."""
 _TARGET = r"(?:<[^<>]*>|[?$]\w+|[^\s{}<>\"'#?$:]*:(?:\\.|[^\s{}<>\"'#\\])*)"
@@ -96,13 +97,13 @@ def guard(text: str, *, limit: int) -> Form:
     if known is not None:
         return known
     readings = readings_of(text)
-    if sum(map(text.count, "({[")) > MOST_NESTED:
+    if not _shallow(text):
         _check_nesting(text)
     form = _form(readings[-1])
-    suspicions = {found["reaches"] for reading in readings for found in _SUSPECT.finditer(reading)}
-    if suspicions:
+    letters = "\n".join(readings).upper()
+    if _may_write(letters):
         _check_writes(readings)
-    if suspicions - {None}:
+    if _CALL in letters:
         form = _parsed(text, readings)
         while len(_KNOWN) >= _KEPT:
             _KNOWN.pop(next(iter(_KNOWN)), None)
@@ -110,11 +111,13 @@ def guard(text: str, *, limit: int) -> Form:
     return form
 
 
-def known_form(text: str) -> Form | None:
-    """The form of a query where that takes no time: it is short, or has passed the guard lately. None otherwise."""
+def known_form(text: str, *, limit: int = _SHORT) -> Form | None:
+    """The form of a query that may run, where that takes no time; None where it does, or where it may not run."""
     known = _KNOWN.get(text)
-    if known is None and len(text) <= _SHORT and text.isascii() and "\\" not in text and not _SUSPECT.search(text):
-        return _form(text)
+    if known is None and len(text) <= limit and text.isascii() and "\\" not in text:
+        letters = text.upper()
+        if _CALL not in letters and not _may_write(letters) and _shallow(text):
+            return _form(text)
     return known
 
 
@@ -140,7 +143,7 @@ def calls_service(readings: tuple[str, ...]) -> bool:
         any(call.search(_VARIABLE.sub("?v", reading)) for call in _CALLS)
         or any("SERVICE" in word for word in words_of(reading))
         for reading in readings
-        if "service" in reading.casefold()
+        if _CALL in reading.upper()
     )
 
 
@@ -165,10 +168,20 @@ def _form(text: str) -> Form:
     return Form[word]
 
 
+def _may_write(letters: str) -> bool:
+    """Whether a word of updates stands anywhere in a text in capitals, be it in a string."""
+    return any(word in letters for word in _UPDATES) and _UPDATE.search(letters) is not None
+
+
 def _check_writes(readings: tuple[str, ...]) -> None:
     """No word of an update is a word of a query, wherever it stands."""
     if any(not _UPDATES.isdisjoint(words_of(reading)) for reading in readings):
         raise QueryRefused("this writes, and a query does not", advice="Only queries are answered here.")
+
+
+def _shallow(text: str) -> bool:
+    """Whether there are too few brackets for any nesting that matters."""
+    return sum(map(text.count, "({[")) <= MOST_NESTED
 
 
 def _check_nesting(text: str) -> None:

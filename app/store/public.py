@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import AppError, BadQuery, NotFound, QueryRefused, QueryTimeout, StoreEmpty
+from app.errors import AppError, NotFound, QueryRefused, QueryTimeout, StoreEmpty
 from app.store import reader
 from app.store.engine import bad_query
 from app.store.port import GraphStore
@@ -172,4 +172,4 @@ def body(reply: Reply) -> bytes:
         )
     if "Too many open files" in words or "allocation" in words:
         raise QueryTimeout("the query used more than it may and was stopped")
-    raise BadQuery(f"the query cannot be answered: {words}")
+    raise QueryRefused(f"the engine cannot answer this: {words.removeprefix('RuntimeError: ')}")

@@ -73,6 +73,8 @@ _GRAPHS = {
 }
 _LENGTH = struct.Struct("<I")
 _PARENT_DEATH_SIGNAL = 1
+_AT_ONCE = 32
+"""Parts of an answer that are sent as one, so that the front wakes up once for most answers."""
 
 
 class _TooLargeError(Exception):
@@ -120,6 +122,11 @@ class _Output(io.RawIOBase):
             raise _TooLargeError
 
 
+def gives_graph(media_type: str) -> bool:
+    """Whether a format is one of graphs; only these are written with prefixes."""
+    return media_type in _GRAPHS
+
+
 def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     """Answer one request: `query`, `union`, `default_graphs`, `named_graphs`, `media_type`, `max_bytes`, `max_rows`.
 
@@ -162,7 +169,7 @@ def _each_once(triples: Iterable[ox.Triple], most: int) -> Iterable[ox.Triple]:
     return unique
 
 
-def change(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
+def change(store: ox.Store, request: dict[str, Any], *, in_memory: bool = True) -> tuple[int, list[bytes]]:
     """Run an update on this process's own copy and answer with what it changed: added, then removed, as N-Quads.
 
     `graph` narrows the update to one named graph, which it then sees as its default graph. The copy is spoilt
@@ -170,24 +177,37 @@ def change(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     """
     graph = request.get("graph")
     try:
-        target = _only(store, ox.NamedNode(graph)) if graph else store
-        before = set(target)
+        target = _copy_of(store, ox.NamedNode(graph)) if graph else store if in_memory else _whole_copy(store)
+        size, known = len(target), set(map(hash, target))
+        before, again = iter(target), iter(target)  # they go on seeing this state
         target.update(request["update"], base_iri=request["base"])
     except SyntaxError as error:
         return BAD_QUERY, [str(error).encode()]
     except (ValueError, OSError, RuntimeError, TypeError) as error:
         return FAILED, [f"{type(error).__name__}: {error}".encode()]
-    after = set(target)
-    if graph and any(quad.graph_name != ox.DefaultGraph() for quad in after):
+    removed = [quad for quad in before if quad not in target]
+    coming = len(target) - size + len(removed)
+    added = [quad for quad in target if hash(quad) not in known] if coming else []
+    if len(added) != coming:  # the hash of a new quad is that of an old one
+        exactly = set(again)
+        added = [quad for quad in target if quad not in exactly]
+    if graph and any(quad.graph_name != ox.DefaultGraph() for quad in added):
         return FAILED, [b"it writes to another graph than the one that it was sent to"]
     home = ox.NamedNode(graph) if graph else None
-    added, removed = (_n_quads(quads, home) for quads in (after - before, before - after))
-    if len(added) + len(removed) > request["max_bytes"]:
+    parts = [_n_quads(quads, home) for quads in (added, removed)]
+    if sum(map(len, parts)) > request["max_bytes"]:
         return TOO_LARGE, []
-    return OK, [_LENGTH.pack(len(added)), added, removed]
+    return OK, [_LENGTH.pack(len(parts[0])), *parts]
 
 
-def _only(store: ox.Store, graph: ox.NamedNode) -> ox.Store:
+def _whole_copy(store: ox.Store) -> ox.Store:
+    """A store in memory with the same quads: one on disk is only read here."""
+    copy = ox.Store()
+    copy.bulk_extend(store)
+    return copy
+
+
+def _copy_of(store: ox.Store, graph: ox.NamedNode) -> ox.Store:
     """One named graph as the default graph of a store of its own."""
     alone = ox.Store()
     alone.extend(
@@ -196,18 +216,20 @@ def _only(store: ox.Store, graph: ox.NamedNode) -> ox.Store:
     return alone
 
 
-def _n_quads(quads: set[ox.Quad], home: ox.NamedNode | None) -> bytes:
-    moved = quads if home is None else {ox.Quad(quad.subject, quad.predicate, quad.object, home) for quad in quads}
+def _n_quads(quads: list[ox.Quad], home: ox.NamedNode | None) -> bytes:
+    moved = quads if home is None else [ox.Quad(quad.subject, quad.predicate, quad.object, home) for quad in quads]
     return ox.serialize(moved, format=ox.RdfFormat.N_QUADS) or b""
 
 
-def _serve(store: ox.Store, connection: socket.socket) -> None:
+def _serve(store: ox.Store, connection: socket.socket, *, in_memory: bool) -> None:
     """Answer requests until the front hangs up."""
     while (request := _receive(connection)) is not None:
         asked = json.loads(request)
-        status, parts = change(store, asked) if "update" in asked else answer(store, asked)
-        size = sum(map(len, parts))
-        connection.sendall(_LENGTH.pack(size + 1) + bytes([status]))
+        status, parts = change(store, asked, in_memory=in_memory) if "update" in asked else answer(store, asked)
+        parts.insert(0, _LENGTH.pack(sum(map(len, parts)) + 1) + bytes([status]))
+        if len(parts) <= _AT_ONCE:
+            connection.sendall(b"".join(parts))
+            continue
         for part in parts:
             connection.sendall(part)
 
@@ -283,7 +305,7 @@ def _reader(
         held = store if store is not None else opened()
         _confine(megabytes, template)
         _close_the_door()
-        _serve(held, connection)
+        _serve(held, connection, in_memory=store is not None)
     except (OSError, MemoryError):
         pass
     finally:

@@ -1,9 +1,11 @@
 """The front's side of the readers: admits, hands queries to killable processes, kills what overruns.
 
-A query starts at once in a reader of its own. When it has used YOUNG seconds of processor time it is old: its reader
-falls to the lowest priority, so that young queries keep their speed whatever old ones do. At its limit the reader is
-killed and the client gets an error; nothing is sent before the whole answer is there. Old readers are not used again,
-since priority cannot be raised. A process that somebody else killed is replaced, the template too.
+As many queries run at a time as there are processors, in readers that are kept ready, and the others wait; most need
+less than a millisecond. A query that takes longer than TURN seconds goes on beside the others and lets the next one
+in; there are places for so many of these, and one more is refused. A query that has used YOUNG seconds of processor
+time is old: its reader falls to the lowest priority, so that young queries keep their speed whatever old ones do. At
+its limit a reader is killed and the client gets an error; nothing is sent before the whole answer is there. Old readers
+are not used again, since priority cannot be raised. A process that somebody else killed is replaced, the template too.
 
 Who asks too much at once, or has used up its share of time, is refused before anything runs.
 """
@@ -21,16 +23,19 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from app.errors import EngineUnavailable, QueryTimeout, TooBusy, TooManyRequests
+from app.errors import AppError, EngineUnavailable, QueryTimeout, TooBusy, TooManyRequests
 from app.store import reader
 
 YOUNG = 0.03
 """Seconds of processor time after which a query gives way to younger ones."""
+TURN = 0.01
+"""Seconds after which a query lets the next one begin, if there is a place for it beside."""
 _LENGTH = struct.Struct("<I")
 _WINDOW = 60.0
 _STILLBORN = 0.25
@@ -71,19 +76,19 @@ class Request:
 
     def frame(self, limits: Limits) -> bytes:
         """The request as it goes to a reader."""
-        body = json.dumps(
-            {
-                "query": self.query,
-                "media_type": self.media_type,
-                "union": self.union,
-                "default_graphs": self.default_graphs,
-                "named_graphs": self.named_graphs,
-                "prefixes": dict(self.prefixes),
-                "base": self.base,
-                "max_bytes": limits.max_bytes,
-                "max_rows": limits.max_rows,
-            }
-        ).encode()
+        asked: dict[str, Any] = {
+            "query": self.query,
+            "media_type": self.media_type,
+            "union": self.union,
+            "default_graphs": self.default_graphs,
+            "named_graphs": self.named_graphs,
+            "base": self.base,
+            "max_bytes": limits.max_bytes,
+            "max_rows": limits.max_rows,
+        }
+        if reader.gives_graph(self.media_type):
+            asked["prefixes"] = dict(self.prefixes)
+        body = json.dumps(asked).encode()
         return _LENGTH.pack(len(body)) + body
 
 
@@ -173,24 +178,52 @@ class _Reader:
             self.wire.transport.abort()
 
 
-class _Ageing:
-    """Watches one query: makes its reader old when the query has used its young time."""
+class _Watch:
+    """Watches one query: lets the next one in when it takes its time, makes it old, and ends it at its limit."""
 
-    def __init__(self, watched: _Reader) -> None:
+    def __init__(self, watched: _Reader, limit: float, step_aside: Callable[[], bool]) -> None:
         self._watched = watched
-        self._end = watched.processor_seconds() + YOUNG
-        self._timer = asyncio.get_running_loop().call_later(YOUNG, self._look)
+        self._step_aside = step_aside
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._old_at = watched.processor_seconds() + YOUNG
+        self._timer = self._loop.call_later(TURN, self._look)
+        self.error: Callable[[], AppError] | None = None
 
     def _look(self) -> None:
-        left = self._end - self._watched.processor_seconds()
-        if left <= 0:
-            self._watched.yield_to_young()
-        else:
-            self._timer = asyncio.get_running_loop().call_later(max(left, YOUNG / 4), self._look)
+        """End the query, or make it old, or look again later."""
+        now = self._loop.time()
+        if now >= self._limit:
+            self._end(_overran)
+            return
+        again = self._limit - now
+        aside = self._step_aside()
+        if not self._watched.old:
+            left = self._old_at - self._watched.processor_seconds()
+            if left > 0:
+                again = min(again, max(left, TURN))
+            elif aside:
+                self._watched.yield_to_young()
+            else:
+                self._end(_no_place)
+                return
+        self._timer = self._loop.call_later(again, self._look)
+
+    def _end(self, error: Callable[[], AppError]) -> None:
+        self.error = error
+        self._watched.kill()
 
     def stop(self) -> None:
         """The query has ended."""
         self._timer.cancel()
+
+
+def _overran() -> AppError:
+    return QueryTimeout("the query ran longer than it may and was stopped")
+
+
+def _no_place() -> AppError:
+    return TooBusy("too many long queries are running", retry_after=5)
 
 
 class _Template:
@@ -341,6 +374,93 @@ def _stopped() -> QueryTimeout:
     return QueryTimeout("the query's process was stopped, most likely for using too much memory")
 
 
+class _Places:
+    """So many places, and a bounded queue for them; who comes first is served first."""
+
+    def __init__(self, free: int, most_waiting: int) -> None:
+        self._free = free
+        self._most_waiting = most_waiting
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    def taken(self) -> bool:
+        """Take a place, if there is one."""
+        if self._free:
+            self._free -= 1
+            return True
+        return False
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for a place; TooBusy when too many do, or when none becomes free in time."""
+        if len(self._queue) >= self._most_waiting:
+            raise TooBusy("too many queries are waiting", retry_after=2)
+        loop = asyncio.get_running_loop()
+        mine = loop.create_future()
+        self._queue.append(mine)
+        timer = loop.call_later(seconds, self._give_up, mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled() and mine.exception() is None:
+                self.release()  # it was given in the same moment
+            elif mine in self._queue:
+                self._queue.remove(mine)
+            raise
+        finally:
+            timer.cancel()
+
+    def _give_up(self, mine: asyncio.Future[None]) -> None:
+        if not mine.done():
+            self._queue.remove(mine)
+            mine.set_exception(TooBusy("no reader became free in time", retry_after=2))
+
+    def release(self) -> None:
+        """Give a place to the one who has waited longest, or keep it free."""
+        while self._queue:
+            first = self._queue.popleft()
+            if not first.done():
+                first.set_result(None)
+                return
+        self._free += 1
+
+
+class _Turn:
+    """One query's place: first in turn, later perhaps aside. `busy` as long as it has the turn and a reader."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._aside = False
+        self._resting = False
+        readers._busy += 1
+
+    def step_aside(self) -> bool:
+        """Let the next query have the turn; False when no place is left beside. Without any such places all stay."""
+        readers = self._readers
+        if self._aside or not readers._most_aside:
+            return True
+        if readers._aside >= readers._most_aside:
+            return False
+        readers._aside += 1
+        self._aside = True
+        readers._turns.release()
+        self.rest()
+        readers.refill()
+        return True
+
+    def rest(self) -> None:
+        """No reader works for this query in its turn any more."""
+        if not self._resting:
+            self._resting = True
+            self._readers._busy -= 1
+
+    def end(self) -> None:
+        """Leave the place."""
+        self.rest()
+        if self._aside:
+            self._readers._aside -= 1
+        else:
+            self._readers._turns.release()
+
+
 class Readers:
     """The readers of one revision."""
 
@@ -360,10 +480,12 @@ class Readers:
         self._template = self._new_template()
         self._revival = asyncio.Lock()
         self._idle: list[_Reader] = []
-        self._keep = keep
-        self._places = asyncio.Semaphore(at_most)
-        self._waiting = 0
-        self._most_waiting = waiting
+        self._keep = max(1, min(max(keep, len(os.sched_getaffinity(0))), at_most // 2)) if keep else 0
+        turns = max(1, self._keep)
+        self._turns = _Places(turns, waiting)
+        self._busy = 0
+        self._aside = 0
+        self._most_aside = at_most - turns
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked = 0
         self._retired = False
@@ -411,49 +533,40 @@ class Readers:
                 self.stop()
 
     async def _in_turn(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        if self._places.locked() and self._waiting >= self._most_waiting:
-            raise TooBusy("too many queries are waiting", retry_after=2)
-        self._waiting += 1
+        limit = asyncio.get_running_loop().time() + limits.seconds
+        if not self._turns.taken():
+            await self._turns.wait(limits.seconds)
+        turn = _Turn(self)
         try:
-            async with asyncio.timeout(limits.seconds):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise TooBusy("no reader became free in time", retry_after=2) from error
-        finally:
-            self._waiting -= 1
-        try:
-            return await self._on_a_reader(frame, limits, spoils=spoils)
-        finally:
-            self._places.release()
-
-    async def _on_a_reader(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        waiting = self._waiting_reader()
-        if waiting is not None:
-            begun = time.monotonic()
-            try:
-                return await self._asked_of(waiting, frame, limits, spoils=spoils)
-            except ConnectionError as error:
-                if time.monotonic() - begun > _STILLBORN:
-                    raise _stopped() from error
-        try:
-            return await self._asked_of(await self._fresh(), frame, limits, spoils=spoils)
+            waiting = self._waiting_reader()
+            if waiting is not None:
+                begun = time.monotonic()
+                try:
+                    return await self._asked_of(waiting, turn, frame, limit, spoils=spoils)
+                except ConnectionError as error:
+                    if time.monotonic() - begun > _STILLBORN:
+                        raise _stopped() from error
+            return await self._asked_of(await self._fresh(), turn, frame, limit, spoils=spoils)
         except ConnectionError as error:
             raise _stopped() from error
+        finally:
+            turn.end()
 
-    async def _asked_of(self, chosen: _Reader, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        ageing = _Ageing(chosen)
+    async def _asked_of(self, chosen: _Reader, turn: _Turn, frame: bytes, limit: float, *, spoils: bool) -> Reply:
+        watch = _Watch(chosen, limit, turn.step_aside)
         fine = False
         try:
-            async with asyncio.timeout(limits.seconds):
-                data = await chosen.wire.ask(frame)
+            data = await chosen.wire.ask(frame)
             fine = True
             return Reply(data[0], data[1:])
-        except TimeoutError as error:
-            raise QueryTimeout(f"the query ran longer than {limits.seconds:g} seconds and was stopped") from error
+        except ConnectionError as error:
+            if watch.error is not None:
+                raise watch.error() from error
+            raise
         finally:
-            ageing.stop()
+            watch.stop()
             chosen.old = chosen.old or spoils
-            self._put_back(chosen, fine=fine)
+            self._put_back(chosen, turn, fine=fine)
 
     def _waiting_reader(self) -> _Reader | None:
         """A reader that waits for a query, if there is one; those that somebody killed are left out."""
@@ -492,18 +605,24 @@ class Readers:
     def _new_template(self) -> _Template:
         return _Template(self._folder, megabytes=self._megabytes, mode=self._mode)
 
-    def _put_back(self, chosen: _Reader, *, fine: bool) -> None:
-        if fine and not chosen.old and len(self._idle) < self._keep and not self._stopped:
+    def _put_back(self, chosen: _Reader, turn: _Turn, *, fine: bool) -> None:
+        turn.rest()
+        if fine and not chosen.old and len(self._idle) < 2 * self._keep and not self._stopped:
             self._idle.append(chosen)
             return
         chosen.kill()
         self.killed += not fine
-        if len(self._idle) < self._keep and not self._retired:
-            task = asyncio.get_running_loop().create_task(self._refill())
+        self.refill()
+
+    def refill(self) -> None:
+        """Have readers made, if there are fewer than are kept, those included that work for a query in its turn."""
+        missing = self._keep - len(self._idle) - self._busy - len(self._tasks)
+        for _ in range(0 if self._retired or self._stopped else missing):
+            task = asyncio.get_running_loop().create_task(self._make_one())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _refill(self) -> None:
+    async def _make_one(self) -> None:
         with suppress(OSError):
             fresh = await self._fork()
             if len(self._idle) < self._keep and not self._stopped:

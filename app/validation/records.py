@@ -35,7 +35,7 @@ Find: TypeAlias = Callable[[Term | None, Term | None], Iterable[Edge]]
 REACH = 4
 """How many steps out of a record the constraints look: result, model, architecture, its number."""
 
-_SHARED_BY = {vocab.rdf.subject, vocab.slm.aboutSubject}
+SHARED_BY = {vocab.rdf.subject, vocab.slm.aboutSubject}
 """Records that a constraint compares meet at the object of these properties."""
 
 _ILL_FORMED = rdflib.URIRef("urn:x-slmkg:ill-formed")
@@ -147,8 +147,8 @@ def neighbourhood(find: Find, focus: Iterable[IRI]) -> frozenset[Edge]:
     for node in tuple(starts):
         starts.update(subject for subject, _, _ in find(None, node))
         for _, predicate, shared in find(node, None):
-            if predicate.value in _SHARED_BY:
-                starts.update(subject for subject, link, _ in find(None, shared) if link.value in _SHARED_BY)
+            if predicate.value in SHARED_BY:
+                starts.update(subject for subject, link, _ in find(None, shared) if link.value in SHARED_BY)
     seen: set[Term] = set()
     edges: set[Edge] = set()
     frontier = starts

@@ -14,7 +14,7 @@ from app.services import Services
 from app.store import readers
 from app.store.engine import names_a_dataset
 from app.store.guard import Form, known_form
-from app.store.port import Query
+from app.store.port import GRAPH_FORMATS, Query
 from app.web import revisions
 from app.web.clients import Client
 
@@ -30,7 +30,7 @@ def install(app: FastAPI) -> None:
 
 async def form_of(app: FastAPI, services: Services, text: str) -> Form:
     """The form of a query that may run; BadQuery, QueryRefused. Reading a query that is not known takes a thread."""
-    form = known_form(text)
+    form = known_form(text, limit=services.settings.max_query_bytes)
     if form is None:
         form = await to_thread.run_sync(services.form_of, text, limiter=app.state.query_threads)
     return form
@@ -61,8 +61,9 @@ async def evaluate(
         return found
     chosen = bool(query.default_graphs or query.named_graphs)
     union = not (chosen or services.settings.scratch or names_a_dataset(query.text))
+    prefixes = _PREFIXES if media_type in GRAPH_FORMATS else ()
     return await public.ask(
-        readers.Request(query.text, media_type, union, query.default_graphs, query.named_graphs, _PREFIXES, vocab.BASE),
+        readers.Request(query.text, media_type, union, query.default_graphs, query.named_graphs, prefixes, vocab.BASE),
         revision=revision,
         limits=client.limits,
         client=client.name,

@@ -19,6 +19,7 @@ from anyio import to_thread
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 from werkzeug.datastructures import ETags
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
@@ -244,7 +245,7 @@ def _parts(body: bytes, boundary: str | None) -> list[tuple[str, bytes]]:
                 found.append((read_media_type(event.headers.get("content-type"))[0], bytearray()))
             elif isinstance(event, Data):
                 found[-1][1].extend(event.data)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, HTTPException) as error:
         raise BadFile("the body", "is no multipart/form-data", advice="Send parts with a boundary.") from error
     if isinstance(event, NeedData):
         raise BadFile("the body", "is cut off", advice="End it with the closing boundary.")

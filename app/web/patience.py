@@ -1,4 +1,4 @@
-"""The server's side of a connection, with an end to its patience: requests arrive in time and have a size.
+"""The server's side of a connection: requests arrive in time and have a size, and small answers go out in one piece.
 
 Uvicorn alone waits for ever for the rest of a request and takes a head of any size, so that a few thousand clients
 that send a byte now and then would hold all connections.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,6 +19,42 @@ HEAD_BYTES = 512 * 1024
 BODY_SECONDS = 20.0
 """A body must bring BODY_BYTES in each such time, or come to its end."""
 BODY_BYTES = 200_000
+
+
+_JOINED = 65_536
+"""Bytes up to which parts of an answer are joined; more are written as they come."""
+
+
+class _Joined:
+    """A transport that writes the head and the body of an answer as one: each write wakes up the other side."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._parts: list[bytes] = []
+        self._call_soon = asyncio.get_running_loop().call_soon
+
+    def write(self, data: bytes) -> None:
+        """Write at the end of this turn of the loop, together with what else comes until then."""
+        if len(data) > _JOINED:
+            self._flush()
+            self._transport.write(data)
+            return
+        if not self._parts:
+            self._call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Hang up after what has been written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.write(b"".join(parts))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -34,11 +70,12 @@ class PatientProtocol(HttpToolsProtocol):
         self._in_body = False
         self._head_bytes = 0
         self._body_bytes = 0
+        self._body_limited = False
 
     def connection_made(self, transport: Any) -> None:
         """A client has come; it has to say something."""
-        super().connection_made(transport)
-        self._expect_head()
+        super().connection_made(cast(asyncio.Transport, _Joined(transport)))
+        self._allow(self.head_seconds, self._hang_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client has gone."""
@@ -46,20 +83,26 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request. The first part of the next one starts its time."""
+        """Take a part of a request. Time is only measured where a part does not bring its end."""
         if not self._in_head and not self._in_body:
-            self._expect_head()
+            self._in_head = True
+            self._head_bytes = 0
         if self._in_head:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > HEAD_BYTES:
-            self._hang_up()
+        if self._in_head:
+            if self._head_bytes > HEAD_BYTES:
+                self._hang_up()
+            elif self._limit is None:
+                self._allow(self.head_seconds, self._hang_up)
+        elif self._in_body and not self._body_limited:
+            self._body_limited = True
+            self._allow(self.body_seconds, self._look_at_body)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._in_head, self._in_body = False, True
+        self._in_head, self._in_body, self._body_limited = False, True, False
         self._body_bytes = 0
-        self._allow(self.body_seconds, self._look_at_body)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -78,11 +121,6 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_body:
             self._allow(self.body_seconds, self._hang_up)
-
-    def _expect_head(self) -> None:
-        self._in_head = True
-        self._head_bytes = 0
-        self._allow(self.head_seconds, self._hang_up)
 
     def _look_at_body(self) -> None:
         if self._body_bytes < BODY_BYTES:

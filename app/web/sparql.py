@@ -24,8 +24,8 @@ from app.store.guard import Form
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
 from app.web import descriptions, evaluation, negotiation, problems
 from app.web.answers import AnswerCache
-from app.web.caching import Use, etag, matches
-from app.web.clients import Asking, Client
+from app.web.caching import etag, matches, services_of
+from app.web.clients import Client, client_of
 from app.web.parameters import pairs
 from app.web.revisions import revision_in
 
@@ -36,8 +36,10 @@ _ENCODING_GROWTH = 3
 """Percent-encoding makes a byte three at most."""
 _BODY_ROOM = 16_384
 """Bytes of a form besides the query: the names of graphs."""
-_CHANGEABLE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID|BNODE)\s*\(|\\u", re.IGNORECASE)
+_CHANGEABLE = re.compile(r"(?<![?$:\w])(?:NOW|RAND|UUID|STRUUID|BNODE)(?![\w:])|\\u", re.IGNORECASE)
 """Functions whose answer differs each time; also escapes, which could spell one. A false alarm only costs a tag."""
+_CHANGEABLE_LETTERS = ("NOW", "RAND", "UUID", "BNODE", "\\U")
+"""What stands in any of these, to look for quickly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +104,23 @@ def register(app: FastAPI) -> None:
     )
 
 
-async def by_get(request: Request, services: Use, client: Asking) -> Response:
+async def by_get(request: Request) -> Response:
     """Answers one query (`query`) over the union of all graphs, or over the graphs that the dataset parameters name.
 
     SELECT and ASK: JSON, XML and, for SELECT, CSV and TSV. CONSTRUCT and DESCRIBE: Turtle, N-Triples, JSON-LD, RDF/XML,
     N-Quads, TriG. SERVICE, LOAD and updates are refused. Relative IRIs are relative to the base of this graph. Without
     any parameter, the description of the service in one of the graph formats; browsers go to the page for queries.
     """
+    services, client = await _parties(request)
     fields = pairs(request.scope["query_string"])
     if all(name == "revision" for name, _ in fields):
         return await descriptions.of_endpoint(request, services, client)
     return await _answered(request, services, client, _operation(request, fields))
 
 
-async def by_post(request: Request, services: Use, client: Asking) -> Response:
+async def by_post(request: Request) -> Response:
     """As by GET, with the query as a form field or as the whole body."""
+    services, client = await _parties(request)
     media_type, options = parse_options_header(request.headers.get("content-type"))
     if media_type not in {FORM, QUERY}:
         raise UnsupportedMedia(
@@ -155,6 +159,12 @@ def text_of(body: bytes) -> str:
         before = body[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise BadQuery("the query is not UTF-8", line=line, column=column) from error
+
+
+async def _parties(request: Request) -> tuple[Services, Client]:
+    """Who answers and who asks. Called here since FastAPI's own dependencies cost as much as a cached answer."""
+    services = await services_of(request)
+    return services, await client_of(request, services)
 
 
 async def _answered(request: Request, services: Services, client: Client, operation: Operation) -> Response:
@@ -202,7 +212,8 @@ def _prepared(operation: Operation, form: Form, accept: str | None, revision: in
 
 @lru_cache(maxsize=512)
 def _changes_by_itself(text: str) -> bool:
-    return _CHANGEABLE.search(text) is not None
+    letters = text.upper()
+    return any(name in letters for name in _CHANGEABLE_LETTERS) and _CHANGEABLE.search(text) is not None
 
 
 def _operation(request: Request, fields: Iterable[tuple[str, str]]) -> Operation:

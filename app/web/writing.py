@@ -70,7 +70,10 @@ def graph_iri(parameter: str, name: str) -> IRI:
 def tags(request: Request, header: str) -> ETags | None:
     """The entity tags of a conditional header; None without it."""
     value = ", ".join(request.headers.getlist(header))
-    return parse_etags(value) if value else None
+    if not value:
+        return None
+    found = parse_etags(value)
+    return ETags(strong_etags=[tag for tag in found.as_set() if tag], star_tag=found.star_tag)
 
 
 def expected_revision(request: Request) -> int | None:

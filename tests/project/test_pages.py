@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
@@ -14,9 +15,12 @@ from pathlib import Path
 import pytest
 
 from app.cli import app as command_line
+from app.curate.write import Author
+from app.model.quads import TEAM
 from app.model.rdf import python_value
 from app.services import Services
 from app.store.port import Query
+from app.store.readers import Limits, Share
 from tests.project.checkout import ROOT, files, text
 
 SCRIPT = ROOT / "scripts" / "build_readme_examples.py"
@@ -61,7 +65,9 @@ def test_the_scripts_on_the_pages_exist() -> None:
     assert [name for name in used if not (ROOT / name).exists()] == []
 
 
-QUERIES = [block for block in blocks("sparql") if block[0] != "docs/reference/questions.md"]
+SPARQL = [block for block in blocks("sparql") if block[0] != "docs/reference/questions.md"]
+UPDATES = [(page, text) for page, text in SPARQL if "INSERT" in text]
+QUERIES = [block for block in SPARQL if block not in UPDATES]
 """Not the page of competency questions: tests/questions compares each answer, and some are rightly empty."""
 
 
@@ -69,6 +75,22 @@ QUERIES = [block for block in blocks("sparql") if block[0] != "docs/reference/qu
 def test_every_query_on_a_page_gives_an_answer(page: str, query: str, seed_services: Services) -> None:
     _, answer = seed_services.ask(Query(query))
     assert next(iter(answer.rows()), None) is not None, page
+
+
+@pytest.mark.parametrize(("page", "update"), UPDATES, ids=[page for page, _ in UPDATES])
+def test_every_update_on_a_page_is_good(page: str, update: str, own_services: Services) -> None:
+    """It is sent by somebody who has no more than the page, and breaks no constraint."""
+    settings = own_services.settings
+    author = Author(
+        TEAM,
+        "a test",
+        Limits(settings.key_query_seconds, settings.max_result_bytes, settings.max_result_rows),
+        Share(settings.key_queries_at_once, settings.key_seconds_per_minute),
+    )
+    before = own_services.store.head().number
+    written = asyncio.run(own_services.update(update, author, base="http://slmkg.test/update"))
+    assert (written.revision, written.removed) == (before + 1, 0), page
+    assert written.added > 0
 
 
 COUNTS = {

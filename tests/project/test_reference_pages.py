@@ -70,8 +70,14 @@ def test_every_setting_is_documented_and_described() -> None:
 
 def test_every_command_is_documented() -> None:
     page = text("docs/reference/commands.md")
-    names = [command.name for command in command_line.registered_commands]
-    assert names
+    groups = [(f"{group.name} ", group.typer_instance) for group in command_line.registered_groups]
+    names = [
+        f"{before}{command.name}"
+        for before, group in [("", command_line), *groups]
+        if group is not None
+        for command in group.registered_commands
+    ]
+    assert "keys create" in names
     assert [name for name in names if f"## slmkg {name}\n" not in page] == []
 
 

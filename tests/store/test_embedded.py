@@ -125,6 +125,23 @@ def test_a_store_can_be_used_after_it_was_closed(store: EmbeddedStore) -> None:
     assert set(held.quads()) == {quad("s", 1)}
 
 
+def test_many_revisions_can_be_looked_at_without_keeping_all_open(store: EmbeddedStore, folder: Path) -> None:
+    for number in range(3, 31):
+        store.apply(change([quad("s", number)]), expect=number - 1)
+    first = store.at(1)
+
+    def open_revisions() -> set[str]:
+        links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return {link.parent.name for link in links if link.is_relative_to(folder / "revisions")}
+
+    for number in range(1, 31):
+        assert len(content(store, number)) == number
+    assert "000030" in open_revisions()
+    assert len(open_revisions()) < 15
+    assert len(set(first.quads())) == 1, "what is held stays open"
+    assert len(content(store, 1)) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "characters"),
     [("HEAD", ""), ("HEAD", "two"), ("FORMAT", "2\n"), ("FORMAT", ""), ("HEAD", "3\n"), ("HEAD", "\xff")],

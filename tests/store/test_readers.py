@@ -123,12 +123,12 @@ def test_the_limit_of_time(store: EmbeddedStore, mode: str) -> None:
     async def work(held: Readers) -> None:
         for _ in range(3):
             started = time.monotonic()
-            with pytest.raises(QueryTimeout, match="longer than"):
+            with pytest.raises(QueryTimeout, match="longer than it may"):
                 await held.ask(select(ENDLESS), Limits(0.5, 10**6, 100))
             assert 0.5 <= time.monotonic() - started < 5
         assert held.killed == 3
         assert await ask(held, COUNT) == SIZE
-        await until(lambda: len(children(templates()[0])) == 2)
+        await until(lambda: len(children(templates()[0])) == held._keep)
 
     with_readers(store, work, mode=mode)
 
@@ -225,7 +225,7 @@ def test_errors_of_queries(store: EmbeddedStore) -> None:
         assert (caught.value.line, caught.value.column) == (2, 10)
         with pytest.raises(QueryRefused, match="larger"):
             await asked("SELECT * { ?s ?p ?o }", Limits(30, 10**6, 10))
-        with pytest.raises(BadQuery, match="cannot be answered"):
+        with pytest.raises(QueryRefused, match="cannot answer this"):
             await asked("SELECT (<urn:nofunction>(1) AS ?x) {}")
         with pytest.raises(NotFound):
             await held.ask(select(COUNT), revision=7, limits=LIMITS, client="a", share=SHARE)
@@ -337,7 +337,7 @@ def test_waiting_readers_killed_by_hand(store: EmbeddedStore) -> None:
             os.kill(pid, signal.SIGKILL)
         await until(lambda: all(waiting.wire.lost for waiting in held._idle))
         assert await asyncio.gather(*(ask(held, COUNT) for _ in range(4))) == [SIZE] * 4
-        await until(lambda: len(held._idle) == 2)
+        await until(lambda: len(held._idle) >= held._keep)
 
     with_readers(store, work)
 
