@@ -15,6 +15,13 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that answer requests. Each has readers and limits of its own, and may see a new revision "
+        "a moment after the one that made it.",
+    )
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s<>\"{}|^`\\]+$",

@@ -46,7 +46,7 @@ def serve(
         console.print(f"loaded {report.models} models, {report.quads} quads")
     services.store.close()
     _say_where(settings)
-    _run("app.asgi:app", settings)
+    _run("app.asgi:app", settings, workers=settings.workers)
 
 
 def _serve_scratch(settings: Settings) -> None:
@@ -62,10 +62,12 @@ def _serve_scratch(settings: Settings) -> None:
         _run(create_app(services), own)
 
 
-def _run(application: Any, settings: Settings) -> None:
+def _run(application: Any, settings: Settings, *, workers: int = 1) -> None:
     """Listen until somebody stops it."""
     allow_many_connections()
-    uvicorn.run(application, host=settings.host, port=settings.port, log_level="warning", **OPTIONS)
+    uvicorn.run(
+        application, host=settings.host, port=settings.port, log_level="warning", workers=workers, **OPTIONS
+    )
 
 
 def _say_where(settings: Settings) -> None:

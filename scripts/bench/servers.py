@@ -59,6 +59,7 @@ def this_service(folder: Path, **settings: str) -> Iterator[str]:
         "queries_at_once": "64",
         "max_readers": "128",
         "max_waiting": "1000",
+        "workers": "2",
     }
     port = free_port()
     environment = {f"SLMKG_{name.upper()}": value for name, value in (open_to_all | settings).items()}
