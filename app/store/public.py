@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.errors import AppError, NotFound, QueryRefused, QueryTimeout, StoreEmpty
 from app.store import reader
-from app.store.engine import bad_query
+from app.store.engine import bad_query, too_large
 from app.store.port import GraphStore
 from app.store.readers import Accounts, Limits, Readers, Reply, Request, Share, Update
 
@@ -167,9 +167,7 @@ def body(reply: Reply) -> bytes:
     if reply.status == reader.BAD_QUERY:
         raise bad_query(SyntaxError(words))
     if reply.status == reader.TOO_LARGE:
-        raise QueryRefused(
-            "the answer is larger than allowed", advice="Ask for less: add LIMIT, or select fewer columns."
-        )
+        raise too_large()
     if "Too many open files" in words or "allocation" in words:
         raise QueryTimeout("the query used more than it may and was stopped")
     raise QueryRefused(f"the engine cannot answer this: {words.removeprefix('RuntimeError: ')}")
