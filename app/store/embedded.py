@@ -127,7 +127,7 @@ class EmbeddedStore:
                 bad("data folder", f"{self._folder} cannot be read: {error}", "See to it that its owner runs slmkg."),
             )
 
-    def repair(self) -> tuple[str, ...]:
+    def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
         """Remove candidates, and a revision that HEAD never reached."""
         if not self._folder.exists():
             return ()
@@ -233,8 +233,8 @@ class EmbeddedStore:
             yield good(
                 "revisions", f"{newest}, each can be opened; the newest holds {self._describe(newest).quads} quads"
             )
-        for number, error in broken.items():
-            yield bad("revisions", f"revision {number}: {error.message}", error.advice)
+        for number, problem in broken.items():
+            yield bad("revisions", f"revision {number}: {problem.message}", problem.advice)
 
     def _leftovers(self) -> Sign:
         """What a killed writer left. While somebody writes, it is theirs."""

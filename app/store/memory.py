@@ -79,7 +79,7 @@ class MemoryStore:
         """Nothing can go wrong here."""
         return (good("store", f"in memory, {len(self._revisions)} revision(s)"),)
 
-    def repair(self) -> tuple[str, ...]:
+    def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
         """There is nothing to repair."""
         return ()
 

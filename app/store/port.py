@@ -119,8 +119,11 @@ class GraphStore(Protocol):
     def examine(self) -> tuple[Sign, ...]:
         """What holds of this store and what does not; reads only, and raises nothing of its own."""
 
-    def repair(self) -> tuple[str, ...]:
-        """Remove what belongs to no revision; return what was done, in words. A writer at work is not disturbed."""
+    def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
+        """Remove what belongs to no revision; return what was done, in words.
+
+        A writer at work is not disturbed; with `take_over`, a store that cannot see whether a writer lives ends it.
+        """
 
     def forget(self, keep: int) -> int:
         """Keep only the data of the newest so many revisions; return how many were let go.

@@ -150,7 +150,7 @@ def diagnosis(text: str, words: str) -> BadQuery:
     the query has itself, is it read as it stands.
     """
     try:
-        ox.Store().query(text + "\nVALUES ?none {}")
+        ox.Store().query(text + "\nVALUES ?none {}", base_iri=vocab.BASE)
     except SyntaxError as error:
         place = bad_query(error)
         if place.line is not None and place.line <= text.count("\n") + 1:
@@ -166,7 +166,7 @@ def diagnosis(text: str, words: str) -> BadQuery:
 def _place(text: str) -> BadQuery | None:
     """The place of the mistake in a text that is known not to parse."""
     try:
-        ox.Store().query(text)
+        ox.Store().query(text, base_iri=vocab.BASE)
     except SyntaxError as error:
         return bad_query(error)
     return None

@@ -11,7 +11,7 @@ from app.model.rdf import IRI, Quad
 from app.store import remote_answers as answers
 from app.store.engine import EngineAnswer, EngineSnapshot
 from app.store.port import Query, Snapshot
-from app.store.remote_http import Engine, EngineRefusal
+from app.store.remote_http import Bounds, Engine, EngineRefusal
 from app.store.remote_layout import Layout
 from app.store.remote_text import clauses, rewrite, with_values
 
@@ -35,10 +35,11 @@ class RemoteSnapshot:
             tokens = with_values(tokens, *_values_block(query))
         default, visible = self._dataset(query, said.chosen, said.default, said.named)
         text = rewrite(tokens, visible, nowhere=self._nowhere, skolem=answers.SKOLEM if self._layout.blanks else None)
+        bounds = Bounds(query.seconds, query.max_bytes)
         try:
             if said.form in {"CONSTRUCT", "DESCRIBE"}:
-                return answers.graph(self._engine.triples(text.text, default, text.named))
-            body = self._engine.rows(text.text, default, text.named)
+                return answers.graph(self._engine.triples(text.text, default, text.named, bounds))
+            body = self._engine.rows(text.text, default, text.named, bounds)
         except EngineRefusal as error:
             raise answers.diagnosis(query.text, str(error)) from error
         return answers.truth(body) if said.form == "ASK" else answers.rows(body, text.hidden)
