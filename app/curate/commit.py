@@ -110,7 +110,7 @@ def replace_graphs(
     before = [] if expect == 0 else [quad for quad in store.at(expect).quads() if quad.graph_name != HISTORY]
     change = ChangeSet.between(before, as_stored(quads), reason=reason, author=author.value, made_at=now)
     if change.is_empty:
-        return Committed(None, validate(store.at(expect), validator, on_step))
+        return Committed(None, validate(store.to_check(expect), validator, on_step))
     return _commit(store, change, expect, lambda candidate: validate(candidate, validator, on_step))
 
 

@@ -14,7 +14,6 @@ Readers never see a store that somebody writes to, so any number of processes ma
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -37,20 +36,18 @@ from app.errors import (
     StoreBusy,
     StoreDamaged,
     StoreEmpty,
-    StoreFull,
 )
 from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, bad, good, note
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
+from app.store.room import needs_room
 
 FORMAT = "1"
 _OPEN = 8
 """Revisions that are kept open; each costs file handles."""
 _BULK = 5_000
 """From this many new quads on, Oxigraph's bulk loader beats one transaction."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the operating system says when a file may not grow. The engine passes only the words on."""
 _ROOM = 2
 """So many times the newest revision's size should be free on the disk."""
 _WRITABLE_BY_ALL = 0o002
@@ -97,7 +94,7 @@ class EmbeddedStore:
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
-        with _room(), self._write_lock():
+        with needs_room(), self._write_lock():
             newest = self._head_number()
             if expect != newest:
                 raise StaleRevision(expect, newest)
@@ -338,21 +335,6 @@ class EmbeddedStore:
             if not (self._folder / "FORMAT").exists():
                 _write_durably(self._folder / "FORMAT", FORMAT + "\n")
             yield
-
-
-@contextmanager
-def _room() -> Iterator[None]:
-    """Tell a full disk from every other failure."""
-    try:
-        yield
-    except OSError as error:
-        if _is_full(error):
-            raise StoreFull(error.strerror or str(error)) from error
-        raise
-
-
-def _is_full(error: OSError) -> bool:
-    return error.errno in _NO_ROOM or any(os.strerror(number) in str(error) for number in _NO_ROOM)
 
 
 def _remove(candidate: Path) -> None:

@@ -194,7 +194,10 @@ def test_tests_for_blank_nodes_know_the_iris_that_stand_for_them() -> None:
     ("text", "wanted"),
     [
         ("SELECT * { <a> ?p <#b> }", "SELECT * { <https://w3id.org/slmkg/a> ?p <https://w3id.org/slmkg/#b> }"),
-        ("BASE <http://e/x/> SELECT * { <> ?p <../y> }", "BASE <http://e/x/> SELECT * { <http://e/x/> ?p <http://e/y> }"),
+        (
+            "BASE <http://e/x/> SELECT * { <> ?p <../y> }",
+            "BASE <http://e/x/> SELECT * { <http://e/x/> ?p <http://e/y> }",
+        ),
         ("BASE <g/> PREFIX p: <h#> ASK { p:a ?p 1 }", "BASE <{b}g/> PREFIX p: <{b}g/h#> ASK {{ p:a ?p 1 }}"),
         ('ASK { ?s ?p "<a>" } # <b>', 'ASK { ?s ?p "<a>" } # <b>'),
         ("ASK { ?s ?p ?o FILTER(?o < 3 && ?o > 1) }", "ASK { ?s ?p ?o FILTER(?o < 3 && ?o > 1) }"),
