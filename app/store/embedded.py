@@ -20,7 +20,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -39,6 +39,7 @@ from app.errors import (
 )
 from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, bad, good, note
+from app.model.rdf import Quad
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
 from app.store.room import needs_room
@@ -112,6 +113,10 @@ class EmbeddedStore:
     def to_check(self, number: int | None = None) -> Snapshot:
         """The graph at a revision: our own engine gets every query right."""
         return self.at(number)
+
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads with their numbers in canonical form."""
+        return as_stored(quads)
 
     def examine(self) -> tuple[Sign, ...]:
         """Look at the folder: layout, revisions, leftovers, room, rights."""

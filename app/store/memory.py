@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pyoxigraph as ox
 
@@ -74,6 +74,10 @@ class MemoryStore:
             return revision
         finally:
             self._lock.release()
+
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads with their numbers in canonical form."""
+        return as_stored(quads)
 
     def examine(self) -> tuple[Sign, ...]:
         """Nothing can go wrong here."""

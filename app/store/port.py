@@ -7,7 +7,7 @@ counts nothing twice. The contract tests in `tests/store/contract.py` belong to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -114,6 +114,12 @@ class GraphStore(Protocol):
         `expect` is the number of the revision that the change was made against (0 for an empty store): StaleRevision
         when it is not the newest. `check` sees the candidate before it is committed and raises to abandon it. A quad
         to remove that is not there, or one to add that is, is no error. StoreBusy when another process is writing.
+        """
+
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads as this store gives them back: numbers in canonical form, and no longer than it can keep them.
+
+        Compare and subtract sets of quads only in this form, or one triple in two spellings counts as two.
         """
 
     def examine(self) -> tuple[Sign, ...]:

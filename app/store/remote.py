@@ -86,6 +86,13 @@ class RemoteStore:
         finally:
             self._writing.release()
 
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads as the engine gives them back."""
+        places = self._engine.address.decimal_places
+        if places is not None:
+            quads = [answers.rounded(quad, places) for quad in as_stored(quads)]
+        return as_stored(quads)
+
     def examine(self) -> tuple[Sign, ...]:
         """Ask the engine: is it there, does it take updates, is anything half done."""
         return tuple(remote_health.examine(self._engine, self._record))
@@ -181,7 +188,7 @@ class RemoteStore:
 
     def _contents(self, change: ChangeSet, layout: Layout) -> tuple[dict[str, set[Quad]], int, int]:
         """The new content of each graph that changes, and how many quads come and go."""
-        wanted, unwanted = self._as_kept(change.add), self._as_kept(change.remove)
+        wanted, unwanted = self.as_kept(change.add), self.as_kept(change.remove)
         coming, going = _by_graph(wanted), _by_graph(unwanted - wanted)
         before = self._snapshot(layout)
         contents: dict[str, set[Quad]] = {}
@@ -193,13 +200,6 @@ class RemoteStore:
                 contents[logical] = (content - gone) | fresh
                 added, removed = added + len(fresh), removed + len(gone)
         return contents, added, removed
-
-    def _as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
-        """Quads as the engine gives them back."""
-        places = self._engine.address.decimal_places
-        if places is not None:
-            quads = [answers.rounded(quad, places) for quad in as_stored(quads)]
-        return as_stored(quads)
 
     def _stage(self, old: Layout, new: Layout, contents: dict[str, set[Quad]]) -> None:
         """Write the new graphs and segments, and see that the engine has all of it."""
