@@ -71,6 +71,11 @@ class Settings(BaseSettings):
         le=28,
         description="Strangers' queries that it works on at a time; others wait, or are refused.",
     )
+    store_kept_bytes: int = Field(
+        default=200_000_000,
+        ge=0,
+        description="Memory for graphs of the external engine that are kept for the next write, in bytes.",
+    )
     seed_dir: Path | None = Field(
         default=None, description="Folder of seed data to load instead of the one that ships with slmkg."
     )

@@ -63,7 +63,7 @@ def _remote(settings: Settings, url: str) -> RemoteStore:
         decimal_places=settings.store_decimal_places,
         checks_here=settings.store_checks_here,
     )
-    return RemoteStore(wanted.complete, settings.store_name)
+    return RemoteStore(wanted.complete, settings.store_name, kept_bytes=settings.store_kept_bytes)
 
 
 def _now() -> datetime:

@@ -33,6 +33,7 @@ from app.store import remote_health
 from app.store.engine import as_stored
 from app.store.port import Snapshot
 from app.store.remote_http import Address, Engine
+from app.store.remote_kept import KeptGraphs
 from app.store.remote_layout import Layout, Segment, changed
 from app.store.remote_record import Claim, Node, Record
 from app.store.remote_snapshot import RemoteSnapshot, check_names, copied_here
@@ -41,11 +42,14 @@ from app.store.remote_snapshot import RemoteSnapshot, check_names, copied_here
 class RemoteStore:
     """Revisions on an external engine (see `port.GraphStore`). Several stores may share an engine under own names."""
 
-    def __init__(self, address: Address | Callable[[], Address], name: str = "main") -> None:
+    def __init__(
+        self, address: Address | Callable[[], Address], name: str = "main", *, kept_bytes: int = 200_000_000
+    ) -> None:
         base = f"{vocab.BASE}store/{name}"
         check_names("name", [base])
         self._engine = Engine(address)
         self._record = Record(self._engine, base)
+        self._kept = KeptGraphs(kept_bytes)
         self._writing = threading.Lock()
 
     def head(self) -> Revision:
@@ -144,7 +148,7 @@ class RemoteStore:
         return copied_here(snapshot) if self._engine.address.checks_here else snapshot
 
     def _snapshot(self, layout: Layout) -> RemoteSnapshot:
-        return RemoteSnapshot(self._engine, layout, self._record.base)
+        return RemoteSnapshot(self._engine, layout, self._record.base, self._kept)
 
     def _expected(self, expect: int) -> Layout:
         """The newest revision's layout; StaleRevision when it is not the expected one."""
