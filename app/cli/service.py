@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import tempfile
 from contextlib import suppress
@@ -70,7 +71,9 @@ def _run(application: Any, settings: Settings) -> None:
     """Listen until somebody stops it. The socket is bound first, so that the port that was taken can be told."""
     allow_many_connections()
     config = uvicorn.Config(application, host=settings.host, port=settings.port, log_level="warning", **OPTIONS)
-    bound = config.bind_socket()
+    bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((settings.host, settings.port))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     console.print(f"serving on http://{host}:{bound.getsockname()[1]}/ (stop with Ctrl+C)", markup=False)
     server = uvicorn.Server(config)

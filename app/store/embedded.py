@@ -122,12 +122,19 @@ class EmbeddedStore:
         """Look at the folder: layout, revisions, leftovers, room, rights."""
         if not self._folder.exists():
             return (note("data folder", f"{self._folder} is not there yet", "Run `slmkg load` to fill it."),)
+        signs: list[Sign] = []
         try:
-            return (self._layout(), *self._look_at_revisions(), self._leftovers(), self._free(), *self._rights())
-        except (AppError, OSError) as error:
-            return (
-                bad("data folder", f"{self._folder} cannot be read: {error}", "See to it that its owner runs slmkg."),
-            )
+            signs.append(self._layout())
+            signs += self._rights()
+            newest = self._head_number()
+            signs += self._look_at_revisions(newest)
+            signs += [self._leftovers(newest), self._free(newest)]
+        except AppError as error:
+            signs.append(bad("head", error.message, error.advice))
+        except (OSError, ValueError) as error:
+            advice = "See to it that the owner of the folder runs slmkg."
+            signs.append(bad("data folder", f"{self._folder} cannot be read: {error}", advice))
+        return tuple(signs)
 
     def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
         """Remove candidates, and a revision that HEAD never reached."""
@@ -214,15 +221,10 @@ class EmbeddedStore:
             return note("layout", "the folder holds no store yet", "Run `slmkg load` to fill it.")
         return good("layout", f"version {marker.read_text(encoding='ascii').strip()}")
 
-    def _look_at_revisions(self) -> Iterator[Sign]:
-        """The head, and whether every revision up to it can be opened and has its record."""
-        try:
-            newest = self._head_number()
-        except StoreDamaged as error:
-            yield bad("head", error.message, error.advice)
-            return
+    def _look_at_revisions(self, newest: int) -> Iterator[Sign]:
+        """Whether every revision up to the head can be opened and has its record."""
         if newest == 0:
-            yield note("head", "nothing has been loaded yet", "Run `slmkg load`.")
+            yield note("revisions", "nothing has been loaded yet", "Run `slmkg load`.")
             return
         broken: dict[int, StoreDamaged] = {}
         for number in range(1, newest + 1):
@@ -238,9 +240,9 @@ class EmbeddedStore:
         for number, problem in broken.items():
             yield bad("revisions", f"revision {number}: {problem.message}", problem.advice)
 
-    def _leftovers(self) -> Sign:
+    def _leftovers(self, newest: int) -> Sign:
         """What a killed writer left. While somebody writes, it is theirs."""
-        found = sorted(path.name for path in self._left(self._head_number()))
+        found = sorted(path.name for path in self._left(newest))
         if not found:
             return good("leftovers", "none")
         if self._is_written():
@@ -251,10 +253,9 @@ class EmbeddedStore:
             "Run `slmkg doctor --repair`; the next commit removes them as well.",
         )
 
-    def _free(self) -> Sign:
+    def _free(self, newest: int) -> Sign:
         free = shutil.disk_usage(self._folder).free
-        newest = self._path(self._head_number())
-        needed = sum(path.stat().st_size for path in newest.glob("*")) * _ROOM if newest.exists() else 0
+        needed = sum(path.stat().st_size for path in self._path(newest).glob("*")) * _ROOM
         says = f"{free // 1_000_000} MB free"
         if free < needed:
             return bad("disk", f"{says}; a commit may need {needed // 1_000_000} MB", "Make room, or add a disk.")
@@ -320,7 +321,7 @@ class EmbeddedStore:
     def _check_format(self) -> None:
         """Refuse a folder that another version of this layout wrote."""
         marker = self._folder / "FORMAT"
-        if marker.exists() and (found := marker.read_text(encoding="ascii").strip()) != FORMAT:
+        if marker.exists() and (found := marker.read_text(encoding="ascii", errors="replace").strip()) != FORMAT:
             raise StoreDamaged(
                 f"{self._folder} has layout version {found}, this slmkg reads version {FORMAT}",
                 advice="Use the slmkg version that wrote it, or load into another folder.",

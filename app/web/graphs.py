@@ -380,4 +380,5 @@ _WRITE_CODES = (
     "too-many-requests",
     "too-busy",
     "store-busy",
+    "store-full",
 )
