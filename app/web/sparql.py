@@ -15,6 +15,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
+from starlette.routing import Route
 from werkzeug.http import parse_options_header
 
 from app.errors import BadParameter, BadQuery, QueryRefused, UnsupportedMedia
@@ -36,6 +37,8 @@ _ENCODING_GROWTH = 3
 """Percent-encoding makes a byte three at most."""
 _BODY_ROOM = 16_384
 """Bytes of a form besides the query: the names of graphs."""
+_SHORT = 4096
+"""Bytes up to which what was read from an address is kept."""
 _CHANGEABLE = re.compile(r"(?<![?$:\w])(?:NOW|RAND|UUID|STRUUID|BNODE)(?![\w:])|\\u", re.IGNORECASE)
 """Functions whose answer differs each time; also escapes, which could spell one. A false alarm only costs a tag."""
 _CHANGEABLE_LETTERS = ("NOW", "RAND", "UUID", "BNODE", "\\U")
@@ -76,8 +79,13 @@ class Prepared:
 
 
 def register(app: FastAPI) -> None:
-    """Add the endpoint to an application."""
+    """Add the endpoint to an application.
+
+    Plain routes answer, since FastAPI's own cost as much as a cached answer; its routes are there for the document.
+    """
     evaluation.install(app)
+    for method, endpoint in (("GET", by_get), ("POST", by_post)):
+        app.router.routes.append(Route(PATH, endpoint, methods=[method], include_in_schema=False))
     shared: dict[str, Any] = {
         "tags": ["SPARQL"],
         "response_class": Response,
@@ -112,7 +120,7 @@ async def by_get(request: Request) -> Response:
     any parameter, the description of the service in one of the graph formats; browsers go to the page for queries.
     """
     services, client = await _parties(request)
-    fields = pairs(request.scope["query_string"])
+    fields = _fields(request.scope["query_string"])
     if all(name == "revision" for name, _ in fields):
         return await descriptions.of_endpoint(request, services, client)
     return await _answered(request, services, client, _operation(request, fields))
@@ -139,6 +147,16 @@ async def by_post(request: Request) -> Response:
             raise BadParameter("query", "the address and the body both hold a query", advice="Send one query.")
         fields = [("query", text_of(body)), *in_address]
     return await _answered(request, services, client, _operation(request, fields))
+
+
+def _fields(encoded: bytes) -> tuple[tuple[str, str], ...]:
+    """Names and values in the address; short addresses are read once, since many ask the same."""
+    return _read_once(encoded) if len(encoded) <= _SHORT else tuple(pairs(encoded))
+
+
+@lru_cache(maxsize=1024)
+def _read_once(encoded: bytes) -> tuple[tuple[str, str], ...]:
+    return tuple(pairs(encoded))
 
 
 async def body_of(request: Request, limit: int) -> bytes:
