@@ -261,18 +261,23 @@ def _tokens(text: str) -> list[Token]:
 
 
 def _absolute(tokens: list[Token], base: str) -> list[Token]:
-    """Tokens without relative IRIs, each resolved as the prologue before it says."""
+    """Tokens without relative IRIs, each resolved as the prologue before it says.
+
+    BASE itself has no use then and goes: Virtuoso refuses a second one.
+    """
     done: list[Token] = []
-    last = ""
+    declared: int | None = None
+    in_prologue = True
     for token in tokens:
         new = token
-        if token.kind == "iri":
-            if _SCHEME.match(token.text) is None:
-                new = Token("iri", _resolved(token.text, base) or token.text)
-            if last == "BASE":
-                base = new.text[1:-1]
+        if token.kind == "iri" and _SCHEME.match(token.text) is None:
+            new = Token("iri", _resolved(token.text, base) or token.text)
+        if declared is not None and token.kind == "iri":
+            base = new.text[1:-1]
+            done[declared] = new = Token("space", " ")
+        in_prologue = in_prologue and token.word not in _FORMS
         if token.kind != "space":
-            last = token.word
+            declared = len(done) if in_prologue and token.word == "BASE" else None
         done.append(new)
     return done
 

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ from typing import Any
 import pytest
 
 from app.access import KeyRing, Scope
+from app.errors import NotFound, StoreBusy
+from app.model.rdf import IRI, Literal
 from app.store.embedded import EmbeddedStore
+from app.store.remote import RemoteStore
+from app.store.remote_http import Address
+from app.vocab import BASE
 from tests.cli.run import slmkg
 from tests.store.quads import change, content, quad
 from tests.web.scratch import NOW
@@ -199,3 +205,41 @@ def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
         assert done.returncode == 1
         assert done.stdout.startswith("bad   engine      the engine cannot be reached")
         assert "Traceback" not in done.stderr
+
+
+def test_a_writer_on_another_machine(oxigraph_server: Address, tmp_path: Path) -> None:
+    """Nobody can see from here whether it is alive: its claim is left alone, unless somebody says that it is dead."""
+    store = RemoteStore(oxigraph_server, "doctor-elsewhere")
+    store.apply(change([quad("s", 1)]), expect=0)
+    who = json.dumps({"token": "0a0b0c0d", "host": "elsewhere", "process": 1, "since": time.time()})
+    writer = f"{store._record.base}/writer-0a0b0c0d"
+    store._record._note(
+        [(writer, f"{BASE}store#claim", Literal(who)), (store._record.base, f"{BASE}store#writer", IRI(writer))]
+    )
+    with pytest.raises(StoreBusy):
+        store.apply(change([quad("s", 2)]), expect=1)
+    own = {"store_url": oxigraph_server.query, "store_name": "doctor-elsewhere"}
+    seen = slmkg(tmp_path, "doctor", **own)
+    assert seen.returncode == 0, seen.stdout
+    assert "note  half done   process 1 on elsewhere is writing" in seen.stdout
+    assert "--take-over" in seen.stdout
+    assert slmkg(tmp_path, "doctor", "--repair", **own).stdout == seen.stdout
+    ended = slmkg(tmp_path, "doctor", "--repair", "--take-over", **own)
+    assert (ended.returncode, ended.stdout.splitlines()[0]) == (0, "removed the claim of process 1 on elsewhere")
+    assert store.apply(change([quad("s", 2)]), expect=1).number == 2
+
+
+def test_old_revisions_are_let_go(oxigraph_server: Address, tmp_path: Path) -> None:
+    store = RemoteStore(oxigraph_server, "doctor-keeps")
+    for number in range(4):
+        store.apply(change([quad("s", number)]), expect=number)
+    own = {"store_url": oxigraph_server.query, "store_name": "doctor-keeps"}
+    done = slmkg(tmp_path, "doctor", "--repair", "--keep", "2", **own)
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == "let go of the data of 2 revision(s)"
+    assert lines[1].startswith("removed graph <https://w3id.org/slmkg/store/doctor-keeps/")
+    assert any("4, the data of 2 are kept" in line for line in lines)
+    with pytest.raises(NotFound, match="revision"):
+        store.at(2)
+    assert content(store, 3) == {quad("s", number) for number in range(3)}

@@ -196,9 +196,10 @@ def test_tests_for_blank_nodes_know_the_iris_that_stand_for_them() -> None:
         ("SELECT * { <a> ?p <#b> }", "SELECT * { <https://w3id.org/slmkg/a> ?p <https://w3id.org/slmkg/#b> }"),
         (
             "BASE <http://e/x/> SELECT * { <> ?p <../y> }",
-            "BASE <http://e/x/> SELECT * { <http://e/x/> ?p <http://e/y> }",
+            "    SELECT * { <http://e/x/> ?p <http://e/y> }",
         ),
-        ("BASE <g/> PREFIX p: <h#> ASK { p:a ?p 1 }", "BASE <{b}g/> PREFIX p: <{b}g/h#> ASK {{ p:a ?p 1 }}"),
+        ("BASE <g/>\nbase <i/>\nPREFIX p: <h#> ASK { p:a ?p 1 }", "   \n   \nPREFIX p: <{b}g/i/h#> ASK {{ p:a ?p 1 }}"),
+        ("ASK { BASE <http://e/> }", "ASK { BASE <http://e/> }"),
         ('ASK { ?s ?p "<a>" } # <b>', 'ASK { ?s ?p "<a>" } # <b>'),
         ("ASK { ?s ?p ?o FILTER(?o < 3 && ?o > 1) }", "ASK { ?s ?p ?o FILTER(?o < 3 && ?o > 1) }"),
         ("ASK { <urn:x> <x:y> <//h/z> }", "ASK { <urn:x> <x:y> <https://h/z> }"),
