@@ -411,7 +411,7 @@ class Places:
     def _give_up(self, mine: asyncio.Future[None]) -> None:
         if not mine.done():
             self._queue.remove(mine)
-            mine.set_exception(TooBusy("no reader became free in time", retry_after=2))
+            mine.set_exception(TooBusy("no place became free in time", retry_after=2))
 
     def release(self) -> None:
         """Give a place to the one who has waited longest, or keep it free."""

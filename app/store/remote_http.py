@@ -20,7 +20,7 @@ import httpx
 import pyoxigraph as ox
 import stamina
 
-from app.errors import EngineUnavailable, QueryRefused, QueryTimeout, TooBusy
+from app.errors import AppError, EngineUnavailable, QueryRefused, QueryTimeout, TooBusy
 from app.model.rdf import XSD, Triple
 
 ROWS = "application/sparql-results+json"
@@ -36,6 +36,8 @@ _CONNECTIONS = 32
 _WAIT = 5.0
 """Seconds that a request waits for one of these."""
 _LEAST_SECONDS = 0.01
+_LONG_WAIT = 1.0
+"""Seconds of a vain wait for an engine after which others do not wait in their turn."""
 _ATTEMPTS = 3
 _ATTEMPTS_AFTER_DEADLOCK = 8
 _DEADLOCK = "40001"
@@ -115,6 +117,7 @@ class Engine:
         self._wanted = address
         self._found: tuple[Address, httpx.Client] | None = None
         self._finding = threading.Lock()
+        self._failed: tuple[float, AppError] | None = None
 
     @property
     def address(self) -> Address:
@@ -124,7 +127,7 @@ class Engine:
     def _known(self) -> tuple[Address, httpx.Client]:
         with self._finding:
             if self._found is None:
-                address = self._wanted if isinstance(self._wanted, Address) else self._wanted()
+                address = self._wanted if isinstance(self._wanted, Address) else self._ask(self._wanted)
                 client = httpx.Client(
                     auth=address.auth(),
                     limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
@@ -132,6 +135,19 @@ class Engine:
                 )
                 self._found = address, client
             return self._found
+
+    def _ask(self, wanted: Callable[[], Address]) -> Address:
+        """Find the address out. After a long wait for nothing, those who wait behind hear of it at once."""
+        started = time.monotonic()
+        if self._failed is not None and started < self._failed[0]:
+            raise self._failed[1]
+        try:
+            return wanted()
+        except AppError as error:
+            took = time.monotonic() - started
+            if took > _LONG_WAIT:
+                self._failed = started + 2 * took, error
+            raise
 
     def rows(self, query: str, default: Sequence[str] = (), named: Sequence[str] = (), bounds: Bounds = FREE) -> bytes:
         """The answer of a SELECT or ASK query as SPARQL JSON; not yet parsed."""

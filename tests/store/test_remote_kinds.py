@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from app.errors import EngineUnavailable
 from app.store.remote import RemoteStore
-from app.store.remote_http import Address
+from app.store.remote_http import Address, Engine
 from app.store.remote_kinds import Kind, Wanted
 from tests.store.quads import change, content, quad
 
@@ -78,3 +79,19 @@ def test_an_engine_is_asked_again_until_it_answers(oxigraph_server: Address) -> 
     store.apply(change([quad("s", 1)]), expect=0)
     assert content(store) == {quad("s", 1)}
     assert len(asked) == 2
+
+
+def test_who_waits_behind_a_long_wait_hears_of_it_at_once() -> None:
+    """An engine that takes connections and says nothing: one request waits, and the next ones are told."""
+    asked: list[str] = []
+
+    def found() -> Address:
+        asked.append("")
+        time.sleep(1.1)
+        raise EngineUnavailable("nobody is there")
+
+    engine = Engine(found)
+    for _ in range(3):
+        with pytest.raises(EngineUnavailable, match="nobody"):
+            engine.rows("ASK {}")
+    assert len(asked) == 1
