@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from rdflib import Graph
 
 from app.compare.questions import questions
 from app.model.changes import ChangeSet
-from app.model.graphs import HISTORY
+from app.model.graphs import HISTORY, ONTOLOGY, VOCABULARY
 from app.model.rdf import Quad
 from app.services import Services
 from app.settings import Settings
@@ -94,18 +94,35 @@ def fill(address: Address, name: str, quads: frozenset[Quad]) -> RemoteStore:
     return store
 
 
+@contextmanager
+def served(address: Address, quads: Iterable[Quad], folder: Path) -> Iterator[Running]:
+    """Quads in an engine, and the service on them."""
+    name = f"service-{next(_names)}"
+    fill(address, name, frozenset(quads)).close()
+    named = settings_of(address, name) | {"max_result_rows": str(ROWS)}
+    with keyed(folder, **named) as service:
+        yield Running(service, address, name)
+
+
 @pytest.fixture(scope="module", params=["oxigraph", "virtuoso"])
 def running(
     request: pytest.FixtureRequest, seed_services: Services, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """The seed in an engine, and the service on it."""
+    """The seed, to be read."""
     address: Address = request.getfixturevalue(f"{request.param}_server")
-    name = f"service-{next(_names)}"
-    store = fill(address, name, frozenset(seed_services.store.at(1).quads()))
-    store.close()
-    named = settings_of(address, name) | {"max_result_rows": str(ROWS)}
-    with keyed(tmp_path_factory.mktemp("service"), **named) as service:
-        yield Running(service, address, name)
+    with served(address, seed_services.store.at(1).quads(), tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module", params=["oxigraph", "virtuoso"])
+def written(
+    request: pytest.FixtureRequest, seed_services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """The ontology and its vocabularies, to be written to: a first write reads all that is there."""
+    address: Address = request.getfixturevalue(f"{request.param}_server")
+    few = [quad for graph in (ONTOLOGY, VOCABULARY) for quad in seed_services.store.at(1).quads(graph)]
+    with served(address, few, tmp_path_factory.mktemp("written")) as service:
+        yield service
 
 
 # ---- reading ----
@@ -230,15 +247,15 @@ def _rows(store: Any, query: Query) -> list[list[tuple[str, str]]]:
 # ---- writing ----
 
 
-def test_an_update_is_one_revision_and_the_old_one_stays(running: Running) -> None:
-    service = running.service
+def test_an_update_is_one_revision_and_the_old_one_stays(written: Running) -> None:
+    service = written.service
     asked = f"SELECT ?o {{ GRAPH <{OWN}> {{ ?s ?p ?o }} }}"
     before = service.revision()
     assert service.update(ONE, key=None).status_code == 401
     done = service.update(ONE.replace("1 }", '1 , "two"@en }'), headers={"If-Match": f'"{before}"'})
     assert (done.status_code, done.json()) == (200, {"revision": before + 1, "added": 2, "removed": 0})
-    assert sorted(running.ask(asked).text.split()) == ["1", "o", "two"]
-    assert running.ask(asked, revision=str(before)).text.split() == ["o"]
+    assert sorted(written.ask(asked).text.split()) == ["1", "o", "two"]
+    assert written.ask(asked, revision=str(before)).text.split() == ["o"]
     kept = service.send("GET", f"/r/{before}/sparql", key=None, params={"query": asked}, headers={"Accept": "text/csv"})
     assert (kept.text.split(), kept.headers["x-revision"]) == (["o"], str(before))
     stale = problem_of(service.update(ONE, headers={"If-Match": f'"{before}"'}))
@@ -247,12 +264,12 @@ def test_an_update_is_one_revision_and_the_old_one_stays(running: Running) -> No
     assert service.update(relative).json() == {"revision": before + 2, "added": 1, "removed": 1}
     assert f"<{service.base}/here> <http://e/p>" in " ".join(service.triples(OWN))
     assert service.update(f"DROP GRAPH <{OWN}>").json()["removed"] == 2
-    numbers = json.loads(running.slmkg("revisions", "--json").stdout)
+    numbers = json.loads(written.slmkg("revisions", "--json").stdout)
     assert [one["number"] for one in numbers] == list(range(1, before + 4))
 
 
-def test_graphs_are_written(running: Running) -> None:
-    service = running.service
+def test_graphs_are_written(written: Running) -> None:
+    service = written.service
     before = service.revision()
     made = service.write("PUT", OWN, '<http://e/s> <http://e/p> 1 , "a" ; <rel> _:b . _:b <http://e/p> true .')
     assert (made.status_code, service.revision()) == (201, before + 1)
@@ -270,8 +287,8 @@ def test_graphs_are_written(running: Running) -> None:
 UPDATE = "application/sparql-update"
 
 
-def test_what_breaks_a_constraint_changes_nothing(running: Running) -> None:
-    service = running.service
+def test_what_breaks_a_constraint_changes_nothing(written: Running) -> None:
+    service = written.service
     before = service.revision()
     spoilt = (
         f"{PREFIX}INSERT DATA {{ GRAPH <https://w3id.org/slmkg/graph/decisions> "
@@ -281,8 +298,8 @@ def test_what_breaks_a_constraint_changes_nothing(running: Running) -> None:
     assert (told["status"], told["code"]) == (422, "invalid-graph")
     assert any("lone" in finding for finding in told["findings"])
     assert service.revision() == before
-    assert running.ask("ASK { <resource/claim/lone> ?p ?o }", "application/json").json()["boolean"] is False
-    healthy = running.slmkg("doctor", "--json")
+    assert written.ask("ASK { <resource/claim/lone> ?p ?o }", "application/json").json()["boolean"] is False
+    healthy = written.slmkg("doctor", "--json")
     assert json.loads(healthy.stdout)["healthy"], healthy.stdout
 
 
@@ -310,34 +327,34 @@ def test_commands_load_and_validate(
 # ---- writers that die ----
 
 
-def test_the_doctor_mends_what_a_dead_writer_left(running: Running) -> None:
+def test_the_doctor_mends_what_a_dead_writer_left(written: Running) -> None:
     """Killed between two requests of a commit: readers see the old revision, and somebody else can write at once."""
-    service = running.service
-    before, wanted = service.revision(), running.ask(COUNT).text
+    service = written.service
+    before, wanted = service.revision(), written.ask(COUNT).text
     killed = subprocess.run(
-        [sys.executable, "-m", "tests.store.remote_victim", "die", json.dumps(asdict(running.address)), running.name],
+        [sys.executable, "-m", "tests.store.remote_victim", "die", json.dumps(asdict(written.address)), written.name],
         check=False,
         capture_output=True,
         text=True,
     )
     assert killed.returncode == -9, killed.stderr
-    assert (service.revision(), running.ask(COUNT).text) == (before, wanted)
-    ill = running.slmkg("doctor", "--json")
+    assert (service.revision(), written.ask(COUNT).text) == (before, wanted)
+    ill = written.slmkg("doctor", "--json")
     told = json.loads(ill.stdout)
     assert (ill.returncode, told["healthy"]) == (1, False)
     half_done = [sign for sign in told["signs"] if sign["about"] == "half done"]
     assert len(half_done) == 2
     assert all(sign["state"] == "bad" and "--repair" in sign["advice"] for sign in half_done)
-    mended = running.slmkg("doctor", "--repair")
+    mended = written.slmkg("doctor", "--repair")
     assert mended.returncode == 0, mended.stdout
     assert mended.stdout.count("removed") == 2
     assert "Traceback" not in mended.stderr
-    healthy = json.loads(running.slmkg("doctor", "--json").stdout)
+    healthy = json.loads(written.slmkg("doctor", "--json").stdout)
     assert healthy["healthy"]
-    assert (service.revision(), running.ask(COUNT).text) == (before, wanted)
+    assert (service.revision(), written.ask(COUNT).text) == (before, wanted)
     assert service.update(ONE).json()["revision"] == before + 1
     assert service.update(f"DROP GRAPH <{OWN}>").status_code == 200
-    password = running.address.password or "no such word"
+    password = written.address.password or "no such word"
     assert password not in ill.stdout + ill.stderr + mended.stdout + mended.stderr
 
 
