@@ -14,6 +14,7 @@ import hmac
 import json
 import os
 import secrets
+import stat
 import threading
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -21,9 +22,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.errors import BadParameter, NotFound, StoreDamaged
+from app.model.health import Sign, bad, good, note
 
 _PREFIX = "slmkg"
 _SECRET_BYTES = 32
+_OWN = 0o600
+_OTHERS = 0o077
 
 
 class Scope(StrEnum):
@@ -106,6 +110,28 @@ class KeyRing:
         matches = hmac.compare_digest(_digest(secret), expected)
         return key if matches and key is not None and prefix == _PREFIX and key.revoked is None else None
 
+    def examine(self) -> tuple[Sign, ...]:
+        """Whether the file can be read, and by its owner only."""
+        if not self._path.exists():
+            return (note("keys", "there are none", "Make one with `slmkg keys create`, if somebody shall write."),)
+        try:
+            mode = stat.S_IMODE(self._path.stat().st_mode)
+            keys = self.list()
+        except (StoreDamaged, OSError) as error:
+            return (bad("keys", str(error), "Restore the file, or remove it and make new keys."),)
+        if mode & _OTHERS:
+            says = f"others may read or change {self._path} (mode {mode:o})"
+            return (bad("keys", says, "Run `slmkg doctor --repair`, and revoke keys that somebody may have copied."),)
+        valid = sum(key.revoked is None for key in keys)
+        return (good("keys", f"{valid} valid, in a file that only its owner reads"),)
+
+    def repair(self) -> tuple[str, ...]:
+        """Let nobody but the owner read the file."""
+        if not self._path.exists() or not stat.S_IMODE(self._path.stat().st_mode) & _OTHERS:
+            return ()
+        self._path.chmod(_OWN)
+        return (f"{self._path} is readable by its owner only",)
+
     def _read(self) -> dict[str, Key]:
         try:
             status = self._path.stat()
@@ -129,7 +155,7 @@ class KeyRing:
     def _write(self, keys: dict[str, Key]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_name(self._path.name + ".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWN)
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             json.dump([asdict(key) for key in keys.values()], handle, indent=1)
             handle.flush()

@@ -21,6 +21,7 @@
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
         ├── StoreDamaged        the data folder cannot be read                            (store-damaged)
+        ├── StoreFull           the disk has no room for the change                       (store-full)
         └── EngineUnavailable   an external engine does not answer, or not as it should   (engine-unavailable)
 
 `app.outcomes` is the one table from code to HTTP status, exit code and documentation. This module never
@@ -192,6 +193,18 @@ class StoreDamaged(StoreError):
     """The data folder cannot be read."""
 
     code: ClassVar[str] = "store-damaged"
+
+
+class StoreFull(StoreError):
+    """The disk, or what this user may use of it, has no room for the change; nothing was changed."""
+
+    code: ClassVar[str] = "store-full"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"there is no room to write the change: {problem}; nothing was changed",
+            advice="Make room on the disk of the data folder (`slmkg doctor` tells how much is free), and try again.",
+        )
 
 
 class EngineUnavailable(StoreError):

@@ -20,13 +20,14 @@ from app.curate.commit import validate
 from app.curate.load import LoadReport, Progress, load_folder
 from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import QueryRefused
+from app.model.health import Sign
 from app.model.rdf import IRI
 from app.settings import Settings
 from app.store import documents
 from app.store.documents import GraphName
 from app.store.guard import Form, guard
 from app.store.port import Answer, GraphStore, Query
-from app.store.public import PublicQueries
+from app.store.public import Public
 from app.store.readers import Update
 from app.store.updates import guarded_update
 from app.validation.findings import Report
@@ -38,8 +39,8 @@ from app.validation.sets import SetValidator
 class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
-    `writer` makes every change that comes over HTTP. `public` answers strangers' queries in processes that can be
-    killed; without it (a store in memory, an external engine with limits of its own) queries run in threads.
+    `writer` makes every change that comes over HTTP. `public` answers strangers' queries within limits: in processes
+    that can be killed, or at an external engine; without it (tests on a store in memory) queries run in threads.
     """
 
     settings: Settings
@@ -51,7 +52,7 @@ class Services:
     keys: KeyRing
     now: Callable[[], datetime]
     writer: Writer
-    public: PublicQueries | None = None
+    public: Public | None = None
 
     def load(
         self,
@@ -73,11 +74,25 @@ class Services:
 
     def validate(self, *, on_step: Callable[[], None] = lambda: None) -> Report:
         """Validate the whole newest revision with the set queries."""
-        return validate(self.store.at(), self.set_validator, on_step)
+        return validate(self.store.to_check(), self.set_validator, on_step)
 
     def validate_record(self, record: IRI) -> Report:
         """Validate one thing of the newest revision with pySHACL."""
         return self.record_validator.validate(self.store.at().quads(), [record])
+
+    def examine(self) -> tuple[Sign, ...]:
+        """How the store and the file of keys are; reads only."""
+        return (*self.store.examine(), *self.keys.examine())
+
+    def repair(self, *, keep: int | None = None, take_over: bool = False) -> tuple[str, ...]:
+        """Mend what can be mended without a choice; return what was done, in words.
+
+        `keep` lets go of the data of all but so many revisions; `take_over` ends a writer that only seems to be alive.
+        """
+        done: list[str] = []
+        if keep is not None:
+            done.append(f"let go of the data of {self.store.forget(keep)} revision(s)")
+        return (*done, *self.store.repair(take_over=take_over), *self.keys.repair())
 
     def ask(self, query: Query, *, revision: int | None = None) -> tuple[int, Answer]:
         """Answer a stranger's query at a revision, after the guard; return the revision's number with the answer.

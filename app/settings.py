@@ -1,17 +1,24 @@
-"""Settings of one process, read once from the environment (`SLMKG_…`) by `wiring` and `cli`; never changed."""
+"""Settings of one process, read once from the environment (`SLMKG_…`) by `wiring` and `cli`; never changed.
+
+A password is never shown: neither by `repr`, nor in the message about a setting that does not fit.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_ADDRESS = r"^https?://[^\s<>\"{}|^`\\@]+$"
+"""An address without user and password: those have settings of their own, which are never shown."""
 
 
 class Settings(BaseSettings):
     """Where to listen and where the data lies. Every field is an environment variable with prefix `SLMKG_`."""
 
-    model_config = SettingsConfigDict(env_prefix="SLMKG_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SLMKG_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -28,6 +35,54 @@ class Settings(BaseSettings):
         description="Address under which the world reaches the service; each request says it when left out.",
     )
     data_dir: Path = Field(default=Path("var"), description="Folder of the embedded store; made when missing.")
+    store_url: str | None = Field(
+        default=None,
+        pattern=_ADDRESS,
+        description="Query address of an external SPARQL 1.1 engine that holds the graph; without it the graph lies in "
+        "`SLMKG_DATA_DIR`.",
+    )
+    store_engine: Literal["auto", "standard", "oxigraph", "virtuoso"] = Field(
+        default="auto", description="Kind of the external engine; `auto` asks it."
+    )
+    store_update_url: str | None = Field(
+        default=None, pattern=_ADDRESS, description="Its address for updates; found from the other when left out."
+    )
+    store_graphs_url: str | None = Field(
+        default=None,
+        pattern=_ADDRESS,
+        description="Its address of the graph store protocol, for large writes; known for Oxigraph and Virtuoso.",
+    )
+    store_user: str | None = Field(default=None, min_length=1, description="User name for the external engine.")
+    store_password: SecretStr | None = Field(default=None, description="Password for the external engine.")
+    store_auth: Literal["basic", "digest"] | None = Field(
+        default=None, description="How the password is sent; digest to Virtuoso, basic to others."
+    )
+    store_name: str = Field(
+        default="main", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="Name of this store; an engine may hold several."
+    )
+    store_seconds: float = Field(default=60, gt=0, description="Longest time of one query at the external engine.")
+    store_write_seconds: float = Field(default=900, gt=0, description="Longest time of one write at it.")
+    store_max_bytes: int = Field(
+        default=1_000_000_000, ge=1_000_000, description="Longest answer that is taken from it, in bytes."
+    )
+    store_decimal_places: int | None = Field(
+        default=None, ge=1, le=100, description="Places to which decimals are rounded for it; 15 for Virtuoso."
+    )
+    store_checks_here: bool | None = Field(
+        default=None,
+        description="Whether changes are checked in our own engine; they are for Virtuoso, which errs in some checks.",
+    )
+    store_queries_at_once: int = Field(
+        default=8,
+        ge=1,
+        le=28,
+        description="Strangers' queries that it works on at a time; others wait, or are refused.",
+    )
+    store_kept_bytes: int = Field(
+        default=200_000_000,
+        ge=0,
+        description="Memory for graphs of the external engine that are kept for the next write, in bytes.",
+    )
     seed_dir: Path | None = Field(
         default=None, description="Folder of seed data to load instead of the one that ships with slmkg."
     )
@@ -61,3 +116,12 @@ class Settings(BaseSettings):
     scratch: bool = Field(
         default=False, description="Throw-away service: no shapes, no history, and a default graph of its own."
     )
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        """What only makes sense with, or without, an external engine."""
+        if self.scratch and self.store_url is not None:
+            raise ValueError("SLMKG_SCRATCH keeps its graph in a folder; leave SLMKG_STORE_URL out")
+        if self.store_password is not None and self.store_user is None:
+            raise ValueError("SLMKG_STORE_PASSWORD needs SLMKG_STORE_USER")
+        return self

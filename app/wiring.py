@@ -12,19 +12,25 @@ from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.store.port import GraphStore
-from app.store.public import PublicQueries, Scale
+from app.store.public import Public, PublicQueries, Scale
+from app.store.remote import RemoteStore
+from app.store.remote_kinds import Kind, Wanted
+from app.store.threaded import ThreadedQueries
 from app.validation import shapes
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
 
 
 def build(settings: Settings, store: GraphStore | None = None) -> Services:
-    """Build the services on the embedded store, or on a given one."""
+    """Build the services on the store that the settings choose, or on a given one. Asks no engine yet."""
     loaded = shapes.load(resources.folder("shapes"))
-    public = None
-    if store is None:
-        store = EmbeddedStore(settings.data_dir / "store")
-        public = PublicQueries(store, store.revisions_folder, _scale(settings))
+    public: Public | None = None
+    if store is None and settings.store_url is not None:
+        store = _remote(settings, settings.store_url)
+        public = ThreadedQueries(store, at_once=settings.store_queries_at_once, waiting=settings.max_waiting)
+    elif store is None:
+        embedded = EmbeddedStore(settings.data_dir / "store")
+        store, public = embedded, PublicQueries(embedded, embedded.revisions_folder, _scale(settings))
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
     return Services(
@@ -39,6 +45,25 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         ontology_folder=resources.folder("ontology"),
         now=_now,
     )
+
+
+def _remote(settings: Settings, url: str) -> RemoteStore:
+    password = settings.store_password
+    wanted = Wanted(
+        query=url,
+        update=settings.store_update_url,
+        graphs=settings.store_graphs_url,
+        kind=Kind(settings.store_engine),
+        user=settings.store_user,
+        password=None if password is None else password.get_secret_value(),
+        scheme=settings.store_auth,
+        seconds=settings.store_seconds,
+        write_seconds=settings.store_write_seconds,
+        max_bytes=settings.store_max_bytes,
+        decimal_places=settings.store_decimal_places,
+        checks_here=settings.store_checks_here,
+    )
+    return RemoteStore(wanted.complete, settings.store_name, kept_bytes=settings.store_kept_bytes)
 
 
 def _now() -> datetime:

@@ -11,9 +11,11 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import typer
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
@@ -139,11 +141,23 @@ def _variable(name: str) -> str:
     return f"{Settings.model_config.get('env_prefix', '')}{name}".upper()
 
 
+_KINDS: dict[type, str] = {
+    int: "integer",
+    float: "number",
+    str: "text",
+    Path: "folder",
+    bool: "true or false",
+    SecretStr: "text, never shown",
+}
+
+
 def _kind(field: FieldInfo) -> str:
-    text = getattr(field.annotation, "__name__", str(field.annotation))
-    return {"int": "integer", "str": "text", "Path": "folder", "bool": "true or false"}.get(
-        text, "folder" if "Path" in str(field.annotation) else text
-    )
+    annotation: Any = field.annotation
+    if get_origin(annotation) in {Union, UnionType}:
+        (annotation,) = (one for one in get_args(annotation) if one is not type(None))
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{one}`" for one in get_args(annotation))
+    return _KINDS[annotation]
 
 
 def _default(field: FieldInfo) -> str:

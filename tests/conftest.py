@@ -18,6 +18,9 @@ from app.ingest.seed import Seed, read_seed
 from app.services import Services
 from app.settings import Settings
 from app.wiring import build
+from tests.store.servers import oxigraph_server, virtuoso_server
+
+__all__ = ["oxigraph_server", "virtuoso_server"]
 
 settings.register_profile(
     "slmkg", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -1,4 +1,6 @@
-"""The command line: `slmkg load | validate | serve | query | revisions | keys`. Thin: each command calls one use case.
+"""The command line: `slmkg load | validate | serve | query | revisions | doctor | keys`.
+
+Thin: each command calls one use case.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """
@@ -12,7 +14,7 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import graph, keys, service
+from app.cli import doctor, graph, keys, service
 from app.cli.output import console
 from app.errors import AppError, InvalidGraph
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -30,6 +32,7 @@ app.command("validate")(graph.validate)
 app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
 app.command("serve")(service.serve)
+app.command("doctor")(doctor.doctor)
 app.add_typer(keys.app, name="keys")
 
 
@@ -61,7 +64,8 @@ def main() -> None:
     except ValidationError as error:
         for problem in error.errors():
             name = "_".join(str(part) for part in problem["loc"]).upper()
-            console.print(f"error: SLMKG_{name}: {problem['msg']}", style="red", markup=False, soft_wrap=True)
+            place = f"SLMKG_{name}: " if name else ""
+            console.print(f"error: {place}{problem['msg']}", style="red", markup=False, soft_wrap=True)
         console.print("  See docs/reference/settings.md.")
         sys.exit(EXIT_USAGE)
     except OSError as error:

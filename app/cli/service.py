@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from app.access import Scope
 from app.cli.graph import run_load
 from app.cli.output import console
 from app.curate.commit import begin, head_number
 from app.model.quads import LOADER
+from app.outcomes import EXIT_FAILURE
 from app.settings import Settings
 from app.web.application import create_app
 from app.web.patience import OPTIONS, allow_many_connections
@@ -34,18 +38,21 @@ def serve(
         ),
     ] = False,
 ) -> None:
-    """Serve the graph on SLMKG_HOST:SLMKG_PORT (127.0.0.1:8000); the first start loads the seed data."""
+    """Serve the graph on SLMKG_HOST:SLMKG_PORT (127.0.0.1:8000); the first start loads the seed data.
+
+    The graph lies in SLMKG_DATA_DIR, or in the engine that SLMKG_STORE_URL names.
+    """
     settings = Settings()
     if scratch:
         _serve_scratch(settings)
         return
     services = build(settings)
     if head_number(services.store) == 0:
-        console.print(f"first start: loading the seed data into {settings.data_dir}")
+        where = settings.store_url or settings.data_dir
+        console.print(f"first start: loading the seed data into {where}", markup=False, soft_wrap=True)
         report = run_load(services)
         console.print(f"loaded {report.models} models, {report.quads} quads")
     services.store.close()
-    _say_where(settings)
     _run("app.asgi:app", settings, workers=settings.workers)
 
 
@@ -53,22 +60,31 @@ def _serve_scratch(settings: Settings) -> None:
     """Serve from a temporary folder until somebody stops it."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # uvicorn hands the signal on when it has ended
     with tempfile.TemporaryDirectory(prefix="slmkg-scratch-") as folder:
-        own = settings.model_copy(update={"scratch": True, "data_dir": Path(folder)})
+        own = settings.model_copy(update={"scratch": True, "data_dir": Path(folder), "store_url": None})
         services = build(own)
         begin(services.store, author=LOADER, now=services.now())
         _, token = services.keys.create("scratch", (Scope.UPDATE,), services.now())
         console.print(f"key: {token}", markup=False, soft_wrap=True)
-        _say_where(own)
         _run(create_app(services), own)
 
 
 def _run(application: Any, settings: Settings, *, workers: int = 1) -> None:
-    """Listen until somebody stops it."""
+    """Listen until somebody stops it. The socket is bound first, so that the port that was taken can be told."""
     allow_many_connections()
-    uvicorn.run(
+    config = uvicorn.Config(
         application, host=settings.host, port=settings.port, log_level="warning", workers=workers, **OPTIONS
     )
-
-
-def _say_where(settings: Settings) -> None:
-    console.print(f"serving on http://{settings.host}:{settings.port}/ (stop with Ctrl+C)")
+    bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind((settings.host, settings.port))
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    console.print(f"serving on http://{host}:{bound.getsockname()[1]}/ (stop with Ctrl+C)", markup=False)
+    server = uvicorn.Server(config)
+    if workers > 1:
+        bound.set_inheritable(True)
+        Multiprocess(config, target=server.run, sockets=[bound]).run()
+        return
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[bound])
+    if not server.started:
+        sys.exit(EXIT_FAILURE)

@@ -73,7 +73,7 @@ def _property(row: Row) -> Property:
         definition=row["definition"].value,
         of="architecture" if row["domain"].value == vocab.slm.Architecture else "model",
         kind=row["kind"].value,
-        several=row["several"].value == "true",
+        several=row["number"].value == "several",
         range=vocab.shrink(row["range"].value) if "range" in row else None,
         unit=unit,
     )

@@ -13,7 +13,6 @@ from app.model.changes import ChangeSet, Revision
 from app.model.claims import resource
 from app.model.graphs import HISTORY, ONTOLOGY, VOCABULARY
 from app.model.rdf import IRI, Blank, Literal, Quad, Term, describe, iri, literal, moment, text
-from app.store.engine import as_stored
 from app.store.port import GraphStore, Query, Row, Snapshot
 from app.validation.findings import Report, Severity
 from app.validation.records import REACH, SHARED_BY, Edge, Find, RecordValidator, edges_of, referrers
@@ -81,8 +80,8 @@ def commit_change(
     Raises InvalidGraph when what the change touches would break a constraint, StaleRevision, StoreBusy, and
     BadParameter for graphs that only slmkg itself writes.
     """
-    wanted = as_stored(add)
-    change = ChangeSet(wanted, as_stored(remove) - wanted, reason, author.value, now)
+    wanted = store.as_kept(add)
+    change = ChangeSet(wanted, store.as_kept(remove) - wanted, reason, author.value, now)
     if change.is_empty:
         return Committed(None, Report())
     expected = head_number(store) if expect is None else expect
@@ -108,9 +107,9 @@ def replace_graphs(
     """
     expect = head_number(store)
     before = [] if expect == 0 else [quad for quad in store.at(expect).quads() if quad.graph_name != HISTORY]
-    change = ChangeSet.between(before, as_stored(quads), reason=reason, author=author.value, made_at=now)
+    change = ChangeSet.between(before, store.as_kept(quads), reason=reason, author=author.value, made_at=now)
     if change.is_empty:
-        return Committed(None, validate(store.at(expect), validator, on_step))
+        return Committed(None, validate(store.to_check(expect), validator, on_step))
     return _commit(store, change, expect, lambda candidate: validate(candidate, validator, on_step))
 
 

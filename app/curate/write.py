@@ -23,7 +23,7 @@ from app.store import documents
 from app.store.documents import GraphName
 from app.store.once import changed_once
 from app.store.port import GraphStore
-from app.store.public import PublicQueries
+from app.store.public import Public
 from app.store.readers import Limits, Share, Update
 
 Content: TypeAlias = frozenset[Quad]
@@ -62,7 +62,7 @@ class Writer:
         self,
         store: GraphStore,
         *,
-        public: PublicQueries | None,
+        public: Public | None,
         rules: Rules | None,
         now: Callable[[], datetime],
     ) -> None:
@@ -95,7 +95,7 @@ class Writer:
         async def work_out(head: int) -> tuple[Content, Content]:
             nonlocal existed
             before = await self._content(head, graph)
-            condition(head, before)
+            await to_thread.run_sync(condition, head, before)
             existed = bool(before)
             return await self._changed(update, author, head)
 
@@ -110,7 +110,7 @@ class Writer:
         async def work_out(head: int) -> tuple[Content, Content]:
             nonlocal existed
             before = await self._content(head, graph)
-            condition(head, before)
+            await to_thread.run_sync(condition, head, before)
             existed = bool(before)
             after = new(before)
             return after - before, before - after
@@ -164,7 +164,8 @@ class Writer:
                 update, revision=head, limits=author.limits, client=author.name, share=author.share
             )
         else:
-            answer = await changed_once(self._store.at(head), update, author.limits)
+            snapshot = await to_thread.run_sync(self._store.at, head)
+            answer = await changed_once(snapshot, update, author.limits)
         return await to_thread.run_sync(documents.changed, answer)
 
     async def _content(self, head: int, graph: GraphName) -> Content:
@@ -177,7 +178,7 @@ class Writer:
         """The newest revision, which the readers answer from here on."""
         if self._public is not None and self._public.running:
             return await self._public.refresh()
-        return self._store.head().number
+        return (await to_thread.run_sync(self._store.head)).number
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[None]:

@@ -20,24 +20,38 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 import pyoxigraph as ox
 
-from app.errors import NotFound, StaleRevision, StoreBusy, StoreDamaged, StoreEmpty
+from app.errors import (
+    AppError,
+    BadParameter,
+    NotFound,
+    StaleRevision,
+    StoreBusy,
+    StoreDamaged,
+    StoreEmpty,
+)
 from app.model.changes import ChangeSet, Revision
+from app.model.health import Sign, bad, good, note
+from app.model.rdf import Quad
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
+from app.store.room import needs_room
 
 FORMAT = "1"
 _OPEN = 8
 """Revisions that are kept open; each costs file handles."""
 _BULK = 5_000
 """From this many new quads on, Oxigraph's bulk loader beats one transaction."""
+_ROOM = 2
+"""So many times the newest revision's size should be free on the disk."""
+_WRITABLE_BY_ALL = 0o002
 
 
 class EmbeddedStore:
@@ -81,7 +95,7 @@ class EmbeddedStore:
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
-        with self._write_lock():
+        with needs_room(), self._write_lock():
             newest = self._head_number()
             if expect != newest:
                 raise StaleRevision(expect, newest)
@@ -89,11 +103,52 @@ class EmbeddedStore:
             candidate = self._folder / f"work-{os.getpid()}"
             try:
                 revision = self._build(candidate, newest, change, check)
+                self._publish(candidate, revision)
             except BaseException:
                 _remove(candidate)
+                self._take_back(newest)
                 raise
-            self._publish(candidate, revision)
             return revision
+
+    def to_check(self, number: int | None = None) -> Snapshot:
+        """The graph at a revision: our own engine gets every query right."""
+        return self.at(number)
+
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads with their numbers in canonical form."""
+        return as_stored(quads)
+
+    def examine(self) -> tuple[Sign, ...]:
+        """Look at the folder: layout, revisions, leftovers, room, rights."""
+        if not self._folder.exists():
+            return (note("data folder", f"{self._folder} is not there yet", "Run `slmkg load` to fill it."),)
+        signs: list[Sign] = []
+        try:
+            signs.append(self._layout())
+            signs += self._rights()
+            newest = self._head_number()
+            signs += self._look_at_revisions(newest)
+            signs += [self._leftovers(newest), self._free(newest)]
+        except AppError as error:
+            signs.append(bad("head", error.message, error.advice))
+        except (OSError, ValueError) as error:
+            advice = "See to it that the owner of the folder runs slmkg."
+            signs.append(bad("data folder", f"{self._folder} cannot be read: {error}", advice))
+        return tuple(signs)
+
+    def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
+        """Remove candidates, and a revision that HEAD never reached."""
+        if not self._folder.exists():
+            return ()
+        with self._write_lock():
+            newest = self._head_number()
+            found = self._left(newest)
+            self._clear_leftovers(newest)
+        return tuple(f"removed {path.name}" for path in found)
+
+    def forget(self, keep: int) -> int:
+        """All revisions are kept."""
+        raise BadParameter("keep", "the store in a folder keeps all revisions", advice="Leave it out.")
 
     def close(self) -> None:
         """Let go of the snapshots that are open."""
@@ -140,13 +195,94 @@ class EmbeddedStore:
         _sync(self._revisions)
         _write_durably(self._folder / "HEAD", f"{revision.number}\n")
 
+    def _take_back(self, newest: int) -> None:
+        """Remove what a commit that failed had put in its place, unless it went through after all."""
+        with suppress(AppError, OSError):
+            if self._head_number() == newest:
+                self._clear_leftovers(newest)
+
     def _clear_leftovers(self, newest: int) -> None:
-        """Remove what a killed writer left: candidates, and a revision that HEAD never reached."""
-        for leftover in self._folder.glob("work-*"):
-            shutil.rmtree(leftover)
+        """Remove what a killed writer left."""
+        for leftover in self._left(newest):
+            if leftover.is_dir():
+                shutil.rmtree(leftover)
+            else:
+                leftover.unlink(missing_ok=True)
+
+    def _left(self, newest: int) -> list[Path]:
+        """What is part of no revision: candidates, a revision that HEAD never reached, files half written."""
         unreached = self._path(newest + 1)
-        shutil.rmtree(unreached, ignore_errors=True)
-        unreached.with_suffix(".json").unlink(missing_ok=True)
+        found = [unreached, unreached.with_suffix(".json"), *self._folder.glob("work-*")]
+        return [path for path in (*found, *self._folder.glob("*.new"), *self._revisions.glob("*.new")) if path.exists()]
+
+    def _layout(self) -> Sign:
+        marker = self._folder / "FORMAT"
+        if not marker.exists():
+            return note("layout", "the folder holds no store yet", "Run `slmkg load` to fill it.")
+        return good("layout", f"version {marker.read_text(encoding='ascii').strip()}")
+
+    def _look_at_revisions(self, newest: int) -> Iterator[Sign]:
+        """Whether every revision up to the head can be opened and has its record."""
+        if newest == 0:
+            yield note("revisions", "nothing has been loaded yet", "Run `slmkg load`.")
+            return
+        broken: dict[int, StoreDamaged] = {}
+        for number in range(1, newest + 1):
+            try:
+                self._describe(number)
+                self._open_read_only(number)
+            except StoreDamaged as error:
+                broken[number] = error
+        if not broken:
+            yield good(
+                "revisions", f"{newest}, each can be opened; the newest holds {self._describe(newest).quads} quads"
+            )
+        for number, problem in broken.items():
+            yield bad("revisions", f"revision {number}: {problem.message}", problem.advice)
+
+    def _leftovers(self, newest: int) -> Sign:
+        """What a killed writer left. While somebody writes, it is theirs."""
+        found = sorted(path.name for path in self._left(newest))
+        if not found:
+            return good("leftovers", "none")
+        if self._is_written():
+            return note("leftovers", f"somebody is writing: {', '.join(found)}")
+        return bad(
+            "leftovers",
+            f"a writer was stopped and left {', '.join(found)}; no revision is affected",
+            "Run `slmkg doctor --repair`; the next commit removes them as well.",
+        )
+
+    def _free(self, newest: int) -> Sign:
+        free = shutil.disk_usage(self._folder).free
+        needed = sum(path.stat().st_size for path in self._path(newest).glob("*")) * _ROOM
+        says = f"{free // 1_000_000} MB free"
+        if free < needed:
+            return bad("disk", f"{says}; a commit may need {needed // 1_000_000} MB", "Make room, or add a disk.")
+        return good("disk", says)
+
+    def _rights(self) -> Iterator[Sign]:
+        """Whether we may write here, and nobody may who is a stranger."""
+        folders = (self._folder, self._revisions)
+        locked = [str(path) for path in folders if path.exists() and not os.access(path, os.R_OK | os.W_OK | os.X_OK)]
+        if locked:
+            yield bad("rights", f"this user may not write to {', '.join(locked)}", "Run slmkg as their owner.")
+        loose = [str(path) for path in folders if path.exists() and path.stat().st_mode & _WRITABLE_BY_ALL]
+        if loose:
+            yield bad("rights", f"everybody may write to {', '.join(loose)}", f"chmod o-w {' '.join(loose)}")
+        if not locked and not loose:
+            yield good("rights", "this user may write, and not everybody may")
+
+    def _is_written(self) -> bool:
+        """Whether another process holds the lock."""
+        try:
+            with (self._folder / "LOCK").open("r+") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def _path(self, number: int) -> Path:
         return self._revisions / f"{number:06d}"
@@ -185,7 +321,7 @@ class EmbeddedStore:
     def _check_format(self) -> None:
         """Refuse a folder that another version of this layout wrote."""
         marker = self._folder / "FORMAT"
-        if marker.exists() and (found := marker.read_text(encoding="ascii").strip()) != FORMAT:
+        if marker.exists() and (found := marker.read_text(encoding="ascii", errors="replace").strip()) != FORMAT:
             raise StoreDamaged(
                 f"{self._folder} has layout version {found}, this slmkg reads version {FORMAT}",
                 advice="Use the slmkg version that wrote it, or load into another folder.",

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import IO, cast
 
 import pyoxigraph as ox
 
 from app import vocab
 from app.errors import BadParameter, BadQuery, QueryRefused
 from app.model.rdf import IRI, Quad, Term, Triple
+from app.store import reader
 from app.store.port import Query, Row
 
-_RESULTS = {
-    "application/sparql-results+json": ox.QueryResultsFormat.JSON,
-    "application/sparql-results+xml": ox.QueryResultsFormat.XML,
-    "text/csv": ox.QueryResultsFormat.CSV,
-    "text/tab-separated-values": ox.QueryResultsFormat.TSV,
-}
 _GRAPHS = {
     "text/turtle": ox.RdfFormat.TURTLE,
     "application/n-triples": ox.RdfFormat.N_TRIPLES,
@@ -46,10 +43,7 @@ class _Bounded(io.BytesIO):
 
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the engine only ever writes bytes
         if self._limit is not None and self.tell() + len(data) > self._limit:
-            raise QueryRefused(
-                f"the answer is longer than {self._limit} bytes",
-                advice="Ask for less: add LIMIT, or select fewer columns.",
-            )
+            raise too_large(f"the answer is longer than {self._limit} bytes")
         return super().write(data)
 
 
@@ -101,15 +95,24 @@ class EngineAnswer:
         if isinstance(self._result, ox.QueryTriples):
             yield from dict.fromkeys(self._result)
 
-    def serialize(self, media_type: str, *, limit: int | None = None) -> bytes:
+    def serialize(self, media_type: str, *, limit: int | None = None, most: int | None = None) -> bytes:
         """The answer in a standard format."""
+        rows = sys.maxsize if most is None else most
         if isinstance(self._result, ox.QueryTriples):
-            return written(self.triples(), media_type, limit=limit)
-        if media_type not in _RESULTS:
+            try:
+                return written(reader.each_once(self._result, rows), media_type, limit=limit)
+            except reader.TooLargeError as error:
+                raise too_large(str(error)) from error
+        known = reader.RESULTS.get(media_type)
+        if known is None:
             raise BadParameter("format", f"{media_type} is not a format of query results")
-        buffer = _Bounded(limit)
-        self._result.serialize(output=buffer, format=_RESULTS[media_type])
-        return buffer.getvalue()
+        output = reader.Output(sys.maxsize if limit is None else limit, rows, known)
+        try:
+            self._result.serialize(output=cast(IO[bytes], output), format=known.format)
+            output.check()
+        except reader.TooLargeError as error:
+            raise too_large(str(error)) from error
+        return b"".join(output.parts)
 
 
 class EngineSnapshot:
@@ -149,6 +152,11 @@ def written(triples: Iterable[Triple], media_type: str, *, limit: int | None = N
     buffer = _Bounded(limit)
     ox.serialize(triples, output=buffer, format=_GRAPHS[media_type], prefixes=dict(vocab.PREFIXES))
     return buffer.getvalue()
+
+
+def too_large(problem: str = "the answer is larger than allowed") -> QueryRefused:
+    """The error for an answer beyond its limit of bytes or rows."""
+    return QueryRefused(problem, advice="Ask for less: add LIMIT, or select fewer columns.")
 
 
 def rows_of(results: bytes) -> list[Row]:

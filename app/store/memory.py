@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pyoxigraph as ox
 
-from app.errors import NotFound, StaleRevision, StoreBusy, StoreEmpty
+from app.errors import BadParameter, NotFound, StaleRevision, StoreBusy, StoreEmpty
 from app.model.changes import ChangeSet, Revision
+from app.model.health import Sign, good
 from app.model.rdf import Quad
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
@@ -38,6 +39,10 @@ class MemoryStore:
         if not 1 <= wanted <= newest:
             raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
         return self._revisions[wanted - 1][2]
+
+    def to_check(self, number: int | None = None) -> Snapshot:
+        """The graph at a revision."""
+        return self.at(number)
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
@@ -69,6 +74,22 @@ class MemoryStore:
             return revision
         finally:
             self._lock.release()
+
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads with their numbers in canonical form."""
+        return as_stored(quads)
+
+    def examine(self) -> tuple[Sign, ...]:
+        """Nothing can go wrong here."""
+        return (good("store", f"in memory, {len(self._revisions)} revision(s)"),)
+
+    def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
+        """There is nothing to repair."""
+        return ()
+
+    def forget(self, keep: int) -> int:
+        """All revisions are kept."""
+        raise BadParameter("keep", "a store in memory keeps all revisions")
 
     def close(self) -> None:
         """Forget everything."""

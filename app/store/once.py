@@ -15,6 +15,7 @@ from anyio import to_thread
 from app.store.port import Snapshot
 from app.store.public import body
 from app.store.readers import Limits, Readers, Update
+from app.store.room import needs_room
 
 
 async def changed_once(snapshot: Snapshot, update: Update, limits: Limits) -> bytes:
@@ -30,6 +31,7 @@ async def changed_once(snapshot: Snapshot, update: Update, limits: Limits) -> by
 
 
 def _copy(snapshot: Snapshot, folder: Path) -> None:
-    store = ox.Store(str(folder))
-    store.bulk_extend(snapshot.quads())
-    store.flush()
+    with needs_room():
+        store = ox.Store(str(folder))
+        store.bulk_extend(snapshot.quads())
+        store.flush()

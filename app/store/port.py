@@ -7,11 +7,12 @@ counts nothing twice. The contract tests in `tests/store/contract.py` belong to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.model.changes import ChangeSet, Revision
+from app.model.health import Sign
 from app.model.rdf import IRI, Literal, Quad, Term, Triple
 
 Row = Mapping[str, Term]
@@ -39,13 +40,16 @@ class Query:
     `values` joins constants to a variable (a VALUES block made from terms, never from text). SPARQL joins this block
     after grouping, so a query that counts must group by the variable. `default_graphs` and
     `named_graphs` are the protocol's dataset; with neither, and no FROM in the text, the default graph is the union.
-    Relative IRIs are relative to the base of our own IRIs.
+    Relative IRIs are relative to the base of our own IRIs. `seconds` and `max_bytes` limit what an external engine may
+    take and send; a store in this process does not look at them.
     """
 
     text: str
     values: Mapping[str, Sequence[IRI | Literal]] = field(default_factory=dict)
     default_graphs: tuple[str, ...] = ()
     named_graphs: tuple[str, ...] = ()
+    seconds: float | None = None
+    max_bytes: int | None = None
 
 
 class Answer(Protocol):
@@ -72,8 +76,11 @@ class Answer(Protocol):
     def triples(self) -> Iterator[Triple]:
         """Triples of a CONSTRUCT or DESCRIBE query, each once. Can be walked once."""
 
-    def serialize(self, media_type: str, *, limit: int | None = None) -> bytes:
-        """The answer in one of SELECT_FORMATS or GRAPH_FORMATS; QueryRefused when it is longer than `limit` bytes."""
+    def serialize(self, media_type: str, *, limit: int | None = None, most: int | None = None) -> bytes:
+        """The answer in one of SELECT_FORMATS or GRAPH_FORMATS.
+
+        QueryRefused when it is longer than `limit` bytes, or has more than `most` rows or triples.
+        """
 
 
 class Snapshot(Protocol):
@@ -98,12 +105,36 @@ class GraphStore(Protocol):
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision (the newest by default); NotFound, StoreEmpty."""
 
+    def to_check(self, number: int | None = None) -> Snapshot:
+        """The same as `at`, for constraint queries: a copy of our own where the engine gets such queries wrong."""
+
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision and return it, or change nothing.
 
         `expect` is the number of the revision that the change was made against (0 for an empty store): StaleRevision
         when it is not the newest. `check` sees the candidate before it is committed and raises to abandon it. A quad
         to remove that is not there, or one to add that is, is no error. StoreBusy when another process is writing.
+        """
+
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads as this store gives them back: numbers in canonical form, and no longer than it can keep them.
+
+        Compare and subtract sets of quads only in this form, or one triple in two spellings counts as two.
+        """
+
+    def examine(self) -> tuple[Sign, ...]:
+        """What holds of this store and what does not; reads only, and raises nothing of its own."""
+
+    def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
+        """Remove what belongs to no revision; return what was done, in words.
+
+        A writer at work is not disturbed; with `take_over`, a store that cannot see whether a writer lives ends it.
+        """
+
+    def forget(self, keep: int) -> int:
+        """Keep only the data of the newest so many revisions; return how many were let go.
+
+        Their descriptions stay; `repair` gives their room back. BadParameter where a store keeps all of them.
         """
 
     def close(self) -> None:

@@ -12,10 +12,11 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from app.errors import AppError, NotFound, QueryRefused, QueryTimeout, StoreEmpty
 from app.store import reader
-from app.store.engine import bad_query
+from app.store.engine import bad_query, too_large
 from app.store.port import GraphStore
 from app.store.readers import Accounts, Limits, Readers, Reply, Request, Share, Update
 
@@ -39,6 +40,35 @@ class Scale:
     megabytes: int = 512
     in_memory_up_to: int = 2_000_000
     """Quads up to which a revision is held in memory; larger ones are read from disk."""
+
+
+class Public(Protocol):
+    """Answers strangers' queries at revisions of one store, within limits."""
+
+    async def start(self) -> None:
+        """Be ready for the newest revision, and follow the store from here on."""
+
+    async def stop(self) -> None:
+        """End all work."""
+
+    async def refresh(self) -> int:
+        """Move to the newest revision if that is not done yet; return its number."""
+
+    @property
+    def running(self) -> bool:
+        """Whether `start` has been called; a test that needs no processes leaves it out."""
+
+    @property
+    def revision(self) -> int:
+        """Number of the revision that answers; StoreEmpty before the first one."""
+
+    def budget(self, client: str, share: Share) -> tuple[float, int]:
+        """Seconds of query time that a client has left, and seconds until some of what it used comes back."""
+
+    async def ask(
+        self, request: Request | Update, *, revision: int, limits: Limits, client: str, share: Share
+    ) -> bytes:
+        """The answer's bytes; every way to fail is an AppError, and none of them carries a part of an answer."""
 
 
 class PublicQueries:
@@ -167,9 +197,7 @@ def body(reply: Reply) -> bytes:
     if reply.status == reader.BAD_QUERY:
         raise bad_query(SyntaxError(words))
     if reply.status == reader.TOO_LARGE:
-        raise QueryRefused(
-            "the answer is larger than allowed", advice="Ask for less: add LIMIT, or select fewer columns."
-        )
+        raise too_large()
     if "Too many open files" in words or "allocation" in words:
         raise QueryTimeout("the query used more than it may and was stopped")
     raise QueryRefused(f"the engine cannot answer this: {words.removeprefix('RuntimeError: ')}")

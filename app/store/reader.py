@@ -39,7 +39,7 @@ FAILED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """How rows show in a format: `mark` stands once in each, and `more` times besides.
 
     Where a string may hold the mark too, `string` finds whole strings, and the last one if it is cut off.
@@ -55,13 +55,13 @@ class _Rows:
         return (self.string.sub(b"", data) if self.string is not None else data).count(self.mark)
 
 
-_RESULTS = {
-    "application/sparql-results+json": _Rows(
+RESULTS = {
+    "application/sparql-results+json": Rows(
         ox.QueryResultsFormat.JSON, b"},{", -1, re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
     ),
-    "application/sparql-results+xml": _Rows(ox.QueryResultsFormat.XML, b"</result>", 0),
-    "text/csv": _Rows(ox.QueryResultsFormat.CSV, b"\r\n", 1, re.compile(rb'"(?:[^"]++|"")*+(?:"|\Z)')),
-    "text/tab-separated-values": _Rows(ox.QueryResultsFormat.TSV, b"\n", 1),
+    "application/sparql-results+xml": Rows(ox.QueryResultsFormat.XML, b"</result>", 0),
+    "text/csv": Rows(ox.QueryResultsFormat.CSV, b"\r\n", 1, re.compile(rb'"(?:[^"]++|"")*+(?:"|\Z)')),
+    "text/tab-separated-values": Rows(ox.QueryResultsFormat.TSV, b"\n", 1),
 }
 _GRAPHS = {
     "text/turtle": ox.RdfFormat.TURTLE,
@@ -77,18 +77,18 @@ _AT_ONCE = 32
 """Parts of an answer that are sent as one, so that the front wakes up once for most answers."""
 
 
-class _TooLargeError(Exception):
+class TooLargeError(Exception):
     """The answer passed its limit of bytes or rows."""
 
 
-class _Output(io.RawIOBase):
+class Output(io.RawIOBase):
     """Collects an answer's bytes up to a limit of bytes and of rows.
 
     Marks are counted as they pass. That may count too many, when a string looks like the end of a row, so at the limit
     all that has come is counted properly, and again when it has doubled.
     """
 
-    def __init__(self, max_bytes: int, max_rows: int, rows: _Rows | None) -> None:
+    def __init__(self, max_bytes: int, max_rows: int, rows: Rows | None) -> None:
         super().__init__()
         self.parts: list[bytes] = []
         self._rows = rows
@@ -103,7 +103,7 @@ class _Output(io.RawIOBase):
         """Take a part of the answer."""
         self._size += len(data)
         if self._size > self._most_bytes:
-            raise _TooLargeError
+            raise TooLargeError(f"the answer is longer than {self._most_bytes} bytes")
         self.parts.append(bytes(data))
         if self._rows is not None:
             mark = self._rows.mark
@@ -119,7 +119,7 @@ class _Output(io.RawIOBase):
         if self._rows is None or self._marks <= self._most_marks:
             return
         if self._rows.marks(b"".join(self.parts)) > self._most_marks:
-            raise _TooLargeError
+            raise TooLargeError(f"the answer has more than {self._most_marks - self._rows.more} rows")
 
 
 def gives_graph(media_type: str) -> bool:
@@ -134,8 +134,8 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     """
     media_type = request["media_type"]
     graph_format = _GRAPHS.get(media_type)
-    rows = _RESULTS.get(media_type)
-    output = _Output(request["max_bytes"], request["max_rows"], rows)
+    rows = RESULTS.get(media_type)
+    output = Output(request["max_bytes"], request["max_rows"], rows)
     try:
         options: dict[str, Any] = {"use_default_graph_as_union": request["union"]}
         if request["default_graphs"] or request["named_graphs"]:
@@ -145,27 +145,27 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
             }
         result = store.query(request["query"], base_iri=request.get("base"), **options)
         if isinstance(result, ox.QueryTriples):
-            triples = _each_once(result, request["max_rows"])
+            triples = each_once(result, request["max_rows"])
             ox.serialize(triples, output=cast(IO[bytes], output), format=graph_format, prefixes=request["prefixes"])
         else:
             result.serialize(output=cast(IO[bytes], output), format=rows.format if rows is not None else None)
             output.check()
     except SyntaxError as error:
         return BAD_QUERY, [str(error).encode()]
-    except _TooLargeError:
+    except TooLargeError:
         return TOO_LARGE, []
     except (ValueError, OSError, RuntimeError, TypeError) as error:
         return FAILED, [f"{type(error).__name__}: {error}".encode()]
     return OK, output.parts
 
 
-def _each_once(triples: Iterable[ox.Triple], most: int) -> Iterable[ox.Triple]:
+def each_once(triples: Iterable[ox.Triple], most: int) -> Iterable[ox.Triple]:
     """Triples without repetitions, which the engine itself makes; not more than so many."""
     unique: dict[ox.Triple, None] = {}
     for triple in triples:
         unique[triple] = None
         if len(unique) > most:
-            raise _TooLargeError
+            raise TooLargeError(f"the answer has more than {most} triples")
     return unique
 
 

@@ -374,7 +374,7 @@ def _stopped() -> QueryTimeout:
     return QueryTimeout("the query's process was stopped, most likely for using too much memory")
 
 
-class _Places:
+class Places:
     """So many places, and a bounded queue for them; who comes first is served first."""
 
     def __init__(self, free: int, most_waiting: int) -> None:
@@ -411,7 +411,7 @@ class _Places:
     def _give_up(self, mine: asyncio.Future[None]) -> None:
         if not mine.done():
             self._queue.remove(mine)
-            mine.set_exception(TooBusy("no reader became free in time", retry_after=2))
+            mine.set_exception(TooBusy("no place became free in time", retry_after=2))
 
     def release(self) -> None:
         """Give a place to the one who has waited longest, or keep it free."""
@@ -482,7 +482,7 @@ class Readers:
         self._idle: list[_Reader] = []
         self._keep = max(1, min(max(keep, len(os.sched_getaffinity(0))), at_most // 2)) if keep else 0
         turns = max(1, self._keep)
-        self._turns = _Places(turns, waiting)
+        self._turns = Places(turns, waiting)
         self._busy = 0
         self._aside = 0
         self._most_aside = at_most - turns

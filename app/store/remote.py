@@ -26,11 +26,14 @@ from app.errors import (
     StoreError,
 )
 from app.model.changes import ChangeSet, Revision
+from app.model.health import Sign
 from app.model.rdf import IRI, Blank, Quad
 from app.store import remote_answers as answers
+from app.store import remote_health
 from app.store.engine import as_stored
 from app.store.port import Snapshot
 from app.store.remote_http import Address, Engine
+from app.store.remote_kept import KeptGraphs
 from app.store.remote_layout import Layout, Segment, changed
 from app.store.remote_record import Claim, Node, Record
 from app.store.remote_snapshot import RemoteSnapshot, check_names, copied_here
@@ -39,13 +42,14 @@ from app.store.remote_snapshot import RemoteSnapshot, check_names, copied_here
 class RemoteStore:
     """Revisions on an external engine (see `port.GraphStore`). Several stores may share an engine under own names."""
 
-    def __init__(self, address: Address, name: str = "main") -> None:
+    def __init__(
+        self, address: Address | Callable[[], Address], name: str = "main", *, kept_bytes: int = 200_000_000
+    ) -> None:
         base = f"{vocab.BASE}store/{name}"
         check_names("name", [base])
         self._engine = Engine(address)
         self._record = Record(self._engine, base)
-        self._places = address.decimal_places
-        self._checks_here = address.checks_here
+        self._kept = KeptGraphs(kept_bytes)
         self._writing = threading.Lock()
 
     def head(self) -> Revision:
@@ -68,6 +72,10 @@ class RemoteStore:
             raise NotFound("revision", str(number), advice=f"It is not kept any more. The newest is {newest.number}.")
         return self._snapshot(self._record.layout(found[0]))
 
+    def to_check(self, number: int | None = None) -> Snapshot:
+        """The graph at a revision; copied here, where the engine gets constraint queries wrong."""
+        return self._judged(self.at(number))
+
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
         if not self._writing.acquire(blocking=False):
@@ -82,21 +90,33 @@ class RemoteStore:
         finally:
             self._writing.release()
 
+    def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
+        """Quads as the engine gives them back."""
+        places = self._engine.address.decimal_places
+        if places is not None:
+            quads = [answers.rounded(quad, places) for quad in as_stored(quads)]
+        return as_stored(quads)
+
+    def examine(self) -> tuple[Sign, ...]:
+        """Ask the engine: is it there, does it take updates, is anything half done."""
+        return tuple(remote_health.examine(self._engine, self._record))
+
     def half_done(self) -> tuple[str, ...]:
         """What is part of no revision and why, in words; empty when all is well."""
         claims = [
             f"{claim} said that it is writing, and {'has died' if claim.abandoned else 'has not finished'}"
             for claim in self._record.claims()
         ]
-        left = self._record.leftovers()
-        unfinished = [f"revision <{name}> was begun ({size} graphs)" for name, size in left.unfinished.items()]
-        return (*claims, *unfinished, *(f"graph <{graph}> belongs to no revision" for graph in left.graphs))
+        return (*claims, *self._record.leftovers().in_words())
 
-    def repair(self) -> tuple[str, ...]:
-        """Remove what dead writers left; return what was done, in words. A writer at work is not disturbed."""
+    def repair(self, *, take_over: bool = False) -> tuple[str, ...]:
+        """Remove what dead writers left; return what was done, in words.
+
+        A writer at work is not disturbed, unless `take_over` says so: then its commit cannot succeed any more.
+        """
         done: list[str] = []
         for claim in self._record.claims():
-            if claim.abandoned:
+            if claim.abandoned or take_over:
                 self._record.withdraw(claim)
                 done.append(f"removed the claim of {claim}")
         left = self._record.leftovers()
@@ -124,8 +144,11 @@ class RemoteStore:
         """Close the connections."""
         self._engine.close()
 
+    def _judged(self, snapshot: Snapshot) -> Snapshot:
+        return copied_here(snapshot) if self._engine.address.checks_here else snapshot
+
     def _snapshot(self, layout: Layout) -> RemoteSnapshot:
-        return RemoteSnapshot(self._engine, layout, self._record.base)
+        return RemoteSnapshot(self._engine, layout, self._record.base, self._kept)
 
     def _expected(self, expect: int) -> Layout:
         """The newest revision's layout; StaleRevision when it is not the expected one."""
@@ -160,7 +183,7 @@ class RemoteStore:
             self._record.begin(node, sorted(new.all_names() - old.all_names()))
             self._stage(old, new, contents)
             if check is not None:
-                check(copied_here(self._snapshot(new)) if self._checks_here else self._snapshot(new))
+                check(self._judged(self._snapshot(new)))
             self._publish(node, revision, new, claim)
         except BaseException:
             self._clear_away(node)
@@ -169,7 +192,7 @@ class RemoteStore:
 
     def _contents(self, change: ChangeSet, layout: Layout) -> tuple[dict[str, set[Quad]], int, int]:
         """The new content of each graph that changes, and how many quads come and go."""
-        wanted, unwanted = self._as_kept(change.add), self._as_kept(change.remove)
+        wanted, unwanted = self.as_kept(change.add), self.as_kept(change.remove)
         coming, going = _by_graph(wanted), _by_graph(unwanted - wanted)
         before = self._snapshot(layout)
         contents: dict[str, set[Quad]] = {}
@@ -181,12 +204,6 @@ class RemoteStore:
                 contents[logical] = (content - gone) | fresh
                 added, removed = added + len(fresh), removed + len(gone)
         return contents, added, removed
-
-    def _as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
-        """Quads as the engine gives them back."""
-        if self._places is not None:
-            quads = [answers.rounded(quad, self._places) for quad in as_stored(quads)]
-        return as_stored(quads)
 
     def _stage(self, old: Layout, new: Layout, contents: dict[str, set[Quad]]) -> None:
         """Write the new graphs and segments, and see that the engine has all of it."""

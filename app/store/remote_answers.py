@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 import pyoxigraph as ox
 
 from app import vocab
-from app.errors import BadQuery, EngineUnavailable, QueryTimeout
+from app.errors import BadQuery, EngineUnavailable, QueryRefused, QueryTimeout
 from app.model.rdf import IRI, XSD, Blank, Quad, Term, Triple
 from app.store.engine import EngineAnswer, as_stored, bad_query, without_strings_and_comments
 
@@ -142,15 +142,17 @@ def malformed(body: bytes) -> EngineUnavailable | QueryTimeout:
     return EngineUnavailable(f"the engine's answer is cut off or malformed; it ends with {end[-60:]!r}", advice=_ADVICE)
 
 
-def diagnosis(text: str, words: str) -> BadQuery:
+def diagnosis(text: str, words: str) -> BadQuery | QueryRefused:
     """Why an engine could not read a query, with the place if our own parser finds a mistake; else with its words.
+
+    QueryRefused where our own parser finds none: then it is the engine that cannot do what others can.
 
     Nothing is evaluated, since a stranger's query could take for ever even over nothing: the query is first joined
     with an empty table, which the parser's optimiser sees. Only where that does not parse, and not for a table that
     the query has itself, is it read as it stands.
     """
     try:
-        ox.Store().query(text + "\nVALUES ?none {}")
+        ox.Store().query(text + "\nVALUES ?none {}", base_iri=vocab.BASE)
     except SyntaxError as error:
         place = bad_query(error)
         if place.line is not None and place.line <= text.count("\n") + 1:
@@ -160,13 +162,15 @@ def diagnosis(text: str, words: str) -> BadQuery:
                 return _place(text) or BadQuery(words)
     except (ValueError, OSError, RuntimeError):
         pass
+    else:
+        return QueryRefused(f"the engine cannot answer this: {words}", advice="Ask in other words.")
     return BadQuery(words)
 
 
 def _place(text: str) -> BadQuery | None:
     """The place of the mistake in a text that is known not to parse."""
     try:
-        ox.Store().query(text)
+        ox.Store().query(text, base_iri=vocab.BASE)
     except SyntaxError as error:
         return bad_query(error)
     return None

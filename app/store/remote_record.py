@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from app import vocab
 from app.errors import EngineUnavailable, StoreBusy, StoreDamaged, StoreEmpty, StoreError
@@ -35,6 +36,8 @@ _TERMS = vocab.BASE + "store#"
 _REVISION, _NUMBER, _RECORD, _LAYOUT, _STAGES, _WRITER, _CLAIM = (
     f"<{_TERMS}{term}>" for term in ("revision", "number", "record", "layout", "stages", "writer", "claim")
 )
+_KEPT = 64
+"""Revisions that are remembered."""
 LEASE = 3600.0
 """Seconds after which a claim counts as abandoned, wherever its writer runs."""
 
@@ -83,6 +86,11 @@ class Leftovers:
     unfinished: dict[str, int]
     graphs: tuple[str, ...]
 
+    def in_words(self) -> tuple[str, ...]:
+        """Each of them, and why it is one."""
+        unfinished = [f"revision <{name}> was begun ({size} graphs)" for name, size in self.unfinished.items()]
+        return (*unfinished, *(f"graph <{graph}> belongs to no revision" for graph in self.graphs))
+
 
 class Record:
     """The record of one store. `base` is the store's IRI and the name of the record's graph."""
@@ -92,6 +100,7 @@ class Record:
         self._base = f"<{base}>"
         self.base = base
         self._layouts: dict[str, Layout] = {}
+        self._revisions: dict[str, Revision] = {}
 
     # --- revisions ---------------------------------------------------------------------------------------------
 
@@ -110,8 +119,13 @@ class Record:
         return [Node(int(row["n"]), row["r"]) for row in rows]
 
     def describe(self, node: Node) -> Revision:
-        """Who made a revision, when, why, how much."""
-        return _revision(self._only(node, _RECORD))
+        """Who made a revision, when, why, how much. That never changes, so it is asked once."""
+        known = self._revisions.get(node.name)
+        if known is None:
+            known = _revision(self._only(node, _RECORD))
+            _make_room(self._revisions)
+            self._revisions[node.name] = known
+        return known
 
     def all(self) -> tuple[Revision, ...]:
         """The descriptions of all revisions, oldest first."""
@@ -120,12 +134,15 @@ class Record:
 
     def layout(self, node: Node) -> Layout:
         """The graphs of a revision."""
-        if node.name not in self._layouts:
+        known = self._layouts.get(node.name)
+        if known is None:
             try:
-                self._layouts[node.name] = Layout.from_json(self._only(node, _LAYOUT))
+                known = Layout.from_json(self._only(node, _LAYOUT))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise _damaged(f"the layout of revision {node.number} cannot be read") from error
-        return self._layouts[node.name]
+            _make_room(self._layouts)
+            self._layouts[node.name] = known
+        return known
 
     def begin(self, node: Node, graphs: Iterable[str]) -> None:
         """Note the graphs that are about to be written for a revision."""
@@ -261,6 +278,12 @@ class Record:
 
     def _remove(self, pattern: str) -> None:
         self._engine.update(f"DELETE {{ {self._in(pattern)} }} WHERE {{ {self._in(pattern)} }}")
+
+
+def _make_room(kept: dict[str, Any]) -> None:
+    """Let go of what was kept first, when much is kept. Another thread may have done so already."""
+    while len(kept) >= _KEPT:
+        kept.pop(next(iter(kept), ""), None)
 
 
 def _revision(text: str) -> Revision:

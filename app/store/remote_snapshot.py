@@ -7,20 +7,22 @@ from collections.abc import Iterable, Iterator
 import pyoxigraph as ox
 
 from app.errors import BadParameter, EngineUnavailable
-from app.model.rdf import IRI, Quad
+from app.model.rdf import IRI, Quad, Triple
 from app.store import remote_answers as answers
 from app.store.engine import EngineAnswer, EngineSnapshot
 from app.store.port import Query, Snapshot
-from app.store.remote_http import Engine, EngineRefusal
-from app.store.remote_layout import Layout
+from app.store.remote_http import Bounds, Engine, EngineRefusal
+from app.store.remote_kept import KeptGraphs
+from app.store.remote_layout import Layout, Physical
 from app.store.remote_text import clauses, rewrite, with_values
 
 
 class RemoteSnapshot:
     """One revision, or a candidate, in an external engine (see `port.Snapshot`)."""
 
-    def __init__(self, engine: Engine, layout: Layout, base: str) -> None:
+    def __init__(self, engine: Engine, layout: Layout, base: str, kept: KeptGraphs | None = None) -> None:
         self._engine = engine
+        self._kept = kept or KeptGraphs(0)
         self._layout = layout
         self._nowhere = base + "/nowhere"
 
@@ -35,10 +37,11 @@ class RemoteSnapshot:
             tokens = with_values(tokens, *_values_block(query))
         default, visible = self._dataset(query, said.chosen, said.default, said.named)
         text = rewrite(tokens, visible, nowhere=self._nowhere, skolem=answers.SKOLEM if self._layout.blanks else None)
+        bounds = Bounds(query.seconds, query.max_bytes)
         try:
             if said.form in {"CONSTRUCT", "DESCRIBE"}:
-                return answers.graph(self._engine.triples(text.text, default, text.named))
-            body = self._engine.rows(text.text, default, text.named)
+                return answers.graph(self._engine.triples(text.text, default, text.named, bounds))
+            body = self._engine.rows(text.text, default, text.named, bounds)
         except EngineRefusal as error:
             raise answers.diagnosis(query.text, str(error)) from error
         return answers.truth(body) if said.form == "ASK" else answers.rows(body, text.hidden)
@@ -48,14 +51,22 @@ class RemoteSnapshot:
         for logical, physical in self._layout.graphs.items():
             if graph is None or logical == graph.value:
                 home = IRI(logical)
-                body = self._engine.own_rows(f"SELECT ?s ?p ?o {{ GRAPH {IRI(physical.name)} {{ ?s ?p ?o }} }}")
-                found = [Quad(row["s"], row["p"], row["o"], home) for row in answers.rows(body).rows()]  # type: ignore[arg-type]
-                if len(found) != physical.size:
-                    raise EngineUnavailable(
-                        f"the engine gave {len(found)} of {physical.size} triples of {logical}",
-                        advice="Let the engine give answers of any length (Virtuoso: ResultSetMaxRows).",
-                    )
-                yield from found
+                for triple in self._triples(logical, physical):
+                    yield Quad(triple.subject, triple.predicate, triple.object, home)
+
+    def _triples(self, logical: str, physical: Physical) -> list[Triple]:
+        kept = self._kept.get(physical.name)
+        if kept is not None:
+            return kept
+        body = self._engine.own_rows(f"SELECT ?s ?p ?o {{ GRAPH {IRI(physical.name)} {{ ?s ?p ?o }} }}")
+        found = [Triple(row["s"], row["p"], row["o"]) for row in answers.rows(body).rows()]  # type: ignore[arg-type]
+        if len(found) != physical.size:
+            raise EngineUnavailable(
+                f"the engine gave {len(found)} of {physical.size} triples of {logical}",
+                advice="Let the engine give answers of any length (Virtuoso: ResultSetMaxRows).",
+            )
+        self._kept.put(physical.name, found)
+        return found
 
     def _dataset(
         self, query: Query, in_text: bool, default: tuple[str, ...], named: tuple[str, ...]

@@ -9,6 +9,7 @@ travel beside the text. What stands in the text itself is replaced token by toke
 
 so that `?g` has the logical name wherever it is used: in filters, in joins with what the graph says of its graphs, in
 aggregates. A FILTER inside `P` that speaks of `?g` moves out to where `?g` is bound, as the embedded engine does.
+Relative IRIs become absolute first: engines take them to be relative to addresses of their own.
 Text that cannot be read passes unchanged: the engine refuses it with its own words. What could make an engine write
 or call out is refused here, also behind the guard.
 """
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 
 import pyoxigraph as ox
 
+from app import vocab
 from app.errors import QueryRefused
 from app.model.rdf import IRI
 
@@ -44,6 +46,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _FORMS = {"SELECT", "ASK", "CONSTRUCT", "DESCRIBE"}
+_SCHEME = re.compile(r"<[A-Za-z][A-Za-z0-9+.\-]*:")
 _PAIRS = {"{": "}", "(": ")"}
 _FORBIDDEN = {"SERVICE", "DEFINE", "INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "COPY", "MOVE", "ADD"}
 """Words that no query needs. Virtuoso runs updates that are sent as queries, and reads settings from DEFINE."""
@@ -170,9 +173,12 @@ class _Rewriting:
         return f"(ISIRI({inside}) && !{starts})", closing + 1
 
 
-def clauses(text: str) -> tuple[Clauses, list[Token]]:
-    """Read a query's form and FROM clauses; return them with the tokens that are left without the clauses."""
-    tokens = _tokens(text)
+def clauses(text: str, base: str = vocab.BASE) -> tuple[Clauses, list[Token]]:
+    """Read a query's form and FROM clauses; return them with the tokens that are left without the clauses.
+
+    The tokens' IRIs are absolute: `base` is what they are relative to where the query names no other base.
+    """
+    tokens = _absolute(_tokens(text), base)
     resolve = _resolver(tokens)
     form, depth = "", 0
     default: list[str] = []
@@ -252,6 +258,37 @@ def _tokens(text: str) -> list[Token]:
         return tokens
     decoded = "".join(_decoded(token.text) if token.kind == "escape" else token.text for token in tokens)
     return list(_split(decoded))
+
+
+def _absolute(tokens: list[Token], base: str) -> list[Token]:
+    """Tokens without relative IRIs, each resolved as the prologue before it says.
+
+    BASE itself has no use then and goes: Virtuoso refuses a second one.
+    """
+    done: list[Token] = []
+    declared: int | None = None
+    in_prologue = True
+    for token in tokens:
+        new = token
+        if token.kind == "iri" and _SCHEME.match(token.text) is None:
+            new = Token("iri", _resolved(token.text, base) or token.text)
+        if declared is not None and token.kind == "iri":
+            base = new.text[1:-1]
+            done[declared] = new = Token("space", " ")
+        in_prologue = in_prologue and token.word not in _FORMS
+        if token.kind != "space":
+            declared = len(done) if in_prologue and token.word == "BASE" else None
+        done.append(new)
+    return done
+
+
+def _resolved(iri: str, base: str) -> str | None:
+    """A relative IRI in full, by RFC 3986; None where that is impossible."""
+    try:
+        (triple,) = ox.parse(f"<x:s> <x:p> {iri} .", format=ox.RdfFormat.TURTLE, base_iri=base)
+    except (SyntaxError, ValueError):
+        return None
+    return str(triple.object)
 
 
 def _split(text: str) -> Iterator[Token]:

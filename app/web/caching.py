@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
 from werkzeug.http import parse_etags
 
 from app import __version__
+from app.errors import TooBusy
 from app.services import Services
 from app.web import revisions
 
@@ -42,6 +44,15 @@ async def services_of(request: Request) -> Services:
     return services
 
 
+async def admitted(services: Annotated[Services, Depends(services_of)]) -> Services:
+    """The use cases, for work that takes a thread. TooBusy when an external engine is so slow that too many wait."""
+    if services.settings.store_url is not None:
+        waiting = to_thread.current_default_thread_limiter().statistics().tasks_waiting
+        if waiting > services.settings.max_waiting:
+            raise TooBusy("too many requests are waiting for the engine", retry_after=5)
+    return services
+
+
 def etag(revision: int, *parts: str) -> str:
     """A strong entity tag for an answer made of these parts at a revision."""
     digest = hashlib.sha256("\x1f".join((__version__, *parts)).encode("utf-8", "surrogatepass")).hexdigest()
@@ -55,7 +66,7 @@ def matches(if_none_match: str | None, tag: str) -> bool:
 
 def identify(
     request: Request,
-    services: Annotated[Services, Depends(services_of)],
+    services: Annotated[Services, Depends(admitted)],
     revision: Annotated[
         int | None, Query(ge=1, le=10**9, description="Number of the revision to ask; the newest one when left out.")
     ] = None,
@@ -78,5 +89,5 @@ def not_modified(_: Request, error: Exception) -> Response:
     return Response(status_code=304, headers=dict(error.headers))
 
 
-Use = Annotated[Services, Depends(services_of)]
+Use = Annotated[Services, Depends(admitted)]
 Identity = Annotated[Representation, Depends(identify)]

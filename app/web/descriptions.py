@@ -104,7 +104,7 @@ async def dcat(request: Request, services: Use, client: Asking, identity: Identi
 async def of_endpoint(request: Request, services: Services, client: Client) -> Response:
     """The SPARQL 1.1 Service Description; browsers are sent to the page for queries."""
     given = (value for name, value in pairs(request.scope["query_string"]) if name == PARAMETER)
-    revision = evaluation.revision_of(services, revision_in(request.scope, given))
+    revision = await evaluation.revision_of(services, revision_in(request.scope, given))
     place = _place(request, services)
     wanted = negotiation.preferred(negotiation.accept_of(request), (*GRAPH_FORMATS, negotiation.HTML))
     if wanted is None:

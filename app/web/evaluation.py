@@ -1,4 +1,4 @@
-"""Evaluates strangers' queries: in a reader process that can be killed or, for a store without readers, in a thread.
+"""Evaluates strangers' queries as the services say; in tests of the application without its service, in a thread.
 
 Knows nothing of HTTP but the application that it works for. An error never brings the engine's own result along.
 """
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from app import vocab
 from app.errors import AppError
 from app.services import Services
-from app.store import readers
+from app.store import readers, threaded
 from app.store.engine import names_a_dataset
 from app.store.guard import Form, known_form
 from app.store.port import GRAPH_FORMATS, Query
@@ -36,15 +36,15 @@ async def form_of(app: FastAPI, services: Services, text: str) -> Form:
     return form
 
 
-def revision_of(services: Services, wanted: int | None = None) -> int:
+async def revision_of(services: Services, wanted: int | None = None) -> int:
     """The number of the revision that answers: the newest one that is ready, or the one asked for; NotFound."""
     public = services.public
     if public is None or not public.running:
-        return revisions.existing(services, wanted)
+        return await to_thread.run_sync(revisions.existing, services, wanted)
     newest = public.revision
     if wanted is None or wanted <= newest:
         return wanted or newest
-    return revisions.existing(services, wanted)
+    return await to_thread.run_sync(revisions.existing, services, wanted)
 
 
 async def evaluate(
@@ -54,7 +54,12 @@ async def evaluate(
     public = services.public
     if public is None or not public.running:
         found = await to_thread.run_sync(
-            _in_thread, services, client, query, media_type, revision, limiter=app.state.query_threads
+            threaded.answered,
+            lambda: services.store.at(revision),
+            query,
+            media_type,
+            client.limits,
+            limiter=app.state.query_threads,
         )
         if isinstance(found, AppError):
             raise found
@@ -69,20 +74,3 @@ async def evaluate(
         client=client.name,
         share=client.share,
     )
-
-
-def _in_thread(services: Services, client: Client, query: Query, media_type: str, revision: int) -> bytes | AppError:
-    """The answer or the error without its history.
-
-    A traceback would take the engine's result out of this thread, and the engine cannot let go of a result in a
-    thread other than the one that asked.
-    """
-    try:
-        _, answer = services.ask(query, revision=revision)
-        try:
-            return answer.serialize(media_type, limit=client.limits.max_bytes)
-        finally:
-            del answer
-    except AppError as error:
-        error.__cause__ = error.__context__ = None
-        return error.with_traceback(None)

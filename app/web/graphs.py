@@ -96,7 +96,7 @@ def register(app: FastAPI) -> None:
 async def read(request: Request, services: Use, client: Asking) -> Response:
     """The triples of one graph, in the format that the client accepts. The default graph is the union of all graphs."""
     target = _target(request)
-    revision = evaluation.revision_of(services, revision_in(request.scope))
+    revision = await evaluation.revision_of(services, revision_in(request.scope))
     media_type = _chosen(request)
     headers = {
         "ETag": _tag(revision, target, media_type),
@@ -380,4 +380,5 @@ _WRITE_CODES = (
     "too-many-requests",
     "too-busy",
     "store-busy",
+    "store-full",
 )

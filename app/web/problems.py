@@ -98,7 +98,7 @@ def problem_response(
 def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     """OpenAPI responses for these error codes and for those that can always happen."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for code in (*codes, "store-empty", "internal"):
+    for code in (*codes, "store-empty", "engine-unavailable", "internal"):
         known = OUTCOMES[code]
         entry = by_status.setdefault(
             known.status,

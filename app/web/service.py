@@ -23,8 +23,8 @@ def register(app: FastAPI) -> None:
         )
 
 
-def livez() -> Response:
-    """Whether the process answers. Looks at nothing else."""
+async def livez() -> Response:
+    """Whether the process answers. Looks at nothing else."""  # and takes no thread: an engine may hold them all
     return _answer(schemas.Health(status="alive", revision=None))
 
 

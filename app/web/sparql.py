@@ -190,7 +190,7 @@ async def _answered(request: Request, services: Services, client: Client, operat
     app = request.app
     form = await evaluation.form_of(app, services, operation.query.text)
     prepared = _prepared(
-        operation, form, negotiation.accept_of(request), evaluation.revision_of(services, operation.revision)
+        operation, form, negotiation.accept_of(request), await evaluation.revision_of(services, operation.revision)
     )
     headers = prepared.headers
     tag = prepared.tag

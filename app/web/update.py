@@ -167,6 +167,7 @@ _CODES = (
     "too-busy",
     "query-timeout",
     "store-busy",
+    "store-full",
 )
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {

@@ -16,19 +16,8 @@ import httpx
 import pytest
 
 from app.access import KeyRing, Scope
+from tests.cli.run import RUN, slmkg
 from tests.web.scratch import Service
-
-RUN = "import sys; sys.argv[0] = 'slmkg'; from app.cli import main; main()"
-
-
-def slmkg(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", RUN, *arguments],
-        env={**os.environ, "SLMKG_DATA_DIR": str(data)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_a_key_is_printed_once_and_opens(tmp_path: Path) -> None:

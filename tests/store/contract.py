@@ -17,6 +17,7 @@ from rdflib.compare import isomorphic
 from rdflib.query import Result
 
 from app.errors import BadParameter, BadQuery, NotFound, QueryRefused, StaleRevision, StoreBusy, StoreEmpty
+from app.model.health import State
 from app.model.rdf import IRI, Blank, Literal, Quad, Term
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, GraphStore, Query, Snapshot
 from tests.store.quads import BASE, NOON, change, column, content, name, quad, typed
@@ -520,6 +521,55 @@ class GraphStoreContract:
             with pytest.raises(QueryRefused) as found:
                 store.at().query(query).serialize(media_type, limit=limit)
             assert str(limit) in found.value.message
+
+    @pytest.mark.parametrize("media_type", ["text/csv", "application/sparql-results+json"])
+    def test_more_rows_than_allowed_are_refused(self, three: GraphStore, media_type: str) -> None:
+        rows = Query("SELECT ?o { ?s ?p ?o }")
+        assert three.at().query(rows).serialize(media_type, most=3)
+        with pytest.raises(QueryRefused, match="more than 2 rows"):
+            three.at().query(rows).serialize(media_type, most=2)
+
+    def test_more_triples_than_allowed_are_refused(self, three: GraphStore) -> None:
+        triples = Query("CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o }")
+        assert three.at().query(triples).serialize("text/turtle", most=3)
+        with pytest.raises(QueryRefused, match="more than 2 triples"):
+            three.at().query(triples).serialize("text/turtle", most=2)
+
+    def test_relative_iris_are_relative_to_our_own(self, store: GraphStore) -> None:
+        here = IRI("https://w3id.org/slmkg/here")
+        store.apply(change([Quad(here, here, Literal("x"), here)]), expect=0)
+        for text in (
+            "SELECT ?o { <here> <here> ?o }",
+            "SELECT ?o { GRAPH <here> { ?s ?p ?o } }",
+            "SELECT ?o FROM <here> { ?s ?p ?o }",
+            "PREFIX x: <he> SELECT ?o { x:re ?p ?o }",
+            "BASE <https://w3id.org/> BASE <slmkg/> SELECT ?o { <here> ?p ?o }",
+        ):
+            assert column(store, text) == [Literal("x")], text
+
+    # --- health ------------------------------------------------------------------------------------------------
+
+    def test_a_healthy_store_says_so(self, store: GraphStore) -> None:
+        assert all(sign.state is not State.BAD for sign in store.examine())
+        store.apply(change([quad("s", 1)]), expect=0)
+        store.apply(change([quad("s", 2)]), expect=1)
+        assert all(sign.state is not State.BAD for sign in store.examine())
+        assert store.repair() == ()
+        assert content(store) == {quad("s", 1), quad("s", 2)}
+        assert content(store, 1) == {quad("s", 1)}
+
+    def test_what_is_checked_is_the_revision(self, store: GraphStore) -> None:
+        store.apply(change([quad("s", 1)]), expect=0)
+        store.apply(change([quad("s", 2)]), expect=1)
+        assert set(store.to_check().quads()) == {quad("s", 1), quad("s", 2)}
+        assert set(store.to_check(1).quads()) == {quad("s", 1)}
+        with pytest.raises(NotFound):
+            store.to_check(3)
+
+    def test_quads_are_known_in_the_form_that_is_kept(self, store: GraphStore) -> None:
+        given = [quad("s", typed(text, "decimal")) for text in ("0.30", "1000", "2.6666666666666665")]
+        store.apply(change(given), expect=0)
+        assert content(store) == store.as_kept(given)
 
     # --- at the same time --------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 commit   commit without end and say each number when it is done
 steps    for each request of one commit: a child makes that commit and dies of SIGKILL before the request leaves,
          another one when its answer has come; after each the parent says what it finds, repairs, and looks again
+die      add one quad to what is there, and die in the middle of the commit
 """
 
 from __future__ import annotations
@@ -50,6 +51,13 @@ def commit(address: Address, name: str) -> None:
         commit_next(store, number)
         number += 1
         print(number, flush=True)  # noqa: T201
+
+
+def die(address: Address, name: str) -> None:
+    store = RemoteStore(address, name)
+    number = number_of(store)
+    _die_at(8, after=True)
+    store.apply(change([quad("s", number)]), expect=number)
 
 
 def steps(address: Address, name: str) -> None:
@@ -117,7 +125,7 @@ def states(lines: Iterator[str]) -> list[dict[str, object]]:
 
 
 def main(what: str, address: str, name: str) -> None:
-    {"commit": commit, "steps": steps}[what](Address(**json.loads(address)), name)
+    {"commit": commit, "steps": steps, "die": die}[what](Address(**json.loads(address)), name)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import StaleRevision, StoreBusy, StoreDamaged, StoreEmpty
+from app.errors import StaleRevision, StoreBusy, StoreDamaged, StoreEmpty, StoreFull
 from app.store.embedded import EmbeddedStore
 from app.store.port import Snapshot
+from app.store.room import needs_room
 from tests.store.quads import change, content, quad
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +80,61 @@ def test_a_failed_commit_leaves_no_file(store: EmbeddedStore, folder: Path) -> N
     with pytest.raises(ZeroDivisionError):
         store.apply(change([quad("s", 3)]), expect=2, check=check)
     assert files(folder) == LAID_OUT
+
+
+def test_a_commit_that_fails_at_its_end_leaves_no_file(store: EmbeddedStore, folder: Path) -> None:
+    """The revision is in its place already when its record cannot be written."""
+    record = folder / "revisions" / "000003.json.new"
+    with pytest.raises(IsADirectoryError):
+        store.apply(change([quad("s", 3)]), expect=2, check=lambda _: record.mkdir())
+    assert files(folder) == LAID_OUT
+    assert store.apply(change([quad("s", 3)]), expect=2).number == 3
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from app.errors import StoreFull
+from app.store.embedded import EmbeddedStore
+from tests.store.quads import change, quad
+
+store, most, size = EmbeddedStore(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+try:
+    store.apply(change([quad(f"s{n}", f"{n}" * 20) for n in range(size)]), expect=2)
+except StoreFull as error:
+    print(error.code, store.head().number)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(store.apply(change([quad("s", 3)]), expect=2).number)
+"""
+
+
+@pytest.mark.parametrize(("most", "size"), [(20_000, 2_000), (100_000, 20_000), (10, 1)], ids=["few", "many", "none"])
+def test_a_disk_without_room_is_told_and_changes_nothing(
+    store: EmbeddedStore, folder: Path, most: int, size: int
+) -> None:
+    """The operating system refuses to let a file grow, as a full disk does; with room again, all goes on."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(folder), str(most), str(size)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["store-full", "2", "3"], done.stderr
+    assert files(folder) == LAID_OUT | {"revisions/000003", "revisions/000003.json"}
+    assert content(store) == {quad("s", 1), quad("s", 2), quad("s", 3)}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_what_a_full_disk_says_is_known(number: int) -> None:
+    """With its number, and in words alone, as the engine passes it on."""
+    for error in (OSError(number, os.strerror(number)), OSError(f"IO error: while appending: {os.strerror(number)}")):
+        with pytest.raises(StoreFull), needs_room():
+            raise error
+    with pytest.raises(PermissionError), needs_room():
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def test_a_revision_is_never_written_again(store: EmbeddedStore, folder: Path) -> None:

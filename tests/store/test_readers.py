@@ -170,7 +170,7 @@ LOOK_ALIKES = ["}},{", "},{", "},{}", '"},{"', "\r\n", "\n", "</result>", "a", '
 
 @given(
     values=st.lists(st.one_of(st.sampled_from(LOOK_ALIKES), st.none(), st.text(max_size=5)), max_size=12),
-    media_type=st.sampled_from(sorted(reader._RESULTS)),
+    media_type=st.sampled_from(sorted(reader.RESULTS)),
 )
 @settings(max_examples=300)
 def test_rows_are_counted_exactly(values: list[str | None], media_type: str) -> None:
@@ -184,7 +184,7 @@ def test_rows_are_counted_exactly(values: list[str | None], media_type: str) -> 
         assert status == (reader.OK if most == len(values) else reader.TOO_LARGE)
 
 
-@pytest.mark.parametrize("media_type", sorted(reader._RESULTS))
+@pytest.mark.parametrize("media_type", sorted(reader.RESULTS))
 @pytest.mark.parametrize("value", ["},{" * 40, "\r\n" * 60, "plain"])
 def test_rows_of_long_answers(media_type: str, value: str) -> None:
     """Long enough to come in many parts, which may cut a mark in two."""

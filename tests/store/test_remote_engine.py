@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from app.errors import AppError, BadQuery, EngineUnavailable, QueryRefused, QueryTimeout
+from app.errors import AppError, EngineUnavailable, QueryRefused, QueryTimeout
 from app.store.port import Query
 from app.store.remote import RemoteStore
 from app.store.remote_http import Address, Engine
@@ -150,7 +150,7 @@ def test_triples_cut_anywhere_are_no_data(engine: FalseEngine, cut: int) -> None
         (SELECT, WHOLE[:-20] + b"The SPARQL operation has been cancelled", ROWS, {}, QueryTimeout),
         (CONSTRUCT, TRIPLE + b"The SPARQL operation has been cancelled", NT, {}, QueryTimeout),
         (SELECT, b"Virtuoso S1T00 Error timeout", "text/plain", {"status": 500}, QueryTimeout),
-        (SELECT, b"no idea", "text/plain", {"status": 400}, BadQuery),
+        (SELECT, b"no idea", "text/plain", {"status": 400}, QueryRefused),
         (SELECT, b"who are you", "text/plain", {"status": 401}, EngineUnavailable),
         (SELECT, b"not you", "text/plain", {"status": 403}, EngineUnavailable),
         (SELECT, b"", "text/plain", {"status": 302, "Location": "http://127.0.0.1:1/"}, EngineUnavailable),

@@ -37,7 +37,7 @@ class Service:
         if key is not None:
             headers.setdefault("authorization", f"Bearer {key or self.token}")
         url = path if path.startswith("http") else self.base + path
-        return httpx.request(method, url, headers=headers, timeout=60, **options)
+        return httpx.request(method, url, headers=headers, timeout=300, **options)
 
     def update(self, text: str | bytes, *, query: str = "", **options: Any) -> httpx.Response:
         """Send an update as the whole body."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -378,6 +380,54 @@ def _kill_while_writing(folder: Path, token: str, pause: float) -> int:
         process.wait(timeout=20)
         killer.cancel()
     return acknowledged
+
+
+# ---- a disk without room ----
+
+
+def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    """The service's files may not grow for a while, as on a full disk."""
+    folder = tmp_path / "var"
+    with scratch(folder):
+        pass
+    _, token = KeyRing(folder / "keys.json").create("a test", (Scope.UPDATE,), NOW)
+    many = "\n".join(f'<http://e/s{n}> <http://e/p> "{n * 7919}{"x" * 60}" .' for n in range(8000))
+    with _process(folder, token) as (process, service):
+        assert service.update(insert(1)).status_code == 200
+        before = service.revision()
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+        told = problem_of(service.write("PUT", G, many))
+        assert (told["status"], told["code"]) == (507, "store-full")
+        assert service.revision() == before
+        assert len(service.triples(G)) == 1
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert service.write("PUT", G, many).status_code == 204
+        assert service.revision() == before + 1
+
+
+@contextmanager
+def _process(folder: Path, token: str) -> Iterator[tuple[subprocess.Popen[bytes], Service]]:
+    """A throw-away service whose process a test can reach."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "app.asgi:app", "--port", str(port), "--log-level", "critical"],
+        env={**os.environ, "SLMKG_DATA_DIR": str(folder), "SLMKG_SCRATCH": "true"},
+    )
+    try:
+        service = Service(f"http://127.0.0.1:{port}", folder, token)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                service.revision()
+                break
+            except (httpx.TransportError, KeyError):
+                time.sleep(0.1)
+        yield process, service
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 # ---- logs ----
