@@ -11,7 +11,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from pydantic.fields import FieldInfo
@@ -140,6 +140,8 @@ def _variable(name: str) -> str:
 
 
 def _kind(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return " or ".join(f"`{value}`" for value in get_args(field.annotation))
     text = getattr(field.annotation, "__name__", str(field.annotation))
     return {"int": "integer", "str": "text", "Path": "folder", "bool": "true or false"}.get(
         text, "folder" if "Path" in str(field.annotation) else text

@@ -17,6 +17,7 @@ from app.cli.output import console
 from app.curate.commit import begin, head_number
 from app.model.quads import LOADER
 from app.settings import Settings
+from app.web import logs
 from app.web.application import create_app
 from app.web.patience import OPTIONS, allow_many_connections
 from app.wiring import build
@@ -54,6 +55,7 @@ def _serve_scratch(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # uvicorn hands the signal on when it has ended
     with tempfile.TemporaryDirectory(prefix="slmkg-scratch-") as folder:
         own = settings.model_copy(update={"scratch": True, "data_dir": Path(folder)})
+        logs.configure(own.log_level)
         services = build(own)
         begin(services.store, author=LOADER, now=services.now())
         _, token = services.keys.create("scratch", (Scope.UPDATE,), services.now())
@@ -65,7 +67,7 @@ def _serve_scratch(settings: Settings) -> None:
 def _run(application: Any, settings: Settings) -> None:
     """Listen until somebody stops it."""
     allow_many_connections()
-    uvicorn.run(application, host=settings.host, port=settings.port, log_level="warning", **OPTIONS)
+    uvicorn.run(application, host=settings.host, port=settings.port, log_level=settings.log_level, **OPTIONS)
 
 
 def _say_where(settings: Settings) -> None:

@@ -64,7 +64,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A guarded query with its dataset, the media type of its answer, and the base of its relative IRIs."""
+    """A guarded query with its dataset, the media type of its answer, and the base of its relative IRIs.
+
+    With `first`, the answer ends after so many rows or triples, however many there are; only the formats of
+    `app.store.reader.CUT` can be cut.
+    """
 
     query: str
     media_type: str
@@ -73,6 +77,7 @@ class Request:
     named_graphs: tuple[str, ...] = ()
     prefixes: tuple[tuple[str, str], ...] = ()
     base: str | None = None
+    first: int | None = None
 
     def frame(self, limits: Limits) -> bytes:
         """The request as it goes to a reader."""
@@ -86,6 +91,8 @@ class Request:
             "max_bytes": limits.max_bytes,
             "max_rows": limits.max_rows,
         }
+        if self.first is not None:
+            asked["first"] = self.first
         if reader.gives_graph(self.media_type):
             asked["prefixes"] = dict(self.prefixes)
         body = json.dumps(asked).encode()

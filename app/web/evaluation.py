@@ -5,22 +5,43 @@ Knows nothing of HTTP but the application that it works for. An error never brin
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 
 from app import vocab
 from app.errors import AppError
+from app.model.rdf import Triple
 from app.services import Services
 from app.store import readers
-from app.store.engine import names_a_dataset
+from app.store.engine import names_a_dataset, table_of, triples_of
 from app.store.guard import Form, known_form
-from app.store.port import GRAPH_FORMATS, Query
+from app.store.port import GRAPH_FORMATS, Answer, Query, Row
+from app.store.public import PublicQueries
 from app.web import revisions
 from app.web.clients import Client
 
 THREADS = 8
 """Heavy queries in threads leave room for the rest."""
 _PREFIXES = tuple(vocab.PREFIXES.items())
+_JSON, _TABLE, _LINES = "application/sparql-results+json", "text/tab-separated-values", "application/n-triples"
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first rows or triples of an answer, or its truth value; `more` where there are further ones."""
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    triples: tuple[Triple, ...] = ()
+    truth: bool | None = None
+    more: bool = False
 
 
 def install(app: FastAPI) -> None:
@@ -51,19 +72,43 @@ async def evaluate(
     app: FastAPI, services: Services, client: Client, query: Query, media_type: str, revision: int
 ) -> bytes:
     """The whole answer in a format that fits the query; any AppError, and never a part of an answer."""
-    public = services.public
-    if public is None or not public.running:
-        found = await to_thread.run_sync(
-            _in_thread, services, client, query, media_type, revision, limiter=app.state.query_threads
-        )
-        if isinstance(found, AppError):
-            raise found
-        return found
+    if services.public is None or not services.public.running:
+
+        def whole(answer: Answer) -> bytes:
+            return answer.serialize(media_type, limit=client.limits.max_bytes)
+
+        return await _in_thread(app, services, query, revision, whole)
+    return await _in_reader(services.public, services, client, query, media_type, revision)
+
+
+async def beginning(
+    app: FastAPI, services: Services, client: Client, query: Query, form: Form, revision: int, most: int
+) -> Beginning:
+    """At most so many rows or triples of an answer, under the same limits; any AppError."""
+    if services.public is None or not services.public.running:
+        return await _in_thread(app, services, query, revision, lambda answer: _begun(answer, most))
+    media_type = _JSON if form is Form.ASK else _LINES if form.gives_graph else _TABLE
+    first = None if form is Form.ASK else most + 1
+    body = await _in_reader(services.public, services, client, query, media_type, revision, first)
+    return await to_thread.run_sync(_read, body, form, most)
+
+
+async def _in_reader(
+    public: PublicQueries,
+    services: Services,
+    client: Client,
+    query: Query,
+    media_type: str,
+    revision: int,
+    first: int | None = None,
+) -> bytes:
     chosen = bool(query.default_graphs or query.named_graphs)
     union = not (chosen or services.settings.scratch or names_a_dataset(query.text))
     prefixes = _PREFIXES if media_type in GRAPH_FORMATS else ()
     return await public.ask(
-        readers.Request(query.text, media_type, union, query.default_graphs, query.named_graphs, prefixes, vocab.BASE),
+        readers.Request(
+            query.text, media_type, union, query.default_graphs, query.named_graphs, prefixes, vocab.BASE, first
+        ),
         revision=revision,
         limits=client.limits,
         client=client.name,
@@ -71,8 +116,40 @@ async def evaluate(
     )
 
 
-def _in_thread(services: Services, client: Client, query: Query, media_type: str, revision: int) -> bytes | AppError:
-    """The answer or the error without its history.
+def _read(body: bytes, form: Form, most: int) -> Beginning:
+    """The beginning of an answer that a reader gave."""
+    if form is Form.ASK:
+        return Beginning(truth=bool(json.loads(body)["boolean"]))
+    if form.gives_graph:
+        triples = triples_of(body)
+        return Beginning(triples=tuple(triples[:most]), more=len(triples) > most)
+    columns, rows = table_of(body)
+    return Beginning(columns, tuple(rows[:most]), more=len(rows) > most)
+
+
+def _begun(answer: Answer, most: int) -> Beginning:
+    """The beginning of an answer of this process's own engine."""
+    if answer.kind == "ask":
+        return Beginning(truth=answer.truth)
+    if answer.kind == "graph":
+        triples = tuple(islice(answer.triples(), most + 1))
+        return Beginning(triples=triples[:most], more=len(triples) > most)
+    rows = tuple(islice(answer.rows(), most + 1))
+    return Beginning(answer.variables, rows[:most], more=len(rows) > most)
+
+
+async def _in_thread(
+    app: FastAPI, services: Services, query: Query, revision: int, use: Callable[[Answer], _Found]
+) -> _Found:
+    """What is made of an answer in a thread, for a store without readers."""
+    found = await to_thread.run_sync(_asked, services, query, revision, use, limiter=app.state.query_threads)
+    if isinstance(found, AppError):
+        raise found
+    return found
+
+
+def _asked(services: Services, query: Query, revision: int, use: Callable[[Answer], _Found]) -> _Found | AppError:
+    """What is made of an answer, or the error without its history.
 
     A traceback would take the engine's result out of this thread, and the engine cannot let go of a result in a
     thread other than the one that asked.
@@ -80,7 +157,7 @@ def _in_thread(services: Services, client: Client, query: Query, media_type: str
     try:
         _, answer = services.ask(query, revision=revision)
         try:
-            return answer.serialize(media_type, limit=client.limits.max_bytes)
+            return use(answer)
         finally:
             del answer
     except AppError as error:

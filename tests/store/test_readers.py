@@ -25,6 +25,7 @@ from app.model.changes import ChangeSet
 from app.store import public as public_module
 from app.store import reader, readers
 from app.store.embedded import EmbeddedStore
+from app.store.engine import table_of, triples_of
 from app.store.public import PublicQueries, Scale
 from app.store.readers import Accounts, Limits, Readers, Request, Share, Update
 
@@ -200,6 +201,49 @@ def test_triples_are_counted_once_each(media_type: str) -> None:
     query = "CONSTRUCT { ?s <urn:p> 'x\\n. y' } WHERE { VALUES ?s { <urn:a> <urn:b> <urn:a> <urn:c> } }"
     assert reader.answer(ox.Store(), asked(query, media_type, 3))[0] == reader.OK
     assert reader.answer(ox.Store(), asked(query, media_type, 2))[0] == reader.TOO_LARGE
+
+
+@given(
+    values=st.lists(st.one_of(st.sampled_from(LOOK_ALIKES), st.none(), st.text(max_size=5)), max_size=12),
+    first=st.integers(1, 13),
+)
+@settings(max_examples=200)
+def test_an_answer_ends_after_the_first_rows(values: list[str | None], first: int) -> None:
+    """Whatever the strings look like, and even if the limit of rows is lower: what is left parses."""
+    terms = " ".join("UNDEF" if value is None else str(ox.Literal(value)) for value in values)
+    request = asked(f"SELECT ?v {{ VALUES ?v {{ {terms} }} }}", reader.CUT[0], 1) | {"first": first}
+    status, parts = reader.answer(ox.Store(), request)
+    assert status == reader.OK
+    columns, rows = table_of(b"".join(parts))
+    assert columns == ("v",)
+    assert [row["v"].value if row else None for row in rows] == values[:first]
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type"), [("SELECT *", reader.CUT[0]), ("CONSTRUCT { ?s ?p ?o }", reader.CUT[1])]
+)
+def test_the_first_rows_of_long_answers(query: str, media_type: str) -> None:
+    store = ox.Store()
+    store.bulk_extend(
+        ox.Quad(ox.NamedNode(f"urn:{n}"), ox.NamedNode("urn:p"), ox.Literal("\n" * 9)) for n in range(3000)
+    )
+    for first, there in ((1, 1), (501, 501), (2999, 2999), (3000, 3000), (3001, 3000)):
+        request = asked(query + "{ ?s ?p ?o }", media_type, 10) | {"first": first, "max_bytes": 10**6}
+        status, parts = reader.answer(store, request)
+        assert status == reader.OK
+        body = b"".join(parts)
+        assert len(table_of(body)[1] if media_type == reader.CUT[0] else triples_of(body)) == there
+    request = asked(query + "{ ?s ?p ?o }", media_type, 10) | {"first": 2000, "max_bytes": 1000}
+    assert reader.answer(store, request)[0] == reader.TOO_LARGE
+
+
+def test_the_first_triples_are_counted_once_each() -> None:
+    query = "CONSTRUCT { ?s <urn:p> 1 } WHERE { VALUES ?s { <urn:a> <urn:a> <urn:b> <urn:a> <urn:c> } }"
+    for first in (1, 2, 3, 4):
+        status, parts = reader.answer(ox.Store(), asked(query, reader.CUT[1], 1) | {"first": first})
+        assert status == reader.OK
+        found = [triple.subject.value for triple in triples_of(b"".join(parts))]  # type: ignore[union-attr]  # IRIs
+        assert found == ["urn:a", "urn:b", "urn:c"][:first]
 
 
 def asked(query: str, media_type: str, max_rows: int) -> dict[str, Any]:
