@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,8 +44,7 @@ def hide_parameters() -> None:
 
 def path_of(scope: Scope) -> str:
     """The path of a request as the log may show it."""
-    found = _PLAIN.match(scope["path"])
-    return found.group()[:_LONGEST] if found is not None else ""
+    return _plain(scope["path"])
 
 
 def places(error: BaseException) -> str:
@@ -105,10 +105,15 @@ class RequestLog:
             )
 
 
+def _plain(path: str) -> str:
+    found = _PLAIN.match(path)
+    return found.group()[:_LONGEST] if found is not None else ""
+
+
 def _without_parameters(record: logging.LogRecord) -> bool:
-    """Cut the parameters off the address in a line of uvicorn's."""
+    """Leave of the address in a line of uvicorn's what the log may show."""
     if isinstance(record.args, tuple):
         record.args = tuple(
-            part.partition("?")[0] if isinstance(part, str) and part.startswith("/") else part for part in record.args
+            _plain(unquote(part)) if isinstance(part, str) and part.startswith("/") else part for part in record.args
         )
     return True

