@@ -582,6 +582,73 @@ def test_queries_on_an_old_revision_finish(store: EmbeddedStore, monkeypatch: py
     with_public(store, work)
 
 
+def modes() -> list[str]:
+    """How each template holds its revision: the last word of its command."""
+    return sorted(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].decode() for pid in templates())
+
+
+def test_the_past_is_never_loaded(store: EmbeddedStore) -> None:
+    """One client walks through all old revisions while another asks the newest: one load, few processes, no error."""
+    for number in range(1, 7):
+        store.apply(change(SIZE + number, 1), expect=number)
+
+    async def work(held: PublicQueries) -> None:
+        assert modes() == ["memory"]
+        stop = False
+
+        async def other() -> int:
+            asked = 0
+            while not stop:
+                answer = await held.ask(select(COUNT), revision=7, limits=LIMITS, client="other", share=SHARE)
+                assert counted(answer) == SIZE + 6
+                asked += 1
+            return asked
+
+        asking = asyncio.create_task(other())
+        for number in (1, 2, 3, 4, 5, 6, 1, 3):
+            answer = await held.ask(select(COUNT), revision=number, limits=LIMITS, client="walker", share=SHARE)
+            assert counted(answer) == SIZE + number - 1
+            assert len(templates()) <= 4
+        stop = True
+        assert await asking > 10
+        await until(lambda: modes() == ["disk", "disk", "memory"])
+
+    with_public(store, work)
+
+
+def test_waiting_for_the_past_has_an_end(store: EmbeddedStore) -> None:
+    store.apply(change(SIZE, 1), expect=1)
+
+    async def work(held: PublicQueries) -> None:
+        for _ in range(3):
+            with pytest.raises(TooBusy, match="opened in time") as caught:
+                await held.ask(select(COUNT), revision=1, limits=Limits(0.02, 10**6, 10), client="a", share=SHARE)
+            assert caught.value.retry_after
+        assert len(templates()) == 1, "what was begun is ended"
+        assert counted(await held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=SHARE)) == SIZE
+
+    with_public(store, work)
+
+
+def test_who_goes_away_while_the_past_is_opened_leaves_nothing(store: EmbeddedStore) -> None:
+    store.apply(change(SIZE, 1), expect=1)
+
+    async def work(held: PublicQueries) -> None:
+        for pause in (0.0, 0.02, 0.1):
+            asking = asyncio.create_task(
+                held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=Share(1, 1000))
+            )
+            await asyncio.sleep(pause)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        assert len(templates()) == 1
+        answer = await held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=Share(1, 1000))
+        assert counted(answer) == SIZE, "the one place of this client is free again"
+
+    with_public(store, work)
+
+
 def test_new_revisions_under_load(store: EmbeddedStore) -> None:
     """Clients ask all the time while the graph grows: every answer is right for its revision, and none is an error."""
 
