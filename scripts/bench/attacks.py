@@ -148,14 +148,13 @@ class Others:
             turn += 1
             begun = time.monotonic()
             try:
-                status, _ = get(connection, POINT.format(name=f"{id(self)}-{number}-{turn}"))
+                status, body = get(connection, POINT.format(name=f"{id(self)}-{number}-{turn}"))
+                if status != 200:
+                    self.wrong.append((status, body[:500]))
             except (OSError, http.client.HTTPException) as error:
-                status = 0
                 self.wrong.append(error)
                 connection.close()
             self.seconds.append(time.monotonic() - begun)
-            if status != 200:
-                self.wrong.append(status)
             time.sleep(self.pause)
         connection.close()
 
@@ -333,6 +332,8 @@ def main() -> None:
             cells = [f"{others.at(part):.1f}" for part in (0.5, 0.99, 1)]
             print(f"| {title} | {len(others.seconds)} | {len(others.wrong)} | {' | '.join(cells)} |", flush=True)
             wrong += len(others.wrong)
+            for answer in others.wrong[:5]:
+                print(answer, file=sys.stderr)
     sys.exit(int(wrong > 0))
 
 

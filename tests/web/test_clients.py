@@ -67,7 +67,10 @@ def test_rdflib_sparqlupdatestore(tmp_path: Path) -> None:
     graph = URIRef("https://example.org/graph")
     told = (URIRef("https://example.org/me"), URIRef("https://example.org/says"), Literal("a 'word'\n\\", lang="en"))
     with scratch(tmp_path) as service:
-        addresses = {"query_endpoint": f"{service.base}/sparql", "update_endpoint": f"{service.base}/update"}
+        addresses: dict[str, Any] = {
+            "query_endpoint": f"{service.base}/sparql",
+            "update_endpoint": f"{service.base}/update",
+        }
         store = SPARQLUpdateStore(**addresses, headers={"Authorization": f"Bearer {service.token}"})
         mine = Graph(store, identifier=graph)
         mine.add(told)

@@ -57,7 +57,7 @@ def address(folder: Path, token: str) -> Iterator[str]:
         "reader_megabytes": "128",
         "seconds_per_minute": "1000",
     }
-    with serving(folder, **settings) as base:
+    with serving(folder, log=None, **settings) as base:
         yield base
 
 
