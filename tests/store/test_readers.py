@@ -542,6 +542,39 @@ def test_one_client_cannot_take_every_place(store: EmbeddedStore) -> None:
     with_public(store, work, at_most=4)
 
 
+def test_one_long_query_too_many(store: EmbeddedStore) -> None:
+    """It has two turns, and is then refused; who has a short one is served meanwhile."""
+
+    async def work(held: Readers) -> None:
+        places = held._most_aside
+        running = [asyncio.create_task(held.ask(select(ENDLESS), LIMITS)) for _ in range(places)]
+        await until(lambda: held._aside == places)
+        with pytest.raises(TooBusy, match="too many long queries") as caught:
+            await held.ask(select(ENDLESS), LIMITS)
+        assert caught.value.retry_after
+        assert held.killed == 2
+        assert await ask(held, COUNT) == SIZE
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    with_readers(store, work, at_most=4)
+
+
+def test_a_second_turn_may_find_a_place(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        running = [asyncio.create_task(held.ask(select(ENDLESS), LIMITS)) for _ in range(held._most_aside)]
+        await until(lambda: held._aside == held._most_aside)
+        asking = asyncio.create_task(ask(held, A_WHILE))
+        await until(lambda: held.killed == 1)
+        for task in running:
+            task.cancel()
+        assert await asking == SIZE**2
+        await asyncio.gather(*running, return_exceptions=True)
+
+    with_readers(store, work, at_most=4)
+
+
 def test_old_queries_give_way(store: EmbeddedStore) -> None:
     """A query that has used its young time runs at the lowest priority, and its reader is not used again."""
 
