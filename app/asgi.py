@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from app.settings import Settings
+from app.web import logs
 from app.web.application import create_app
 from app.wiring import build
 
-app = create_app(build(Settings()))
+settings = Settings()
+logs.configure(settings.log_level)
+logs.hide_parameters()
+app = create_app(build(settings))

@@ -26,8 +26,8 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=64,
-        description="Processes that answer requests. Each has readers and limits of its own, and may see a new revision "
-        "a moment after the one that made it.",
+        description="Processes that answer requests. Each has readers and limits of its own, and may see a new "
+        "revision a moment after the one that made it.",
     )
     public_url: str | None = Field(
         default=None,
@@ -112,6 +112,10 @@ class Settings(BaseSettings):
     )
     answer_cache_bytes: int = Field(
         default=64_000_000, ge=0, description="Memory for answers that are kept for the next one who asks the same."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning",
+        description="Least weight of messages on standard error; from `info` on, one line for each request.",
     )
     scratch: bool = Field(
         default=False, description="Throw-away service: no shapes, no history, and a default graph of its own."

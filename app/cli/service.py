@@ -21,6 +21,7 @@ from app.curate.commit import begin, head_number
 from app.model.quads import LOADER
 from app.outcomes import EXIT_FAILURE
 from app.settings import Settings
+from app.web import logs
 from app.web.application import create_app
 from app.web.patience import OPTIONS, allow_many_connections
 from app.wiring import build
@@ -61,6 +62,7 @@ def _serve_scratch(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # uvicorn hands the signal on when it has ended
     with tempfile.TemporaryDirectory(prefix="slmkg-scratch-") as folder:
         own = settings.model_copy(update={"scratch": True, "data_dir": Path(folder), "store_url": None})
+        logs.configure(own.log_level)
         services = build(own)
         begin(services.store, author=LOADER, now=services.now())
         _, token = services.keys.create("scratch", (Scope.UPDATE,), services.now())
@@ -72,7 +74,7 @@ def _run(application: Any, settings: Settings, *, workers: int = 1) -> None:
     """Listen until somebody stops it. The socket is bound first, so that the port that was taken can be told."""
     allow_many_connections()
     config = uvicorn.Config(
-        application, host=settings.host, port=settings.port, log_level="warning", workers=workers, **OPTIONS
+        application, host=settings.host, port=settings.port, log_level=settings.log_level, workers=workers, **OPTIONS
     )
     bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,8 +83,7 @@ def _run(application: Any, settings: Settings, *, workers: int = 1) -> None:
     console.print(f"serving on http://{host}:{bound.getsockname()[1]}/ (stop with Ctrl+C)", markup=False)
     server = uvicorn.Server(config)
     if workers > 1:
-        bound.set_inheritable(True)
-        Multiprocess(config, target=server.run, sockets=[bound]).run()
+        Multiprocess(config, sockets=[bound]).run()
         return
     with suppress(KeyboardInterrupt):
         server.run(sockets=[bound])

@@ -35,6 +35,14 @@ _ENTITY = re.compile(r"<!ENTITY\s+(?P<parameter>%\s+)?(?P<name>[^\s\"']+)\s+(?P<
 _REFERENCE = re.compile(r"&([^#;\s&]+);")
 _GROWTH = 1_000_000
 """Characters by which the entities of an XML document may make it longer."""
+_DEEPEST = 1_000
+"""Parts within parts of a document: the parser's stack ends at a few thousand, and the whole process with it."""
+_JSON_PART = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_XML_PART = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)|<!"
+    rb"|<(?P<end>/)?(?:[^\"'<>/]|/(?!>)|\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z))*+(?P<empty>/)?>",
+    re.DOTALL,
+)
 
 
 def read(data: bytes, media_type: str, *, base: str, graph: GraphName) -> frozenset[Quad]:
@@ -49,6 +57,7 @@ def read(data: bytes, media_type: str, *, base: str, graph: GraphName) -> frozen
         )
     if media_type == "application/rdf+xml":
         _refuse_growing_entities(data)
+    _refuse_depth(data, media_type)
     try:
         found = list(ox.parse(data, format=FORMATS[media_type], base_iri=base, rename_blank_nodes=True))
     except SyntaxError as error:
@@ -71,6 +80,7 @@ def read(data: bytes, media_type: str, *, base: str, graph: GraphName) -> frozen
 
 def changed(answer: bytes) -> tuple[frozenset[Quad], frozenset[Quad]]:
     """The quads that an update adds and removes, from what a reader answers (see `reader.change`)."""
+    _refuse_depth(answer, "application/n-quads")
     middle = _LENGTH.size + _LENGTH.unpack_from(answer)[0]
     added, removed = (
         frozenset(ox.parse(part, format=ox.RdfFormat.N_QUADS))
@@ -89,7 +99,30 @@ def of_graph(quads: Iterable[Quad], graph: GraphName) -> frozenset[Quad]:
 
 def _refuse_triple_terms(quad: Quad) -> None:
     if not isinstance(quad.object, IRI | Blank | Literal):
-        raise BadParameter("body", f"a triple term has no place here: {quad.object}", advice="Describe it by claims.")
+        raise BadParameter(
+            "body", f"a triple term has no place here: {str(quad.object)[:200]}", advice="Describe it by claims."
+        )
+
+
+def _refuse_depth(data: bytes, media_type: str) -> None:
+    """Refuse a document whose parts are nested so deep that reading it would end the process, or never end."""
+    depth = 0
+    if media_type == "application/ld+json":
+        if data.count(b"{") + data.count(b"[") > _DEEPEST:
+            for part in _JSON_PART.finditer(data):
+                depth += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(part.group(), 0)
+                if depth > _DEEPEST:
+                    break
+    elif media_type == "application/rdf+xml":
+        for part in _XML_PART.finditer(data):
+            if part.group()[:2] not in {b"<!", b"<?"} and not part["empty"]:
+                depth += -1 if part["end"] else 1
+                if depth > _DEEPEST:
+                    break
+    else:
+        depth = data.count(b"<<(")
+    if depth > _DEEPEST:
+        raise BadFile(_BODY, f"is nested more than {_DEEPEST} deep", advice="Write it in a flatter way, or as Turtle.")
 
 
 def _refuse_growing_entities(data: bytes) -> None:

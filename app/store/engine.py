@@ -165,6 +165,20 @@ def rows_of(results: bytes) -> list[Row]:
     return [] if isinstance(parsed, ox.QueryBoolean) else list(EngineAnswer(parsed).rows())
 
 
+def table_of(results: bytes) -> tuple[tuple[str, ...], list[Row]]:
+    """Names of columns and rows of a SELECT query's answer in tab-separated values, as the engine wrote it."""
+    parsed = ox.parse_query_results(results, format=ox.QueryResultsFormat.TSV)
+    if isinstance(parsed, ox.QueryBoolean):
+        return (), []
+    answer = EngineAnswer(parsed)
+    return answer.variables, list(answer.rows())
+
+
+def triples_of(lines: bytes) -> list[Triple]:
+    """The triples of a graph query's answer in N-Triples."""
+    return [quad.triple for quad in ox.parse(lines, format=ox.RdfFormat.N_TRIPLES)]
+
+
 def as_stored(quads: Iterable[Quad]) -> frozenset[Quad]:
     """Return quads as the engine gives them back: numbers in canonical form (0.30 becomes 0.3).
 

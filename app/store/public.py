@@ -1,6 +1,7 @@
 """Strangers' queries on revisions: readers for the newest one, and for the few older ones that are asked for.
 
-A new revision is loaded beside the old one; queries move over when it is ready, so that nobody waits for a load.
+A new revision is loaded beside the old one; queries move over when it is ready, so that nobody waits for a load. Only
+the newest revision is ever loaded into memory: who asks one old revision after the other costs a process each, no load.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import logging
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from app.errors import AppError, NotFound, QueryRefused, QueryTimeout, StoreEmpty
+from app.errors import AppError, NotFound, QueryRefused, QueryTimeout, StoreEmpty, TooBusy
 from app.store import reader
 from app.store.engine import bad_query, too_large
 from app.store.port import GraphStore
@@ -26,6 +27,8 @@ _POLL = 0.2
 """Seconds between looks at the store's head."""
 _AFTER_FAILURE = 5.0
 """Seconds until the next try when a revision could not be opened."""
+_NOTICED = 0.01
+"""Seconds of waiting for a revision from which on they count as part of a query's time."""
 _KEPT = 2
 """Older revisions whose readers are kept at a time."""
 
@@ -134,7 +137,10 @@ class PublicQueries:
         self._accounts.admit(client, self._fair(share))
         started = time.monotonic()
         try:
-            readers = await self._of(revision)
+            readers = await self._in_time(revision, limits.seconds)
+            waited = time.monotonic() - started
+            if waited > _NOTICED:
+                limits = replace(limits, seconds=max(_NOTICED, limits.seconds - waited))
             return body(await readers.ask(request, limits))
         finally:
             self._accounts.leave(client, time.monotonic() - started)
@@ -150,11 +156,20 @@ class PublicQueries:
             if self._head is not None and self._head[0] == revision:
                 return self._head[1]
             if revision not in self._older:
-                self._keep(revision, await self._ready(revision, keep=1))
+                self._keep(revision, await self._ready(revision, keep=1, in_memory=False))
             self._older.move_to_end(revision)
             return self._older[revision]
 
-    async def _ready(self, revision: int, keep: int | None = None) -> Readers:
+    async def _in_time(self, revision: int, seconds: float) -> Readers:
+        """The readers of a revision; TooBusy when they cannot be had within the time of a query."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._of(revision)
+        except TimeoutError as error:
+            raise TooBusy("the revision could not be opened in time", retry_after=5) from error
+
+    async def _ready(self, revision: int, *, keep: int | None = None, in_memory: bool = True) -> Readers:
+        """New readers. A revision of the past is read from disk: to load it would keep a processor busy for seconds."""
         quads = next((found.quads for found in self._store.revisions() if found.number == revision), None)
         if quads is None:
             raise NotFound("revision", str(revision), advice=f"The newest is {self._store.head().number}.")
@@ -164,7 +179,7 @@ class PublicQueries:
             at_most=self._scale.at_most,
             waiting=self._scale.waiting,
             megabytes=self._scale.megabytes,
-            mode="memory" if quads <= self._scale.in_memory_up_to else "disk",
+            mode="memory" if in_memory and quads <= self._scale.in_memory_up_to else "disk",
         )
         await readers.start()
         return readers

@@ -26,8 +26,9 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any, cast
 
 import pyoxigraph as ox
@@ -81,6 +82,10 @@ class TooLargeError(Exception):
     """The answer passed its limit of bytes or rows."""
 
 
+class _EnoughError(Exception):
+    """As many rows have come as were asked for."""
+
+
 class Output(io.RawIOBase):
     """Collects an answer's bytes up to a limit of bytes and of rows.
 
@@ -122,6 +127,34 @@ class Output(io.RawIOBase):
             raise TooLargeError(f"the answer has more than {self._most_marks - self._rows.more} rows")
 
 
+class _First(Output):
+    """Collects an answer in lines up to the end of so many lines, and then wants no more."""
+
+    def __init__(self, max_bytes: int, lines: int) -> None:
+        super().__init__(max_bytes, 0, None)
+        self._missing = lines
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # the engine only ever writes bytes
+        """Take a part of the answer. The engine may try once more to write when it has been told that it is enough."""
+        if not self._missing:
+            raise _EnoughError
+        super().write(data)
+        ends = data.count(b"\n")
+        if ends < self._missing:
+            self._missing -= ends
+            return len(data)
+        end = 0
+        for _ in range(self._missing):
+            end = data.index(b"\n", end) + 1
+        self._missing = 0
+        self.parts[-1] = data[:end]
+        raise _EnoughError
+
+
+CUT = ("text/tab-separated-values", "application/n-triples")
+"""Formats in which each row or triple is a line of its own, so that an answer can end after any."""
+
+
 def gives_graph(media_type: str) -> bool:
     """Whether a format is one of graphs; only these are written with prefixes."""
     return media_type in _GRAPHS
@@ -130,12 +163,18 @@ def gives_graph(media_type: str) -> bool:
 def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     """Answer one request: `query`, `union`, `default_graphs`, `named_graphs`, `media_type`, `max_bytes`, `max_rows`.
 
-    Also `prefixes` for graph formats and, where relative IRIs have one, their `base`.
+    Also `prefixes` for graph formats and, where relative IRIs have one, their `base`. With `first` the answer ends
+    after so many rows or triples.
     """
     media_type = request["media_type"]
     graph_format = _GRAPHS.get(media_type)
     rows = RESULTS.get(media_type)
-    output = Output(request["max_bytes"], request["max_rows"], rows)
+    first = request.get("first")
+    output = (
+        Output(request["max_bytes"], request["max_rows"], rows)
+        if first is None
+        else _First(request["max_bytes"], first + (rows is not None))
+    )
     try:
         options: dict[str, Any] = {"use_default_graph_as_union": request["union"]}
         if request["default_graphs"] or request["named_graphs"]:
@@ -145,13 +184,15 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
             }
         result = store.query(request["query"], base_iri=request.get("base"), **options)
         if isinstance(result, ox.QueryTriples):
-            triples = each_once(result, request["max_rows"])
+            triples = each_once(result, request["max_rows"]) if first is None else islice(_new(result), first)
             ox.serialize(triples, output=cast(IO[bytes], output), format=graph_format, prefixes=request["prefixes"])
         else:
             result.serialize(output=cast(IO[bytes], output), format=rows.format if rows is not None else None)
             output.check()
     except SyntaxError as error:
         return BAD_QUERY, [str(error).encode()]
+    except _EnoughError:
+        return OK, output.parts
     except TooLargeError:
         return TOO_LARGE, []
     except (ValueError, OSError, RuntimeError, TypeError) as error:
@@ -161,12 +202,21 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
 
 def each_once(triples: Iterable[ox.Triple], most: int) -> Iterable[ox.Triple]:
     """Triples without repetitions, which the engine itself makes; not more than so many."""
-    unique: dict[ox.Triple, None] = {}
-    for triple in triples:
-        unique[triple] = None
-        if len(unique) > most:
+    unique: list[ox.Triple] = []
+    for triple in _new(triples):
+        if len(unique) == most:
             raise TooLargeError(f"the answer has more than {most} triples")
+        unique.append(triple)
     return unique
+
+
+def _new(triples: Iterable[ox.Triple]) -> Iterator[ox.Triple]:
+    """Triples as they come, each once."""
+    seen: set[ox.Triple] = set()
+    for triple in triples:
+        if triple not in seen:
+            seen.add(triple)
+            yield triple
 
 
 def change(store: ox.Store, request: dict[str, Any], *, in_memory: bool = True) -> tuple[int, list[bytes]]:

@@ -2,10 +2,11 @@
 
 As many queries run at a time as there are processors, in readers that are kept ready, and the others wait; most need
 less than a millisecond. A query that takes longer than TURN seconds goes on beside the others and lets the next one
-in; there are places for so many of these, and one more is refused. A query that has used YOUNG seconds of processor
-time is old: its reader falls to the lowest priority, so that young queries keep their speed whatever old ones do. At
-its limit a reader is killed and the client gets an error; nothing is sent before the whole answer is there. Old readers
-are not used again, since priority cannot be raised. A process that somebody else killed is replaced, the template too.
+in; there are places for so many of these. One more is asked again at the end of the queue, as a short query may be slow
+by accident on a busy machine, and then refused. A query that has used YOUNG seconds of processor time is old: its
+reader falls to the lowest priority, so that young queries keep their speed whatever old ones do. At its limit a reader
+is killed and the client gets an error; nothing is sent before the whole answer is there. Old readers are not used
+again, since priority cannot be raised. A process that somebody else killed is replaced, the template too.
 
 Who asks too much at once, or has used up its share of time, is refused before anything runs.
 """
@@ -64,7 +65,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A guarded query with its dataset, the media type of its answer, and the base of its relative IRIs."""
+    """A guarded query with its dataset, the media type of its answer, and the base of its relative IRIs.
+
+    With `first`, the answer ends after so many rows or triples, however many there are; only the formats of
+    `app.store.reader.CUT` can be cut.
+    """
 
     query: str
     media_type: str
@@ -73,6 +78,7 @@ class Request:
     named_graphs: tuple[str, ...] = ()
     prefixes: tuple[tuple[str, str], ...] = ()
     base: str | None = None
+    first: int | None = None
 
     def frame(self, limits: Limits) -> bytes:
         """The request as it goes to a reader."""
@@ -86,6 +92,8 @@ class Request:
             "max_bytes": limits.max_bytes,
             "max_rows": limits.max_rows,
         }
+        if self.first is not None:
+            asked["first"] = self.first
         if reader.gives_graph(self.media_type):
             asked["prefixes"] = dict(self.prefixes)
         body = json.dumps(asked).encode()
@@ -224,6 +232,10 @@ def _overran() -> AppError:
 
 def _no_place() -> AppError:
     return TooBusy("too many long queries are running", retry_after=5)
+
+
+class _NoPlaceError(Exception):
+    """A query took longer than its turn, and there was no place beside."""
 
 
 class _Template:
@@ -508,8 +520,15 @@ class Readers:
         Raises TooBusy when everybody together asks too much, and QueryTimeout when the query was killed at its limit
         of time or of memory.
         """
+        frame, spoils = request.frame(limits), isinstance(request, Update)
+        limit = asyncio.get_running_loop().time() + limits.seconds
         with self._in_use():
-            return await self._in_turn(request.frame(limits), limits, spoils=isinstance(request, Update))
+            with suppress(_NoPlaceError):
+                return await self._in_turn(frame, limit, spoils=spoils)
+            try:
+                return await self._in_turn(frame, limit, spoils=spoils)
+            except _NoPlaceError as error:
+                raise _no_place() from error
 
     @property
     def stopped(self) -> bool:
@@ -532,10 +551,9 @@ class Readers:
             if self._retired and not self._asked:
                 self.stop()
 
-    async def _in_turn(self, frame: bytes, limits: Limits, *, spoils: bool) -> Reply:
-        limit = asyncio.get_running_loop().time() + limits.seconds
+    async def _in_turn(self, frame: bytes, limit: float, *, spoils: bool) -> Reply:
         if not self._turns.taken():
-            await self._turns.wait(limits.seconds)
+            await self._turns.wait(limit - asyncio.get_running_loop().time())
         turn = _Turn(self)
         try:
             waiting = self._waiting_reader()
@@ -560,6 +578,8 @@ class Readers:
             fine = True
             return Reply(data[0], data[1:])
         except ConnectionError as error:
+            if watch.error is _no_place:
+                raise _NoPlaceError from error
             if watch.error is not None:
                 raise watch.error() from error
             raise

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from anyio import CapacityLimiter, to_thread
 
 from app.errors import AppError, QueryRefused, QueryTimeout, StoreEmpty
+from app.store import reader
 from app.store.once import changed_once
 from app.store.port import GraphStore, Query, Snapshot
 from app.store.readers import Accounts, Limits, Places, Request, Share, Update
@@ -145,7 +146,7 @@ class ThreadedQueries:
             seconds=limits.seconds,
             max_bytes=limits.max_bytes,
         )
-        return answered(lambda: self._at(asked.revision), query, request.media_type, limits)
+        return answered(lambda: self._at(asked.revision), query, request.media_type, limits, request.first)
 
     def _at(self, revision: int) -> Snapshot:
         head = self._head
@@ -167,8 +168,10 @@ class ThreadedQueries:
                 await asyncio.sleep(_AFTER_FAILURE)
 
 
-def answered(snapshot: Callable[[], Snapshot], query: Query, media_type: str, limits: Limits) -> bytes | AppError:
-    """The answer's bytes, or the error without its history.
+def answered(
+    snapshot: Callable[[], Snapshot], query: Query, media_type: str, limits: Limits, first: int | None = None
+) -> bytes | AppError:
+    """The answer's bytes, or the error without its history. With `first`, only so many rows or triples of it.
 
     A traceback would take the engine's result out of this thread, and the engine cannot let go of a result in a
     thread other than the one that asked.
@@ -176,7 +179,10 @@ def answered(snapshot: Callable[[], Snapshot], query: Query, media_type: str, li
     try:
         answer = snapshot().query(query)
         try:
-            return answer.serialize(media_type, limit=limits.max_bytes, most=limits.max_rows)
+            if first is None:
+                return answer.serialize(media_type, limit=limits.max_bytes, most=limits.max_rows)
+            lines = answer.serialize(media_type, limit=limits.max_bytes).splitlines(keepends=True)
+            return b"".join(lines[: first + (not reader.gives_graph(media_type))])
         finally:
             del answer
     except AppError as error:

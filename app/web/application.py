@@ -17,6 +17,7 @@ from app.web import catalogue, descriptions, graphs, pages, problems, service, s
 from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
+from app.web.logs import RequestLog
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
 from app.web.revisions import TimeTravel
@@ -69,5 +70,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.add_middleware(LastNet)
     app.add_middleware(GiveUp)
     app.add_middleware(HeadAsGet)
+    if services.settings.log_level in {"debug", "info"}:
+        app.add_middleware(RequestLog)
     app.add_middleware(CommonHeaders, new_id=new_id)
     return app

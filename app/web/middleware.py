@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.web.logs import path_of, places
 from app.web.problems import problem_response
 
 log = logging.getLogger(__name__)
@@ -100,9 +101,16 @@ class HeadAsGet:
         await self.app({**scope, "method": "GET"}, receive, send_without_body)
 
 
+class CutOffError(Exception):
+    """An answer failed when its status had gone out: the server must hang up, so that nobody takes it for whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class LastNet:
-    """Turns an unexpected exception into problem details without internal text; logs it with the request's id."""
+    """Turns an unexpected exception into problem details without internal text; logs its place with the request's id.
+
+    Neither the answer nor the log has the exception's words: they may quote what was asked.
+    """
 
     app: ASGIApp
 
@@ -122,11 +130,13 @@ class LastNet:
             await self.app(scope, receive, watched)
         except ClientDisconnect:
             return
-        except Exception:
+        except Exception as error:
             request_id = scope.get("slmkg.request_id", "")
-            log.exception("request %s: %s %r failed", request_id, scope["method"], scope["path"])
+            log.error(  # noqa: TRY400 - a traceback would end in the exception's words
+                "request %s: %s %s failed: %s", request_id, scope["method"], path_of(scope), places(error)
+            )
             if started:
-                raise
+                raise CutOffError("the answer failed after its beginning was sent") from None
             response = problem_response(
                 "internal",
                 "the request could not be answered",

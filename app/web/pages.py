@@ -5,11 +5,12 @@ They work without scripts, but for the documentation, which needs the browser pa
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI, Query, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
@@ -21,10 +22,19 @@ from app.model.rdf import IRI, Literal, Term
 from app.outcomes import outcome
 from app.services import Services
 from app.store import port
+from app.store.engine import written
+from app.store.guard import Form
+from app.web import evaluation
 from app.web.caching import Use
+from app.web.clients import Asking, Client
 from app.web.parameters import strict
+from app.web.problems import headers_of
+from app.web.sparql import client_headers
 
 ROWS_SHOWN = 500
+"""Rows or triples of an answer that a page shows."""
+BYTES_SHOWN = 5_000_000
+"""Bytes of them, as the engine writes them."""
 SWAGGER = Path(__file__).parent / "static" / "vendor" / "swagger-ui"
 
 _templates = Environment(
@@ -60,26 +70,36 @@ def front(services: Use) -> Response:
     return _page("front.html", head=head, counts=counts, questions=questions(), sample=_SAMPLE)
 
 
-def ask(
+async def ask(
+    request: Request,
     services: Use,
+    client: Asking,
     query: Annotated[str | None, Query()] = None,
     example: Annotated[str | None, Query()] = None,
 ) -> Response:
-    """A text box for a query and, when there is one, its answer as a table."""
+    """A text box for a query and, when there is one, the beginning of its answer.
+
+    The query is a stranger's like any other: the guard reads it, a reader answers it, and the client's limits hold.
+    """
     chosen = next((one for one in questions() if one.name == example), None)
     if example is not None and chosen is None:
         raise NotFound("example query", example, advice="GET /api/v1/queries lists them.")
     text = query if query is not None else (chosen.text if chosen else None)
     answer: dict[str, Any] = {}
     status = 200
+    headers: dict[str, str] = {}
     if text is not None:
         try:
-            answer = _answer(services, text)
+            answer = await _answer(request.app, services, client, text)
+            headers = client_headers(services, client)
         except AppError as error:
             answer = {"error": error}
             status = outcome(error.code).status
+            headers = headers_of(error)
     shown = text if text is not None else _SAMPLE
-    return _page("query.html", status, text=shown, chosen=chosen, questions=questions(), answer=answer)
+    return _page(
+        "query.html", status, headers, text=shown, chosen=chosen, questions=questions(), answer=answer, most=ROWS_SHOWN
+    )
 
 
 def docs() -> Response:
@@ -87,24 +107,20 @@ def docs() -> Response:
     return _page("docs.html", installed=(SWAGGER / "swagger-ui-bundle.js").is_file())
 
 
-def _answer(services: Services, text: str) -> dict[str, Any]:
-    """What the page shows of a query's answer. The engine's result is let go in the thread that asked."""
-    revision, answer = services.ask(port.Query(text))
-    try:
-        return {"revision": revision, **_content(answer, services.settings.max_result_bytes)}
-    finally:
-        del answer
-
-
-def _content(answer: port.Answer, limit: int) -> dict[str, Any]:
-    """A truth value, a graph as text, or at most ROWS_SHOWN rows."""
-    if answer.kind == "ask":
-        return {"truth": answer.truth}
-    if answer.kind == "graph":
-        return {"graph": answer.serialize("text/turtle", limit=limit).decode("utf-8")}
-    columns = answer.variables
-    rows = [[_shown(row.get(name)) for name in columns] for row in islice(answer.rows(), ROWS_SHOWN + 1)]
-    return {"columns": columns, "rows": rows[:ROWS_SHOWN], "more": len(rows) > ROWS_SHOWN}
+async def _answer(app: FastAPI, services: Services, client: Client, text: str) -> dict[str, Any]:
+    """What the page shows of a query's answer: a truth value, a graph as text, or rows."""
+    form = await evaluation.form_of(app, services, text)
+    revision = await evaluation.revision_of(services)
+    limits = replace(client.limits, max_bytes=min(client.limits.max_bytes, BYTES_SHOWN))
+    patient = replace(client, limits=limits)
+    found = await evaluation.beginning(app, services, patient, port.Query(text), form, revision, ROWS_SHOWN)
+    shown: dict[str, Any] = {"revision": revision, "more": found.more}
+    if form is Form.ASK:
+        return shown | {"truth": found.truth}
+    if form.gives_graph:
+        return shown | {"graph": written(found.triples, "text/turtle").decode("utf-8"), "triples": len(found.triples)}
+    rows = [[_shown(row.get(name)) for name in found.columns] for row in found.rows]
+    return shown | {"columns": found.columns, "rows": rows}
 
 
 def _shown(term: Term | None) -> dict[str, Any]:
@@ -130,9 +146,9 @@ def _code_marks(text: str) -> Markup:
 _templates.filters["code_marks"] = _code_marks
 
 
-def _page(name: str, status: int = 200, **context: Any) -> Response:
+def _page(name: str, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any) -> Response:
     html = _templates.get_template(name).render(version=vocab.VERSION, **context)
-    return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache", **(headers or {})})
 
 
 _NUMERIC = frozenset({vocab.xsd.integer, vocab.xsd.decimal, vocab.xsd.double, vocab.xsd.float})

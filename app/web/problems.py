@@ -66,11 +66,17 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
         place["findings"] = list(error.findings[:_FINDINGS])
     if isinstance(error, BadQuery | BadFile):
         place |= {"line": error.line, "column": error.column}
+    every = {**headers_of(error), **(headers or {})}
+    return problem_response(error.code, error.message, advice=error.advice, headers=every, **place)
+
+
+def headers_of(error: AppError) -> dict[str, str]:
+    """What the headers of an answer say about an error, in whatever form it is told."""
     if isinstance(error, TooManyRequests | TooBusy):
-        headers = {"Retry-After": str(error.retry_after), **(headers or {})}
+        return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Unauthorized):
-        headers = {"WWW-Authenticate": 'Bearer realm="slmkg"', **(headers or {})}
-    return problem_response(error.code, error.message, advice=error.advice, headers=headers, **place)
+        return {"WWW-Authenticate": 'Bearer realm="slmkg"'}
+    return {}
 
 
 def problem_response(

@@ -37,7 +37,7 @@ BROWSER_FILES = {
 
 STEPS: dict[str, tuple[str, ...]] = {
     "serve": ("environment", "runtime packages", "slmkg itself", "browser packages", "seed data"),
-    "test": ("environment", "development packages", "slmkg itself", "browser packages"),
+    "test": ("environment", "development packages", "slmkg itself", "browser packages", "browser test packages"),
     "setup": ("environment", "development packages", "slmkg itself", "browser packages", "seed data"),
     "browser": ("environment", "browser packages"),
 }
@@ -107,18 +107,9 @@ def browser_packages() -> str:
     key = fingerprint(ROOT / "package-lock.json", repr(BROWSER_FILES))
     if stamped(VENDOR / ".prepared", key):
         return ""
-    npm = _npm()
-    if npm is None:
-        return "left out: no npm here. Pages and the API work without; only /docs stays plain"
-    _say("npm ci --ignore-scripts")
-    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    path = os.pathsep.join((str(Path(npm[0]).parent), os.environ.get("PATH", "")))
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        print(done.stdout + done.stderr, file=sys.stderr)
-        return f"left out: npm ci failed with {done.returncode}. Pages and the API work without; only /docs stays plain"
+    failed = _npm_ci("--omit=dev")
+    if failed:
+        return f"left out: {failed}. Pages and the API work without; only /docs stays plain"
     copied = 0
     for package, (folder, names) in BROWSER_FILES.items():
         target = VENDOR / folder
@@ -128,6 +119,35 @@ def browser_packages() -> str:
             copied += 1
     mark(VENDOR / ".prepared", key)
     return f"{copied} files copied"
+
+
+def browser_test_packages() -> str:
+    """Install, besides, the packages that tests put into a browser; only long tests need them."""
+    key = fingerprint(ROOT / "package-lock.json")
+    if stamped(NODE_MODULES / ".prepared", key):
+        return ""
+    failed = _npm_ci()
+    if failed:
+        return f"left out: {failed}. The long tests of clients in a browser need them"
+    mark(NODE_MODULES / ".prepared", key)
+    return "installed"
+
+
+def _npm_ci(*options: str) -> str:
+    """Install the packages of package-lock.json; what went wrong, if anything."""
+    npm = _npm()
+    if npm is None:
+        return "no npm here"
+    _say(" ".join(["npm ci --ignore-scripts", *options]))
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *options]
+    path = os.pathsep.join((str(Path(npm[0]).parent), os.environ.get("PATH", "")))
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        print(done.stdout + done.stderr, file=sys.stderr)
+        return f"npm ci failed with {done.returncode}"
+    return ""
 
 
 def seed_data() -> str:
@@ -147,6 +167,7 @@ ACTIONS: dict[str, Callable[[], str]] = {
     "development packages": development_packages,
     "slmkg itself": project,
     "browser packages": browser_packages,
+    "browser test packages": browser_test_packages,
     "seed data": seed_data,
 }
 

@@ -81,8 +81,8 @@ def test_browser_packages_are_locked_by_hash_without_address() -> None:
     for name, entry in packages.items():
         assert entry["integrity"].startswith("sha512-"), name
         assert "resolved" not in entry, name
-    wanted = json.loads(text("package.json"))["dependencies"]
-    assert lock["packages"][""]["dependencies"] == wanted
+    for kind in ("dependencies", "devDependencies"):
+        assert lock["packages"][""][kind] == json.loads(text("package.json"))[kind]
 
 
 def test_npm_writes_no_address_and_runs_no_script() -> None:

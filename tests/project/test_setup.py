@@ -107,6 +107,19 @@ def test_browser_files_are_copied_once(prepare: ModuleType, monkeypatch: pytest.
     assert (prepare.VENDOR / "swagger-ui" / "swagger-ui-bundle.js").exists()
 
 
+def test_packages_for_tests_are_installed_once(prepare: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def installed(*options: str) -> str:
+        asked.append(options)
+        return "no npm here" if len(asked) == 1 else ""
+
+    monkeypatch.setattr(prepare, "_npm_ci", installed)
+    assert "left out" in prepare.browser_test_packages()
+    assert [prepare.browser_test_packages() for _ in range(3)] == ["installed", "", ""]
+    assert asked == [(), ()]
+
+
 def test_every_browser_package_is_locked(prepare: ModuleType) -> None:
     locked = json.loads(text("package-lock.json"))["packages"]
     assert [package for package in prepare.BROWSER_FILES if f"node_modules/{package}" not in locked] == []

@@ -25,6 +25,7 @@ from app.model.changes import ChangeSet
 from app.store import public as public_module
 from app.store import reader, readers
 from app.store.embedded import EmbeddedStore
+from app.store.engine import table_of, triples_of
 from app.store.public import PublicQueries, Scale
 from app.store.readers import Accounts, Limits, Readers, Request, Share, Update
 
@@ -200,6 +201,49 @@ def test_triples_are_counted_once_each(media_type: str) -> None:
     query = "CONSTRUCT { ?s <urn:p> 'x\\n. y' } WHERE { VALUES ?s { <urn:a> <urn:b> <urn:a> <urn:c> } }"
     assert reader.answer(ox.Store(), asked(query, media_type, 3))[0] == reader.OK
     assert reader.answer(ox.Store(), asked(query, media_type, 2))[0] == reader.TOO_LARGE
+
+
+@given(
+    values=st.lists(st.one_of(st.sampled_from(LOOK_ALIKES), st.none(), st.text(max_size=5)), max_size=12),
+    first=st.integers(1, 13),
+)
+@settings(max_examples=200)
+def test_an_answer_ends_after_the_first_rows(values: list[str | None], first: int) -> None:
+    """Whatever the strings look like, and even if the limit of rows is lower: what is left parses."""
+    terms = " ".join("UNDEF" if value is None else str(ox.Literal(value)) for value in values)
+    request = asked(f"SELECT ?v {{ VALUES ?v {{ {terms} }} }}", reader.CUT[0], 1) | {"first": first}
+    status, parts = reader.answer(ox.Store(), request)
+    assert status == reader.OK
+    columns, rows = table_of(b"".join(parts))
+    assert columns == ("v",)
+    assert [row["v"].value if row else None for row in rows] == values[:first]
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type"), [("SELECT *", reader.CUT[0]), ("CONSTRUCT { ?s ?p ?o }", reader.CUT[1])]
+)
+def test_the_first_rows_of_long_answers(query: str, media_type: str) -> None:
+    store = ox.Store()
+    store.bulk_extend(
+        ox.Quad(ox.NamedNode(f"urn:{n}"), ox.NamedNode("urn:p"), ox.Literal("\n" * 9)) for n in range(3000)
+    )
+    for first, there in ((1, 1), (501, 501), (2999, 2999), (3000, 3000), (3001, 3000)):
+        request = asked(query + "{ ?s ?p ?o }", media_type, 10) | {"first": first, "max_bytes": 10**6}
+        status, parts = reader.answer(store, request)
+        assert status == reader.OK
+        body = b"".join(parts)
+        assert len(table_of(body)[1] if media_type == reader.CUT[0] else triples_of(body)) == there
+    request = asked(query + "{ ?s ?p ?o }", media_type, 10) | {"first": 2000, "max_bytes": 1000}
+    assert reader.answer(store, request)[0] == reader.TOO_LARGE
+
+
+def test_the_first_triples_are_counted_once_each() -> None:
+    query = "CONSTRUCT { ?s <urn:p> 1 } WHERE { VALUES ?s { <urn:a> <urn:a> <urn:b> <urn:a> <urn:c> } }"
+    for first in (1, 2, 3, 4):
+        status, parts = reader.answer(ox.Store(), asked(query, reader.CUT[1], 1) | {"first": first})
+        assert status == reader.OK
+        found = [triple.subject.value for triple in triples_of(b"".join(parts))]  # type: ignore[union-attr]  # IRIs
+        assert found == ["urn:a", "urn:b", "urn:c"][:first]
 
 
 def asked(query: str, media_type: str, max_rows: int) -> dict[str, Any]:
@@ -498,6 +542,39 @@ def test_one_client_cannot_take_every_place(store: EmbeddedStore) -> None:
     with_public(store, work, at_most=4)
 
 
+def test_one_long_query_too_many(store: EmbeddedStore) -> None:
+    """It has two turns, and is then refused; who has a short one is served meanwhile."""
+
+    async def work(held: Readers) -> None:
+        places = held._most_aside
+        running = [asyncio.create_task(held.ask(select(ENDLESS), LIMITS)) for _ in range(places)]
+        await until(lambda: held._aside == places)
+        with pytest.raises(TooBusy, match="too many long queries") as caught:
+            await held.ask(select(ENDLESS), LIMITS)
+        assert caught.value.retry_after
+        assert held.killed == 2
+        assert await ask(held, COUNT) == SIZE
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    with_readers(store, work, at_most=4)
+
+
+def test_a_second_turn_may_find_a_place(store: EmbeddedStore) -> None:
+    async def work(held: Readers) -> None:
+        running = [asyncio.create_task(held.ask(select(ENDLESS), LIMITS)) for _ in range(held._most_aside)]
+        await until(lambda: held._aside == held._most_aside)
+        asking = asyncio.create_task(ask(held, A_WHILE))
+        await until(lambda: held.killed == 1)
+        for task in running:
+            task.cancel()
+        assert await asking == SIZE**2
+        await asyncio.gather(*running, return_exceptions=True)
+
+    with_readers(store, work, at_most=4)
+
+
 def test_old_queries_give_way(store: EmbeddedStore) -> None:
     """A query that has used its young time runs at the lowest priority, and its reader is not used again."""
 
@@ -534,6 +611,73 @@ def test_queries_on_an_old_revision_finish(store: EmbeddedStore, monkeypatch: py
         ]
         assert list(map(counted, answers)) == [SIZE + 4, SIZE, SIZE + 1, SIZE + 2, SIZE + 3]
         await until(lambda: len(templates()) == 3)
+
+    with_public(store, work)
+
+
+def modes() -> list[str]:
+    """How each template holds its revision: the last word of its command."""
+    return sorted(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].decode() for pid in templates())
+
+
+def test_the_past_is_never_loaded(store: EmbeddedStore) -> None:
+    """One client walks through all old revisions while another asks the newest: one load, few processes, no error."""
+    for number in range(1, 7):
+        store.apply(change(SIZE + number, 1), expect=number)
+
+    async def work(held: PublicQueries) -> None:
+        assert modes() == ["memory"]
+        stop = False
+
+        async def other() -> int:
+            asked = 0
+            while not stop:
+                answer = await held.ask(select(COUNT), revision=7, limits=LIMITS, client="other", share=SHARE)
+                assert counted(answer) == SIZE + 6
+                asked += 1
+            return asked
+
+        asking = asyncio.create_task(other())
+        for number in (1, 2, 3, 4, 5, 6, 1, 3):
+            answer = await held.ask(select(COUNT), revision=number, limits=LIMITS, client="walker", share=SHARE)
+            assert counted(answer) == SIZE + number - 1
+            assert len(templates()) <= 4
+        stop = True
+        assert await asking > 10
+        await until(lambda: modes() == ["disk", "disk", "memory"])
+
+    with_public(store, work)
+
+
+def test_waiting_for_the_past_has_an_end(store: EmbeddedStore) -> None:
+    store.apply(change(SIZE, 1), expect=1)
+
+    async def work(held: PublicQueries) -> None:
+        for _ in range(3):
+            with pytest.raises(TooBusy, match="opened in time") as caught:
+                await held.ask(select(COUNT), revision=1, limits=Limits(0.02, 10**6, 10), client="a", share=SHARE)
+            assert caught.value.retry_after
+        assert len(templates()) == 1, "what was begun is ended"
+        assert counted(await held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=SHARE)) == SIZE
+
+    with_public(store, work)
+
+
+def test_who_goes_away_while_the_past_is_opened_leaves_nothing(store: EmbeddedStore) -> None:
+    store.apply(change(SIZE, 1), expect=1)
+
+    async def work(held: PublicQueries) -> None:
+        for pause in (0.0, 0.02, 0.1):
+            asking = asyncio.create_task(
+                held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=Share(1, 1000))
+            )
+            await asyncio.sleep(pause)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        assert len(templates()) == 1
+        answer = await held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=Share(1, 1000))
+        assert counted(answer) == SIZE, "the one place of this client is free again"
 
     with_public(store, work)
 

@@ -79,5 +79,5 @@ def scratch(folder: Path) -> Iterator[Service]:
 def keyed(folder: Path, **settings: str) -> Iterator[Service]:
     """A service on a folder that holds a store, with a key of scope `update`."""
     _, token = KeyRing(folder / "keys.json").create("a test", (Scope.UPDATE,), NOW)
-    with serving(folder, **settings) as base:
+    with serving(folder, log=None, **settings) as base:
         yield Service(base, folder, token)

@@ -13,18 +13,28 @@ from pathlib import Path
 
 import httpx
 
+UVICORN = (sys.executable, "-m", "uvicorn", "app.asgi:app", "--log-level", "warning", "--port")
+
 
 @contextmanager
-def serving(data: Path, **settings: str) -> Iterator[str]:
-    """The service on a data folder; gives its address."""
+def serving(data: Path, *command: str, log: Path | None = None, **settings: str) -> Iterator[str]:
+    """The service on a data folder; gives its address. A command gets the port as its last argument.
+
+    All that the service says goes into the file `log`, if there is one.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     named = {f"SLMKG_{name.upper()}": value for name, value in settings.items()}
+    output = log.open("wb") if log is not None else None
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "app.asgi:app", "--port", str(port), "--log-level", "warning"],
+        [*(command or UVICORN), str(port)],
         env={**os.environ, "SLMKG_DATA_DIR": str(data), **named},
+        stdout=output,
+        stderr=output,
     )
+    if output is not None:
+        output.close()
     try:
         base = f"http://127.0.0.1:{port}"
         _wait_until_ready(base, process)

@@ -11,14 +11,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import httpx
 import pandas as pd
 import pytest
-from rdflib import Graph, URIRef
-from rdflib.plugins.stores.sparqlstore import SPARQLStore
+from rdflib import Graph, Literal, URIRef
+from rdflib.plugins.stores.sparqlstore import SPARQLStore, SPARQLUpdateStore
 from SPARQLWrapper import JSON, POSTDIRECTLY, SPARQLWrapper
 
+from tests.store.servers import oxigraph
+from tests.web.scratch import scratch
 from tests.web.serving import serving
 
 PREFIX = "PREFIX slm: <https://w3id.org/slmkg/ontology#>\n"
@@ -57,6 +60,30 @@ def test_rdflib_sparqlstore(address: str, method: str) -> None:
     answer = graph.query("ASK { ?s ?p ?o }")
     assert answer.askAnswer is True
     assert len(store.query(CONSTRUCT).graph or ()) == 104
+
+
+def test_rdflib_sparqlupdatestore(tmp_path: Path) -> None:
+    """Reads and writes through rdflib, with a key; without one it only reads."""
+    graph = URIRef("https://example.org/graph")
+    told = (URIRef("https://example.org/me"), URIRef("https://example.org/says"), Literal("a 'word'\n\\", lang="en"))
+    with scratch(tmp_path) as service:
+        addresses: dict[str, Any] = {
+            "query_endpoint": f"{service.base}/sparql",
+            "update_endpoint": f"{service.base}/update",
+        }
+        store = SPARQLUpdateStore(**addresses, headers={"Authorization": f"Bearer {service.token}"})
+        mine = Graph(store, identifier=graph)
+        mine.add(told)
+        assert list(mine) == [told]
+        mine.update("INSERT { ?s <https://example.org/again> ?o } WHERE { ?s <https://example.org/says> ?o }")
+        assert len(mine) == 2
+        mine.remove((None, None, None))
+        assert list(mine) == []
+        strange = Graph(SPARQLUpdateStore(**addresses), identifier=graph)
+        with pytest.raises(HTTPError) as caught:
+            strange.add(told)
+        assert caught.value.code == 401
+        assert list(strange) == []
 
 
 def test_pandas(address: str) -> None:
@@ -107,6 +134,21 @@ print(json.dumps([[row["model"].value, row["layers"].value] for row in answer]))
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [["https://w3id.org/slmkg/resource/model/opt-125m", "12"]]
+
+
+def test_oxigraph_s_server_calls_us(address: str, tmp_path: Path) -> None:
+    """A query that somebody sends to another engine's server, whose SERVICE clause asks us."""
+    mine = "<http://example.org/me> <http://example.org/seen> <https://w3id.org/slmkg/resource/model/opt-125m>"
+    query = (
+        "PREFIX slm: <https://w3id.org/slmkg/ontology#> SELECT ?model ?layers WHERE {"
+        f" ?me <http://example.org/seen> ?model SERVICE SILENT <{address}/nowhere> {{ ?model slm:nothing ?n }}"
+        f" SERVICE <{address}/sparql> {{ ?model slm:hasArchitecture/slm:numLayers ?layers }} }}"
+    )
+    with oxigraph(tmp_path) as other:
+        typed = {"Content-Type": "application/sparql-update"}
+        assert httpx.post(other.update, content=f"INSERT DATA {{ {mine} }}", headers=typed).status_code == 204
+        answer = httpx.get(other.query, params={"query": query}, headers={"Accept": "text/csv"}, timeout=60)
+    assert answer.text == "model,layers\r\nhttps://w3id.org/slmkg/resource/model/opt-125m,12\r\n"
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -55,7 +57,7 @@ def address(folder: Path, token: str) -> Iterator[str]:
         "reader_megabytes": "128",
         "seconds_per_minute": "1000",
     }
-    with serving(folder, **settings) as base:
+    with serving(folder, log=None, **settings) as base:
         yield base
 
 
@@ -141,6 +143,92 @@ def test_who_hangs_up_frees_the_place(address: str, token: str, method: str) -> 
             time.sleep(0.25)
         time.sleep(0.15)
     assert ask(address, COUNT + " # free again", "127.0.1.6").status_code == 200
+
+
+# ---- the page for people: its queries are strangers' queries too ----
+
+
+def page(address: str, query: str, host: str, **headers: str) -> httpx.Response:
+    transport = httpx.HTTPTransport(local_address=host)
+    with httpx.Client(transport=transport, timeout=60) as client:
+        return client.get(f"{address}/query", params={"query": query}, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        (ENDLESS, 503, "the query ran longer than it may and was stopped"),
+        (GREEDY.replace("?d ?e ?f", "?d ?e ?f . ?g ?h ?i"), 503, "was stopped"),
+        ("SELECT * { FILTER(" + "!" * 20_000 + "1) }", 503, "was stopped"),
+        ("SELECT * { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }", 400, "SERVICE is not allowed"),
+        ("SELECT (<urn:nothing>(1) AS ?x) {}", 400, "the engine cannot answer this"),
+        ("SELECT (CONCAT('" + "x" * 20_000 + "', ?c) AS ?x) { ?a ?b ?c }", 400, "the answer is larger than allowed"),
+        ("SELECT * {", 400, "line 1, column"),
+    ],
+)
+def test_the_page_says_in_words_what_a_limit_did(address: str, query: str, status: int, words: str) -> None:
+    started = time.monotonic()
+    response = page(address, query, "127.0.1.20")
+    assert response.status_code == status, response.text
+    assert time.monotonic() - started < 20
+    assert response.headers["content-type"].startswith("text/html")
+    assert 'role="alert"' in response.text
+    assert words in response.text
+    assert "Answer</h2>" not in response.text
+    assert page(address, COUNT + f" # after {query[:20]}", "127.0.1.21").status_code == 200
+
+
+def test_the_page_takes_from_the_same_account(address: str) -> None:
+    """One address has two places for both ways of asking; the third is told when to come again."""
+
+    async def run() -> None:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(asyncio.to_thread(way, address, ENDLESS, "127.0.1.22")) for way in (ask, page)]
+            await asyncio.sleep(0.4)
+            third = await asyncio.to_thread(page, address, COUNT + " #", "127.0.1.22")
+            assert third.status_code == 429
+            assert int(third.headers["retry-after"]) >= 1
+            assert "more than 2 queries at once" in third.text
+            other = await asyncio.to_thread(page, address, COUNT + " ##", "127.0.1.23")
+            assert other.status_code == 200
+        assert {task.result().status_code for task in running} == {503}
+
+    asyncio.run(run())
+    left = page(address, COUNT, "127.0.1.22").headers["ratelimit"]
+    assert int(left.split(";r=")[1].split(";")[0]) <= 998
+
+
+def test_the_page_shows_the_beginning_of_a_long_answer(address: str) -> None:
+    """However long it would be: the reader stops when there are enough rows."""
+    rows = page(address, "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }", "127.0.1.24")
+    assert rows.status_code == 200
+    assert rows.text.count("<tr>") == 501
+    assert "500 rows, the\n    first of more" in rows.text
+    graph = page(address, "CONSTRUCT { ?a <urn:x> ?d } WHERE { ?a ?b ?c . ?d ?e ?f }", "127.0.1.24")
+    assert graph.status_code == 200
+    assert "500 triples, the\n    first of more" in graph.text
+    whole = page(address, "SELECT * { ?a ?b ?c } LIMIT 300", "127.0.1.24")
+    assert "300 rows; revision 1" in whole.text
+    assert whole.headers["ratelimit-policy"] == '"seconds";q=1000;w=60'
+
+
+def test_the_page_with_a_key(address: str, token: str) -> None:
+    started = time.monotonic()
+    assert page(address, ENDLESS, "127.0.1.25", Authorization=f"Bearer {token}").status_code == 503
+    assert time.monotonic() - started >= 2
+    assert problem_of(page(address, COUNT, "127.0.1.25", Authorization="Bearer x"))["code"] == "unauthorized"
+
+
+def test_terms_within_terms_do_not_break_the_front(address: str) -> None:
+    """As deep as a query can make them: the page refuses or shows them, and the service lives on."""
+    steps = "".join(f"BIND(TRIPLE(<>,<>,?{number})AS?{number + 1})" for number in range(2800))
+    for query in (f"SELECT * {{ BIND(1 AS ?0){steps} }}", f"CONSTRUCT {{ <> <> ?2800 }} {{ BIND(1 AS ?0){steps} }}"):
+        for path in ("/query", "/sparql"):
+            connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
+            connection.request("GET", f"{path}?query={quote(query)}")
+            assert connection.getresponse().status in {200, 400, 503}
+            connection.close()
+    assert page(address, COUNT + " # alive", "127.0.1.26").status_code == 200
 
 
 def test_networks_of_ipv6_are_one_client() -> None:

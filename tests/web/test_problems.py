@@ -99,8 +99,11 @@ def test_an_unexpected_exception_tells_nothing_and_is_logged(path: str, caplog: 
     assert "secret" not in response.text
     assert response.headers["x-request-id"] == "request-7"
     assert response.headers["x-content-type-options"] == "nosniff"
-    assert "secret-internal-text" in caplog.text
     assert "request-7" in caplog.text
+    assert "builtins.RuntimeError" in caplog.text
+    assert "test_problems.py:" in caplog.text, "the place is told, the words are not"
+    assert "secret" not in caplog.text
+    assert "ASK" not in caplog.text
 
 
 def _subclasses(error: type[AppError]) -> set[type[AppError]]:
