@@ -77,5 +77,5 @@ def unpacked(data: bytes, name: str) -> tuple[frozenset[Quad], frozenset[Quad]]:
 
 
 def _lines(quads: Iterable[Quad]) -> list[bytes]:
-    lines = ox.serialize(quads, format=ox.RdfFormat.N_QUADS)
+    lines = ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""
     return lines.split(b"\n")[:-1]
