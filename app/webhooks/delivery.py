@@ -1,4 +1,4 @@
-"""Delivers revisions to webhooks: in order, at least once, with pauses that grow after failures. Never follows redirects.
+"""Delivers revisions to webhooks: in order, at least once, with pauses that grow. Never follows redirects.
 
 Each hook has its own course, so that a slow receiver delays nobody else. How far it got is written after each try; a
 process that is killed goes on where it was, and may deliver once more what was delivered already, with the same id.

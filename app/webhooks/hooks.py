@@ -142,7 +142,7 @@ class Hooks:
     def ids(self) -> tuple[str, ...]:
         """The ids of all hooks."""
         try:
-            return tuple(sorted(name for name in os.listdir(self._folder) if _ID.fullmatch(name)))
+            return tuple(sorted(name for name in (path.name for path in self._folder.iterdir()) if _ID.fullmatch(name)))
         except FileNotFoundError:
             return ()
 
