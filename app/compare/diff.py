@@ -188,6 +188,11 @@ class _Touched:
                 for number in numbers:
                     self._bears((self._subjects[node], self._predicates[node]), number)
 
+    def way(self, subject: str, predicate: str) -> list[int]:
+        """The revisions that bear on a cell, in the order of the way."""
+        back = self.numbers[:1] > self.numbers[-1:]
+        return sorted(set(self.keys[subject, predicate]), reverse=back)
+
     def _note(self, number: int, quad: Quad) -> None:
         home, predicate = quad.graph_name, quad.predicate.value
         if not isinstance(home, IRI) or not isinstance(quad.subject, IRI):
@@ -262,7 +267,7 @@ def _cells(before: _End, after: _End, touched: _Touched, passed: Mapping[int, St
                 old=old,
                 new=new,
                 decision=_decision(after.reader, evidence[1], (subject, iri)),
-                steps=tuple(passed[number] for number in dict.fromkeys(touched.keys[subject, iri])),
+                steps=tuple(map(passed.__getitem__, touched.way(subject, iri))),
             )
             for slug, label in owners.get(architecture, {}).items()
         ]
