@@ -47,10 +47,10 @@ def accepted(services: Services, subject: IRI, predicate: str) -> set[Quad]:
     }
 
 
-def set_value(services: Services, value: int, *, subject: IRI = OPT, predicate: str = LAYERS, **how: int) -> int:
+def set_value(services: Services, value: int, *, subject: IRI = OPT, predicate: str = LAYERS, days: int = 0) -> int:
     """Give a cell another accepted value."""
     new = Quad(subject, IRI(predicate), Literal(value), CURATED)
-    return commit(services, [new], accepted(services, subject, predicate), f"value {value}", author=ADA, **how)
+    return commit(services, [new], accepted(services, subject, predicate), f"value {value}", author=ADA, days=days)
 
 
 def new_claim(value: int, *, subject: IRI = OPT, predicate: str = LAYERS, slug: str = "blog") -> list[Quad]:

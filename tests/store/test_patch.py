@@ -43,7 +43,7 @@ def test_a_patch_is_rows_of_one_transaction() -> None:
 
 def test_the_last_row_about_a_quad_counts() -> None:
     row = f'<{name("s").value}> <{name("p").value}> "x" <{name("g").value}> .'
-    assert patch.read(f"TX .\nA {row}\nD {row}\nTC .\n".encode()) == (frozenset(), {quad("s", "x")})
+    assert patch.read(f"TX .\nA {row}\nD {row}\nTC .\n".encode()) == (frozenset(), frozenset({quad("s", "x")}))
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_the_seed_and_small_changes_of_it(own_services: Services) -> None:
         assert net.removed <= whole[one]
         assert not net.added & whole[one]
     net = difference(store, 0, 3)
-    assert patch.unpacked(patch.packed(net.added, net.removed), "x") == (net.added, net.removed)
+    assert patch.unpacked(patch.packed(net.added, net.removed), "x") == (frozenset(net.added), frozenset(net.removed))
 
 
 @pytest.mark.parametrize("number", [-1, 3, 10**9])
