@@ -217,11 +217,14 @@ class _Touched:
 
 
 class _End:
-    """One end of a difference: its properties, and whose its subjects are."""
+    """One end of a difference."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self.properties = {one.iri: one for one in properties(reader).values()}
+
+    def properties(self) -> dict[str, Property]:
+        """Every property that can be compared, by IRI."""
+        return {one.iri: one for one in properties(self.reader).values()}
 
     def layers(self, subjects: Iterable[IRI]) -> dict[str, tuple[str, tuple[int, int]]]:
         """The architecture and the layers of those subjects that are groups of layers."""
@@ -239,7 +242,9 @@ class _End:
 
 
 def _cells(before: _End, after: _End, touched: _Touched, passed: Mapping[int, Step]) -> tuple[CellChange, ...]:
-    known = {**before.properties, **after.properties}
+    if not touched.keys:
+        return ()
+    known = {**before.properties(), **after.properties()}
     keys = [key for key in touched.keys if key[1] in known]
     nodes = [IRI(subject) for subject in dict.fromkeys(subject for subject, _ in keys)]
     wanted = [known[iri] for iri in dict.fromkeys(iri for _, iri in keys)]

@@ -76,7 +76,7 @@ def receiving() -> Iterator[Receiver]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815 - the name that the base class wants
 
         def log_message(self, *_: Any) -> None:
             pass
