@@ -36,8 +36,8 @@ KINDS = {
     Kind.ADDED: "added",
     Kind.CHANGED: "changed",
     Kind.REMOVED: "removed",
-    Kind.STATUS: "other standing",
-    Kind.EVIDENCE: "other evidence",
+    Kind.STATUS: "with another standing",
+    Kind.EVIDENCE: "with other evidence",
 }
 
 
@@ -83,13 +83,15 @@ def one(
     found = services.history.diff(number - 1, number)
     start = (at - 1) * _CELLS_ON_A_PAGE
     (step,) = found.steps
+    rows = [_row(cell) for cell in found.cells[start : start + _CELLS_ON_A_PAGE]]
     return page(
         "revision.html",
         step=step,
         found=found,
         kinds=KINDS,
         graphs=[(_GRAPH_NAMES.get(count.graph, count.graph), count) for count in found.graphs],
-        rows=[_row(cell) for cell in found.cells[start : start + _CELLS_ON_A_PAGE]],
+        rows=rows,
+        decided=any(row["decision"] for row in rows),
         total=len(found.cells),
         start=start,
         page=at,

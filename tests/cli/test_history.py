@@ -95,15 +95,15 @@ def test_blame_prints_what_came_last_first(data: Path) -> None:
 
 def test_revert_makes_a_new_revision(data: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(data, tmp_path / "var"))
-    done = slmkg(folder, "revert", "3", "--reason", "says nothing")
-    assert (done.returncode, done.stdout) == (0, "revision 4: +0 -1 triples\n"), done.stderr
+    invalid = slmkg(folder, "revert", "3", "--reason", "says nothing")
+    assert (invalid.returncode, invalid.stdout) == (3, ""), "revision 2 broke a constraint"
+    done = slmkg(folder, "revert", "2", "--to", "3", "--reason", "misread", "--json")
+    assert json.loads(done.stdout)["number"] == 4, done.stderr
     head = build(Settings(data_dir=folder)).store.head()
-    assert (head.reason, head.author) == ("revert of revision 3: says nothing", f"{vocab.BASE}resource/agent/operator")
+    assert (head.reason, head.author) == ("revert of revisions 2 to 3: misread", f"{vocab.BASE}resource/agent/operator")
     again = slmkg(folder, "revert", "3", "--reason", "again")
     assert again.returncode == 1
     assert "revision 4 removed" in again.stderr
-    broken = slmkg(folder, "revert", "2", "--reason", "x", "--json")
-    assert json.loads(broken.stdout)["number"] == 5
 
 
 def test_webhooks_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

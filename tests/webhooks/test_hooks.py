@@ -27,7 +27,8 @@ def hooks(tmp_path: Path) -> Hooks:
 
 
 def test_nothing_is_made_before_the_first_hook(hooks: Hooks, tmp_path: Path) -> None:
-    assert hooks.ids() == hooks.list() == ()
+    assert hooks.ids() == ()
+    assert hooks.list() == ()
     assert not [*tmp_path.iterdir()]
 
 
