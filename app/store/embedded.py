@@ -52,6 +52,7 @@ class EmbeddedStore:
         self._folder = folder
         self._revisions = folder / "revisions"
         self._open: dict[int, EngineSnapshot] = {}
+        self._described: dict[int, Revision] = {}
         self._guard = threading.Lock()
         self._check_format()
 
@@ -216,6 +217,13 @@ class EmbeddedStore:
             ) from error
 
     def _describe(self, number: int) -> Revision:
+        """The record of a committed revision. It never changes, so it is read once."""
+        found = self._described.get(number)
+        if found is None:
+            found = self._described[number] = self._read_record(number)
+        return found
+
+    def _read_record(self, number: int) -> Revision:
         path = self._path(number).with_suffix(".json")
         try:
             record = json.loads(path.read_text(encoding="utf-8"))

@@ -162,11 +162,13 @@ class Hooks:
     def change(self, identity: str, change: Callable[[State], State]) -> State:
         """Replace a hook's state; NotFound."""
         place = self._place(identity)
-        self.get(identity)
-        with (place / "LOCK").open("a") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            state = change(self.state(identity))
-            _write(place / "state.json", asdict(state))
+        try:
+            with (place / "LOCK").open("a") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                state = change(self.state(identity))
+                _write(place / "state.json", asdict(state))
+        except FileNotFoundError as error:
+            raise _missing(identity) from error
         return state
 
     def retry(self, identity: str, revision: int | None = None) -> int:
@@ -185,7 +187,8 @@ class Hooks:
             (self._folder / identity).rename(going)
         except FileNotFoundError as error:
             raise _missing(identity) from error
-        shutil.rmtree(going)
+        for gone in self._folder.glob("*.gone-*"):  # also what somebody who was killed had begun to remove
+            shutil.rmtree(gone, ignore_errors=True)
         return hook
 
     @contextmanager
