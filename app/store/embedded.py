@@ -5,11 +5,14 @@
     <folder>/HEAD                number of the newest revision; replacing this file is the commit
     <folder>/revisions/000007/   the graph at revision 7, opened read-only and never written again
     <folder>/revisions/000007.json   who, when, why, how much
+    <folder>/revisions/000007.patch  what it added and removed: an RDF patch, compressed (zlib)
     <folder>/work-…/             a candidate; whatever is found here was not committed and is removed
 
 A commit takes a hard-linked copy of the newest revision (milliseconds at any size), changes the copy, lets the caller
 check it, renames it into place and then moves HEAD. A process killed at any point leaves HEAD on a complete revision.
 Readers never see a store that somebody writes to, so any number of processes may read while one writes.
+
+Revisions that older versions of slmkg made have no patch: it is worked out by comparing, and kept from then on.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import pyoxigraph as ox
 
 from app.errors import (
     AppError,
+    BadFile,
     BadParameter,
     NotFound,
     StaleRevision,
@@ -40,6 +44,7 @@ from app.errors import (
 from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, bad, good, note
 from app.model.rdf import Quad
+from app.store import patch
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
 from app.store.room import needs_room
@@ -61,6 +66,7 @@ class EmbeddedStore:
         self._folder = folder
         self._revisions = folder / "revisions"
         self._open: dict[int, EngineSnapshot] = {}
+        self._described: dict[int, Revision] = {}
         self._guard = threading.Lock()
         self._check_format()
 
@@ -93,6 +99,25 @@ class EmbeddedStore:
                 del self._open[next(iter(self._open))]
             return found
 
+    def changes(self, number: int) -> ChangeSet:
+        """What a revision added and removed, from its patch, or by comparing where it has none."""
+        newest = self.head().number
+        if not 1 <= number <= newest:
+            raise NotFound("revision", str(number), advice=f"The newest is {newest}.")
+        revision = self._describe(number)
+        path = self._patch(number)
+        try:
+            add, remove = patch.unpacked(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            add, remove = self._compared(number)
+            self._keep_patch(number, patch.packed(add, remove))
+        except (OSError, BadFile) as error:
+            raise StoreDamaged(
+                f"the patch of revision {number} cannot be read: {error}",
+                advice="Restore it from a backup, or remove it: it is worked out again.",
+            ) from error
+        return ChangeSet(add, remove, revision.reason, revision.author, revision.made_at)
+
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
         with needs_room(), self._write_lock():
@@ -102,8 +127,8 @@ class EmbeddedStore:
             self._clear_leftovers(newest)
             candidate = self._folder / f"work-{os.getpid()}"
             try:
-                revision = self._build(candidate, newest, change, check)
-                self._publish(candidate, revision)
+                revision, delta = self._build(candidate, newest, change, check)
+                self._publish(candidate, revision, delta)
             except BaseException:
                 _remove(candidate)
                 self._take_back(newest)
@@ -157,8 +182,8 @@ class EmbeddedStore:
 
     def _build(
         self, candidate: Path, newest: int, change: ChangeSet, check: Callable[[Snapshot], None] | None
-    ) -> Revision:
-        """Make the candidate's folder: copy, change, check, flush."""
+    ) -> tuple[Revision, bytes]:
+        """Make the candidate's folder: copy, change, check, flush. Returns its record and its packed patch."""
         if newest:
             self._open_read_only(newest).backup(str(candidate))
         store = ox.Store(str(candidate))
@@ -176,7 +201,7 @@ class EmbeddedStore:
         if check is not None:
             check(EngineSnapshot(store))
         store.flush()
-        return Revision(
+        revision = Revision(
             number=newest + 1,
             reason=change.reason,
             author=change.author,
@@ -185,15 +210,17 @@ class EmbeddedStore:
             removed=len(removed),
             quads=before - len(removed) + len(added),
         )
+        return revision, patch.packed(added, removed)
 
-    def _publish(self, candidate: Path, revision: Revision) -> None:
+    def _publish(self, candidate: Path, revision: Revision, delta: bytes) -> None:
         """Put a finished candidate in its place. The last step, replacing HEAD, is the commit."""
         target = self._path(revision.number)
         candidate.rename(target)
+        _write_durably(self._patch(revision.number), delta)
         record = asdict(revision) | {"made_at": revision.made_at.isoformat()}
-        _write_durably(target.with_suffix(".json"), json.dumps(record, indent=1))
+        _write_durably(target.with_suffix(".json"), json.dumps(record, indent=1).encode())
         _sync(self._revisions)
-        _write_durably(self._folder / "HEAD", f"{revision.number}\n")
+        _write_durably(self._folder / "HEAD", f"{revision.number}\n".encode())
 
     def _take_back(self, newest: int) -> None:
         """Remove what a commit that failed had put in its place, unless it went through after all."""
@@ -212,7 +239,7 @@ class EmbeddedStore:
     def _left(self, newest: int) -> list[Path]:
         """What is part of no revision: candidates, a revision that HEAD never reached, files half written."""
         unreached = self._path(newest + 1)
-        found = [unreached, unreached.with_suffix(".json"), *self._folder.glob("work-*")]
+        found = [unreached, unreached.with_suffix(".json"), self._patch(newest + 1), *self._folder.glob("work-*")]
         return [path for path in (*found, *self._folder.glob("*.new"), *self._revisions.glob("*.new")) if path.exists()]
 
     def _layout(self) -> Sign:
@@ -284,8 +311,25 @@ class EmbeddedStore:
             return False
         return False
 
+    def _compared(self, number: int) -> tuple[frozenset[Quad], frozenset[Quad]]:
+        """What a revision added and removed, found by looking up each quad of one revision in the other."""
+        after = self._open_read_only(number)
+        before = self._open_read_only(number - 1) if number > 1 else ox.Store()
+        return (
+            frozenset(quad for quad in after if quad not in before),
+            frozenset(quad for quad in before if quad not in after),
+        )
+
+    def _keep_patch(self, number: int, delta: bytes) -> None:
+        """Keep a patch that was worked out, unless somebody writes now or the folder is not ours to write."""
+        with suppress(StoreBusy, OSError), self._write_lock():
+            _write_durably(self._patch(number), delta)
+
     def _path(self, number: int) -> Path:
         return self._revisions / f"{number:06d}"
+
+    def _patch(self, number: int) -> Path:
+        return self._path(number).with_suffix(".patch")
 
     def _open_read_only(self, number: int) -> ox.Store:
         try:
@@ -308,6 +352,13 @@ class EmbeddedStore:
             ) from error
 
     def _describe(self, number: int) -> Revision:
+        """The record of a committed revision. It never changes, so it is read once."""
+        found = self._described.get(number)
+        if found is None:
+            found = self._described[number] = self._read_record(number)
+        return found
+
+    def _read_record(self, number: int) -> Revision:
         path = self._path(number).with_suffix(".json")
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -339,7 +390,7 @@ class EmbeddedStore:
                     f"another process is writing to {self._folder}", advice="Wait until it has finished."
                 ) from error
             if not (self._folder / "FORMAT").exists():
-                _write_durably(self._folder / "FORMAT", FORMAT + "\n")
+                _write_durably(self._folder / "FORMAT", f"{FORMAT}\n".encode())
             yield
 
 
@@ -352,10 +403,10 @@ def _remove(candidate: Path) -> None:
         time.sleep(0.05)
 
 
-def _write_durably(path: Path, content: str) -> None:
+def _write_durably(path: Path, content: bytes) -> None:
     """Replace a file so that after a crash either the old or the new content is there, never a part."""
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as handle:
+    with temporary.open("wb") as handle:
         handle.write(content)
         handle.flush()
         os.fsync(handle.fileno())

@@ -13,7 +13,19 @@ from starlette.staticfiles import StaticFiles
 
 from app import vocab
 from app.services import Services
-from app.web import catalogue, descriptions, graphs, pages, problems, service, sparql, update
+from app.web import (
+    catalogue,
+    descriptions,
+    graphs,
+    history,
+    pages,
+    problems,
+    revision_pages,
+    service,
+    sparql,
+    update,
+    webhooks,
+)
 from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
@@ -40,14 +52,15 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if services.public is None:
-            yield
-            return
-        await services.public.start()
-        try:
-            yield
-        finally:
-            await services.public.stop()
+        async with webhooks.delivering(services):
+            if services.public is None:
+                yield
+                return
+            await services.public.start()
+            try:
+                yield
+            finally:
+                await services.public.stop()
 
     app = Application(
         title="slmkg",
@@ -63,7 +76,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
-    for part in (sparql, update, graphs, descriptions, catalogue, service, pages):
+    for part in (sparql, update, graphs, descriptions, catalogue, history, webhooks, service, pages, revision_pages):
         part.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(TimeTravel)

@@ -67,7 +67,7 @@ def front(services: Use) -> Response:
         counts = services.counts(revision=head.number)
     except StoreEmpty:
         head, counts = None, None
-    return _page("front.html", head=head, counts=counts, questions=questions(), sample=_SAMPLE)
+    return page("front.html", head=head, counts=counts, questions=questions(), sample=_SAMPLE)
 
 
 async def ask(
@@ -97,14 +97,14 @@ async def ask(
             status = outcome(error.code).status
             headers = headers_of(error)
     shown = text if text is not None else _SAMPLE
-    return _page(
+    return page(
         "query.html", status, headers, text=shown, chosen=chosen, questions=questions(), answer=answer, most=ROWS_SHOWN
     )
 
 
 def docs() -> Response:
     """The API's documentation in the browser, from this address alone."""
-    return _page("docs.html", installed=(SWAGGER / "swagger-ui-bundle.js").is_file())
+    return page("docs.html", installed=(SWAGGER / "swagger-ui-bundle.js").is_file())
 
 
 async def _answer(app: FastAPI, services: Services, client: Client, text: str) -> dict[str, Any]:
@@ -146,7 +146,8 @@ def _code_marks(text: str) -> Markup:
 _templates.filters["code_marks"] = _code_marks
 
 
-def _page(name: str, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any) -> Response:
+def page(name: str, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any) -> Response:
+    """A page from its template."""
     html = _templates.get_template(name).render(version=vocab.VERSION, **context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache", **(headers or {})})
 
