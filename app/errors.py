@@ -17,6 +17,7 @@
     ├── StaleRevision           somebody committed first                                  (stale-revision)
     ├── ConditionFailed         what the client asks to hold first does not hold          (condition-failed)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
+    ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
@@ -168,6 +169,16 @@ class InvalidGraph(AppError):
             advice="Mend the values that the findings name.",
         )
         self.findings = findings
+
+
+class ReleaseExists(AppError):
+    """A release of this name is there already and is not the one that would be made. Releases are never changed."""
+
+    code: ClassVar[str] = "release-exists"
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"the release {name} exists: {problem}", advice="Take another name, e.g. with `.1` at its end.")
+        self.name = name
 
 
 class StoreError(AppError):

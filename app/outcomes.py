@@ -34,6 +34,7 @@ OUTCOMES: dict[str, Outcome] = {
     "stale-revision": Outcome(412, EXIT_FAILURE, "The graph has changed meanwhile"),
     "condition-failed": Outcome(412, EXIT_FAILURE, "A condition of the request does not hold"),
     "invalid-graph": Outcome(422, EXIT_VIOLATIONS, "The change breaks constraints"),
+    "release-exists": Outcome(409, EXIT_USAGE, "A release of this name exists"),
     "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),
     "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),

@@ -21,6 +21,7 @@ from app.curate.load import LoadReport, Progress, load_folder
 from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import QueryRefused
 from app.model.rdf import IRI
+from app.release.shelf import Shelf
 from app.settings import Settings
 from app.store import documents
 from app.store.documents import GraphName
@@ -51,6 +52,7 @@ class Services:
     keys: KeyRing
     now: Callable[[], datetime]
     writer: Writer
+    releases: Shelf
     public: PublicQueries | None = None
 
     def load(
@@ -91,6 +93,10 @@ class Services:
             return number, snapshot.query(query)
         except RuntimeError as error:
             raise QueryRefused(f"the engine cannot answer this: {error}") from error
+
+    def revision_of(self, name: str) -> int:
+        """The number of the revision that a release holds; NotFound."""
+        return self.releases.find(name).revision
 
     def form_of(self, text: str) -> Form:
         """The form of a stranger's query; BadQuery or QueryRefused when it may not run."""

@@ -10,6 +10,7 @@ from app.curate.commit import Rules
 from app.curate.write import Writer
 from app.services import Services
 from app.settings import Settings
+from app.release.shelf import Shelf
 from app.store.embedded import EmbeddedStore
 from app.store.port import GraphStore
 from app.store.public import PublicQueries, Scale
@@ -37,6 +38,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         record_validator=RecordValidator(loaded),
         seed_folder=settings.seed_dir or resources.folder("data"),
         ontology_folder=resources.folder("ontology"),
+        releases=Shelf(settings.data_dir / "releases", store, sets, resources.folder("data") / "LICENSE.md"),
         now=_now,
     )
 

@@ -30,6 +30,7 @@ import pyoxigraph as ox
 
 from app.errors import NotFound, StaleRevision, StoreBusy, StoreDamaged, StoreEmpty
 from app.model.changes import ChangeSet, Revision
+from app.store.durable import sync, write_durably
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
 
@@ -136,9 +137,9 @@ class EmbeddedStore:
         target = self._path(revision.number)
         candidate.rename(target)
         record = asdict(revision) | {"made_at": revision.made_at.isoformat()}
-        _write_durably(target.with_suffix(".json"), json.dumps(record, indent=1))
-        _sync(self._revisions)
-        _write_durably(self._folder / "HEAD", f"{revision.number}\n")
+        write_durably(target.with_suffix(".json"), json.dumps(record, indent=1))
+        sync(self._revisions)
+        write_durably(self._folder / "HEAD", f"{revision.number}\n")
 
     def _clear_leftovers(self, newest: int) -> None:
         """Remove what a killed writer left: candidates, and a revision that HEAD never reached."""
@@ -203,7 +204,7 @@ class EmbeddedStore:
                     f"another process is writing to {self._folder}", advice="Wait until it has finished."
                 ) from error
             if not (self._folder / "FORMAT").exists():
-                _write_durably(self._folder / "FORMAT", FORMAT + "\n")
+                write_durably(self._folder / "FORMAT", FORMAT + "\n")
             yield
 
 
@@ -214,23 +215,3 @@ def _remove(candidate: Path) -> None:
         if not candidate.exists():
             return
         time.sleep(0.05)
-
-
-def _write_durably(path: Path, content: str) -> None:
-    """Replace a file so that after a crash either the old or the new content is there, never a part."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make renames inside a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
