@@ -10,6 +10,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from app.access import KeyRing
+from app.backup import Backups
 from app.compare import models, table
 from app.compare.counts import count
 from app.compare.page import model_page
@@ -40,7 +41,8 @@ class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
     `writer` makes every change that comes over HTTP. `public` answers strangers' queries in processes that can be
-    killed; without it (a store in memory, an external engine with limits of its own) queries run in threads.
+    killed; without it (a store in memory, an external engine with limits of its own) queries run in threads. `backups`
+    are of the embedded store's folder; other stores have tools of their own.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class Services:
     writer: Writer
     releases: Shelf
     public: PublicQueries | None = None
+    backups: Backups | None = None
 
     def load(
         self,

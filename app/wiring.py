@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from app import resources
 from app.access import KeyRing
+from app.backup import Backups
 from app.curate.commit import Rules
 from app.curate.write import Writer
 from app.services import Services
@@ -22,16 +23,18 @@ from app.validation.sets import SetValidator
 def build(settings: Settings, store: GraphStore | None = None) -> Services:
     """Build the services on the embedded store, or on a given one."""
     loaded = shapes.load(resources.folder("shapes"))
-    public = None
+    public, backups = None, None
     if store is None:
-        store = EmbeddedStore(settings.data_dir / "store")
-        public = PublicQueries(store, store.revisions_folder, _scale(settings))
+        store = kept = EmbeddedStore(settings.data_dir / "store")
+        public = PublicQueries(kept, kept.revisions_folder, _scale(settings))
+        backups = Backups(settings.data_dir, kept.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
     return Services(
         settings=settings,
         store=store,
         public=public,
+        backups=backups,
         writer=Writer(store, public=public, rules=rules, now=_now),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,

@@ -1,4 +1,5 @@
-"""The command line: `slmkg load | validate | serve | query | revisions | release | keys`. Thin: each command calls one use case.
+"""The command line: `slmkg load | validate | serve | query | revisions | backup | restore |
+release | keys`. Thin: each command calls one use case.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """
@@ -12,7 +13,7 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import graph, keys, releases, service
+from app.cli import backups, graph, keys, releases, service
 from app.cli.output import console
 from app.errors import AppError, InvalidGraph
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -30,6 +31,8 @@ app.command("validate")(graph.validate)
 app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
 app.command("serve")(service.serve)
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
 app.add_typer(releases.app, name="release")
 app.add_typer(keys.app, name="keys")
 

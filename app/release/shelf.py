@@ -10,7 +10,6 @@ the release before and the versions of the programs, so that it can be made agai
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import json
 import os
@@ -18,7 +17,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -46,7 +45,7 @@ from app.release.values import (
 )
 from app.release.verify import Verified, sum_of, verify, write_archive
 from app.store.canonical import canonical
-from app.store.durable import sync, sync_tree
+from app.store.durable import locked, sync, sync_tree
 from app.store.engine import written
 from app.store.port import GraphStore
 from app.validation.sets import SetValidator
@@ -179,9 +178,9 @@ class Shelf:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "LOCK").open("w") as handle:
+        with ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked(self.folder / "LOCK"))
             except BlockingIOError as error:
                 raise StoreBusy("another release is being made", advice="Wait until it has finished.") from error
             for leftover in self.folder.glob(".making-*"):

@@ -20,7 +20,7 @@ BLOCK = 512
 _END = 2 * BLOCK
 _CHUNK = 1 << 20
 _PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,98}", re.ASCII)
-_MOST = 200_000
+_MOST = 2_000_000
 _LONGEST = 200
 
 
@@ -54,8 +54,8 @@ class Writer:
         self._out.write(content)
         self._out.write(b"\0" * (-len(content) % BLOCK))
 
-    def add_file(self, name: str, path: Path) -> str:
-        """Add a file from the disk; return its SHA-256. The file must not grow or shrink meanwhile."""
+    def add_file(self, name: str, path: Path) -> tuple[int, str]:
+        """Add a file from the disk; return its size and SHA-256. It must not become shorter meanwhile."""
         digest = hashlib.sha256()
         with path.open("rb") as source:
             size = source.seek(0, io.SEEK_END)
@@ -70,7 +70,7 @@ class Writer:
                 self._out.write(chunk)
                 left -= len(chunk)
         self._out.write(b"\0" * (-size % BLOCK))
-        return digest.hexdigest()
+        return size, digest.hexdigest()
 
     def end(self) -> None:
         """Write the mark of the end."""

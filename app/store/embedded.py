@@ -5,6 +5,7 @@
     <folder>/HEAD                number of the newest revision; replacing this file is the commit
     <folder>/revisions/000007/   the graph at revision 7, opened read-only and never written again
     <folder>/revisions/000007.json   who, when, why, how much
+    <folder>/SINCE               number of the oldest revision whose graph is kept; missing for the first
     <folder>/work-…/             a candidate; whatever is found here was not committed and is removed
 
 A commit takes a hard-linked copy of the newest revision (milliseconds at any size), changes the copy, lets the caller
@@ -32,7 +33,7 @@ from app.errors import NotFound, StaleRevision, StoreBusy, StoreDamaged, StoreEm
 from app.model.changes import ChangeSet, Revision
 from app.store.durable import sync, write_durably
 from app.store.engine import EngineSnapshot, as_stored
-from app.store.port import Snapshot
+from app.store.port import Holdings, Snapshot
 
 FORMAT = "1"
 _OPEN = 8
@@ -67,12 +68,28 @@ class EmbeddedStore:
         """All revisions, oldest first."""
         return tuple(self._describe(number) for number in range(1, self._head_number() + 1))
 
+    def oldest(self) -> int:
+        """Number of the oldest revision whose graph is kept."""
+        return self._number_in("SINCE") or 1
+
+    def holdings(self, every: bool) -> Holdings:
+        """The files of every revision, or of the newest and the records of all; nothing of them ever changes."""
+        newest = self.head().number
+        since = self.oldest() if every else newest
+        texts = {"FORMAT": f"{FORMAT}\n", "HEAD": f"{newest}\n"} | ({"SINCE": f"{since}\n"} if since > 1 else {})
+        paths = [self._path(number).with_suffix(".json") for number in range(1, newest + 1)]
+        for number in range(since, newest + 1):
+            paths += sorted(path for path in self._path(number).iterdir() if path.is_file())
+        return Holdings(newest, since, texts, {str(path.relative_to(self._folder)): path for path in paths})
+
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision, kept open for a while."""
         newest = self.head().number
         wanted = newest if number is None else number
         if not 1 <= wanted <= newest:
             raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
+        if wanted < (oldest := self.oldest()):
+            raise NotFound("revision", str(wanted), advice=f"The oldest whose graph is kept is {oldest}.")
         with self._guard:
             found = self._open.pop(wanted, None) or EngineSnapshot(self._open_read_only(wanted))
             self._open[wanted] = found
@@ -162,13 +179,16 @@ class EmbeddedStore:
             ) from error
 
     def _head_number(self) -> int:
+        return self._number_in("HEAD")
+
+    def _number_in(self, name: str) -> int:
         try:
-            return int((self._folder / "HEAD").read_text(encoding="ascii"))
+            return int((self._folder / name).read_text(encoding="ascii"))
         except FileNotFoundError:
             return 0
         except ValueError as error:
             raise StoreDamaged(
-                f"{self._folder / 'HEAD'} does not hold a revision number",
+                f"{self._folder / name} does not hold a revision number",
                 advice="Restore the folder from a backup, or remove it and load again.",
             ) from error
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from app import vocab
+from app.backup import in_use
 from app.services import Services
 from app.web import catalogue, descriptions, graphs, pages, problems, service, sparql, update
 from app.web.abandonment import GiveUp
@@ -42,11 +43,12 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         if services.public is None:
             yield
             return
-        await services.public.start()
-        try:
-            yield
-        finally:
-            await services.public.stop()
+        with in_use(services.settings.data_dir):
+            await services.public.start()
+            try:
+                yield
+            finally:
+                await services.public.stop()
 
     app = Application(
         title="slmkg",
