@@ -17,12 +17,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from app import __version__
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError
@@ -136,7 +136,9 @@ class Backups:
         occupied = _occupied(target)
         if occupied and not force:
             raise BadParameter(
-                "FOLDER", f"{target} is not empty", advice="Use --force to put its content aside, or --into for another."
+                "FOLDER",
+                f"{target} is not empty",
+                advice="Use --force to put its content aside, or --into for another.",
             )
         with ExitStack() as held:
             if target.is_dir():
@@ -206,7 +208,8 @@ class Backups:
         if (head.number, head.quads) != (contents.revision, found):
             raise BadFile(
                 source,
-                f"the store in it is at revision {head.number} with {found} quads, not {contents.revision} with {head.quads}",
+                f"the store in it is at revision {head.number} with {found} quads, "
+                f"not {contents.revision} with {head.quads}",
                 advice=_OTHER,
             )
 
@@ -240,41 +243,52 @@ def _read(source: Path, folder: Path | None) -> Contents:
     """Read a backup, into a folder if there is one. Nothing lands outside of the folder, whatever the names say."""
     try:
         with source.open("rb") as handle:
-            found: dict[str, tuple[int, str]] = {}
-            index: bytes | None = None
-            for member, chunks in members(handle):
-                if index is not None:
-                    raise BadArchive(f"{member.name} stands after {_INDEX}")
-                if member.name == _INDEX:
-                    if member.size > _MOST_INDEX:
-                        raise BadArchive(f"{_INDEX} is longer than {_MOST_INDEX} bytes")
-                    index = b"".join(chunks())
-                    continue
-                kind, _, rest = member.name.partition("/")
-                if kind not in {"files", "blobs"} or not rest or (kind == "blobs" and not _HASH.fullmatch(rest)):
-                    raise BadArchive(f"{member.name} is no part of a backup")
-                out = None if folder is None else _place(folder, member.name)
-                digest = hashlib.sha256()
-                with ExitStack() as opened:
-                    to = None if out is None else opened.enter_context(out.open("xb"))
-                    for chunk in chunks():
-                        digest.update(chunk)
-                        if to is not None:
-                            to.write(chunk)
-                found[member.name] = (member.size, digest.hexdigest())
-            if index is None:
-                raise BadArchive(f"it has no {_INDEX}")
-            contents, wanted = _index(index, source.stat().st_size)
-            _compare(found, wanted)
-            if folder is not None:
-                _arrange(folder, wanted)
-            return contents
+            found, index = _parts(handle, folder)
+        contents, wanted = _index(index, source.stat().st_size)
+        _compare(found, wanted)
+        if folder is not None:
+            _arrange(folder, wanted)
     except FileNotFoundError as error:
         raise BadFile(source, "is not there", advice="Name a backup.") from error
     except BadArchive as error:
         raise BadFile(source, f"is no whole backup: {error}", advice=_REFUSED) from error
     except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
-        raise BadFile(source, f"is no backup: {error}", advice=_REFUSED) from error
+        raise BadFile(source, f"is no backup: {error.strerror}", advice=_REFUSED) from error
+    return contents
+
+
+def _parts(handle: BinaryIO, folder: Path | None) -> tuple[dict[str, tuple[int, str]], bytes]:
+    """Size and sum of every part of a backup, and its index; the parts go into a folder if there is one."""
+    found: dict[str, tuple[int, str]] = {}
+    index: bytes | None = None
+    for member, chunks in members(handle):
+        kind, _, rest = member.name.partition("/")
+        if index is not None:
+            raise BadArchive(f"{member.name} stands after {_INDEX}")
+        if member.name == _INDEX and member.size <= _MOST_INDEX:
+            index = b"".join(chunks())
+        elif kind == "files" and rest or kind == "blobs" and _HASH.fullmatch(rest):
+            found[member.name] = (
+                member.size,
+                _copied(chunks(), None if folder is None else _place(folder, member.name)),
+            )
+        else:
+            raise BadArchive(f"{member.name} is no part of a backup")
+    if index is None:
+        raise BadArchive(f"it has no {_INDEX}")
+    return found, index
+
+
+def _copied(chunks: Iterable[bytes], out: Path | None) -> str:
+    """The sum of some bytes, which go into a new file if there is one."""
+    digest = hashlib.sha256()
+    with ExitStack() as opened:
+        to = None if out is None else opened.enter_context(out.open("xb"))
+        for chunk in chunks:
+            digest.update(chunk)
+            if to is not None:
+                to.write(chunk)
+    return digest.hexdigest()
 
 
 def _index(index: bytes, size: int) -> tuple[Contents, dict[str, tuple[int, str]]]:

@@ -177,7 +177,9 @@ class ReleaseExists(AppError):
     code: ClassVar[str] = "release-exists"
 
     def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"the release {name} exists: {problem}", advice="Take another name, e.g. with `.1` at its end.")
+        super().__init__(
+            f"the release {name} exists: {problem}", advice="Take another name, e.g. with `.1` at its end."
+        )
         self.name = name
 
 

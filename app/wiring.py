@@ -9,9 +9,9 @@ from app.access import KeyRing
 from app.backup import Backups
 from app.curate.commit import Rules
 from app.curate.write import Writer
+from app.release.shelf import Shelf
 from app.services import Services
 from app.settings import Settings
-from app.release.shelf import Shelf
 from app.store.embedded import EmbeddedStore
 from app.store.port import GraphStore
 from app.store.public import PublicQueries, Scale

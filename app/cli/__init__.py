@@ -1,5 +1,4 @@
-"""The command line: `slmkg load | validate | serve | query | revisions | backup | restore |
-release | keys`. Thin: each command calls one use case.
+"""The command line: one command for each use case, and thin.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """

@@ -33,7 +33,9 @@ def backup(
     if as_json:
         write_json(made.as_json())
         return
-    graphs = f"revision {made.revision}" if made.since == made.revision else f"revisions {made.since} to {made.revision}"
+    graphs = (
+        f"revision {made.revision}" if made.since == made.revision else f"revisions {made.since} to {made.revision}"
+    )
     keys = "with keys" if made.secrets else "without keys"
     write(f"{file}: {graphs}, {len(made.releases)} release(s), {keys}, {made.bytes:,} bytes")
 

@@ -37,7 +37,7 @@ class _Releases(TyperGroup):
 
 app = typer.Typer(
     cls=_Releases,
-    help="Make, list, show and check releases: named snapshots of one revision as files. `slmkg release 2026.11` makes.",
+    help="Make, list, show and check releases: snapshots of one revision as files. `slmkg release 2026.11` makes.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -48,7 +48,9 @@ def make(
     name: Annotated[str, typer.Argument(help="Year and month, e.g. 2026.11, 2026.11.2 or 2026.11-rc1.")],
     revision: Annotated[int | None, typer.Option(help="Number of the revision; the newest by default.")] = None,
     as_json: Json = False,
-    announce: Annotated[bool, typer.Option("--announce", hidden=True, help="Print each step as a line of JSON.")] = False,
+    announce: Annotated[
+        bool, typer.Option("--announce", hidden=True, help="Print each step as a line of JSON.")
+    ] = False,
 ) -> None:
     """Freeze a revision as files that never change. The word `make` may be left out."""
     services = build(Settings())

@@ -42,7 +42,9 @@ def changes(before: bytes, after: bytes, why: Why) -> tuple[Changed, ...]:
         was, now = old.get(model, {}), new.get(model, {})
         if not was or not now:
             gone = ("", _MISSING)
-            found.append(_changed(model, "model", (model, "listed") if was else gone, (model, "listed") if now else gone, ""))
+            found.append(
+                _changed(model, "model", (model, "listed") if was else gone, (model, "listed") if now else gone, "")
+            )
         for name in sorted(was.keys() | now.keys()):
             one, other = was.get(name, ("", _MISSING)), now.get(name, ("", _MISSING))
             if _plain(one) != _plain(other):

@@ -90,7 +90,10 @@ def cube(reader: Reader) -> list[Triple]:
 def _components() -> Iterator[Triple]:
     """The properties of the cubes, and the two of SDMX that they share with other cubes."""
     parts = dict.fromkeys(part for one in _CUBES for part in one.dimensions)
-    for kind, of_kind in ((vocab.qb.DimensionProperty, [*parts, _REPETITION]), (vocab.qb.AttributeProperty, _ATTRIBUTES)):
+    for kind, of_kind in (
+        (vocab.qb.DimensionProperty, [*parts, _REPETITION]),
+        (vocab.qb.AttributeProperty, _ATTRIBUTES),
+    ):
         for part in of_kind:
             node = IRI(NS + part.name)
             yield from _said(

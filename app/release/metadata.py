@@ -181,13 +181,13 @@ def readme(manifest: Manifest, tables: Sequence[tuple[str, Sequence[Column]]]) -
         f"| `{MANIFEST}` | name, revision, hash of the graph, counts, versions, files |",
         f"| `{SUMS}` | SHA-256 of every file, as `sha256sum --check` reads it |",
         "",
-        "CSV: RFC 4180, UTF-8, several values of a cell with `; ` between them. A text that a spreadsheet could take for",
-        "a formula begins with an apostrophe. Parquet has texts as they are and fractions as 64-bit floats.",
+        "CSV: RFC 4180, UTF-8, several values of a cell with `; ` between them. A text that a spreadsheet could take",
+        "for a formula begins with an apostrophe. Parquet has texts as they are and fractions as 64-bit floats.",
         "",
         "## Check it",
         "",
-        f"`sha256sum --check {SUMS}` checks the files. `slmkg release verify FOLDER` also loads the graph into an empty",
-        "store and compares its hash: SHA-256 of the canonical N-Quads by RDFC-1.0 (W3C), which is",
+        f"`sha256sum --check {SUMS}` checks the files. `slmkg release verify FOLDER` also loads the graph into an",
+        "empty store and compares its hash: SHA-256 of the canonical N-Quads by RDFC-1.0 (W3C), which is",
         "",
         f"    {manifest.graph_sha256}",
         "",
@@ -198,8 +198,8 @@ def readme(manifest: Manifest, tables: Sequence[tuple[str, Sequence[Column]]]) -
         lines += [""]
         if any(one.name.endswith(".status") for one in columns):
             lines += [
-                "Beside each property stands a column `….status`: accepted, derived, proposed, disputed, or missing with",
-                "the reason.",
+                "Beside each property stands a column `….status`: accepted, derived, proposed, disputed, or missing",
+                "with the reason.",
                 "",
             ]
     return "\n".join(lines).encode("utf-8")

@@ -31,7 +31,7 @@ class OfProperty:
     settled or not.
     """
 
-    property: Property
+    of: Property
     asked: int
     known: int
     proposed: int
@@ -89,7 +89,7 @@ def _of_property(
     apart = sum(cell.status is Status.MISSING and cell.reason in _APART for cell in cells)
     keys = {(subject, one.iri) for subject in subjects.values()}
     return OfProperty(
-        property=one,
+        of=one,
         asked=len(cells) - apart,
         known=counted[Status.ACCEPTED] + counted[Status.DERIVED],
         proposed=counted[Status.PROPOSED],
@@ -115,7 +115,10 @@ def markdown(found: Quality, revision: Revision) -> str:
         "",
         "| constraint | findings | first message |",
         "| --- | ---: | --- |",
-        *(f"| {name} | {count} | {_message(found.report, name)} |" for name, count in found.report.by_constraint.items()),
+        *(
+            f"| {name} | {count} | {_message(found.report, name)} |"
+            for name, count in found.report.by_constraint.items()
+        ),
         "",
         "## Sources",
         "",
@@ -131,14 +134,14 @@ def markdown(found: Quality, revision: Revision) -> str:
         "",
         "## Properties",
         "",
-        "Counted in models and larger baselines. *Asked* leaves out those to which the property does not apply. *Known*:",
-        "an accepted or derived value. *Complete* is known by asked. *Conflicts* is the share of models on which sources",
-        "differ or differed, among those of which two sources or more speak.",
+        "Counted in models and larger baselines. *Asked* leaves out those to which the property does not apply.",
+        "*Known*: an accepted or derived value. *Complete* is known by asked. *Conflicts* is the share of models on",
+        "which sources differ or differed, among those of which two sources or more speak.",
         "",
         "| property | asked | known | proposed | open | missing | complete | conflicts |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *(
-            f"| {one.property.name} | {one.asked} | {one.known} | {one.proposed} | {one.open} | {one.missing} "
+            f"| {one.of.name} | {one.asked} | {one.known} | {one.proposed} | {one.open} | {one.missing} "
             f"| {_percent(one.completeness)} | {_percent(one.conflict_rate)} |"
             for one in found.properties
         ),
@@ -178,17 +181,21 @@ def triples(found: Quality, revision: Revision) -> list[Triple]:
             [(TYPE.value, iri(vocab.dqv.Dimension)), (vocab.skos.prefLabel, text(name))],
         )
     for one in found.properties:
-        part = IRI(f"{dataset.value}#property/{one.property.name}")
+        part = IRI(f"{dataset.value}#property/{one.of.name}")
         result += _said(
             part,
             [
                 (TYPE.value, iri(vocab.void.Dataset)),
-                (vocab.void.property, iri(one.property.iri)),
+                (vocab.void.property, iri(one.of.iri)),
                 (vocab.dct.isPartOf, dataset),
             ],
         )
-        for name, value in (("completeness", one.completeness), ("conflict-rate", one.conflict_rate), ("open", one.open)):
-            result += _measured(dataset, part, name, one.property.name, value)
+        for name, value in (
+            ("completeness", one.completeness),
+            ("conflict-rate", one.conflict_rate),
+            ("open", one.open),
+        ):
+            result += _measured(dataset, part, name, one.of.name, value)
     for severity in Severity:
         name = f"{severity.value.lower()}s"
         result += _measured(dataset, dataset, name, "all", found.report.counts[severity])

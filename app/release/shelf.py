@@ -14,7 +14,6 @@ import gzip
 import json
 import os
 import shutil
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -164,9 +163,7 @@ class Shelf:
             stamp = (name, 0, 0)
         if stamp not in self._known:
             try:
-                found = Manifest.from_json(json.loads(path.read_bytes()))
-                if found.name != name:
-                    raise ValueError(f"it is the manifest of {found.name}")
+                found = Manifest.from_json(json.loads(path.read_bytes()), name=name)
             except (OSError, ValueError, RecursionError) as error:
                 raise StoreDamaged(
                     f"the manifest of release {name} cannot be used: {error}",
@@ -297,7 +294,9 @@ class _Writer:
             one = known[name]
             subject = models[slug].iri if one.of == "model" else models[slug].architecture
             rows = [
-                row for row in self._reader.rows("statements", subject=[IRI(subject)]) if row["property"].value == one.iri
+                row
+                for row in self._reader.rows("statements", subject=[IRI(subject)])
+                if row["property"].value == one.iri
             ]
             records = self._reader.records(row["node"] for row in rows)
             for record in records.values():

@@ -121,8 +121,8 @@ class Manifest:
         }
 
     @classmethod
-    def from_json(cls, data: Any) -> Manifest:
-        """Read a manifest; ValueError for anything that is none."""
+    def from_json(cls, data: Any, *, name: str | None = None) -> Manifest:
+        """Read a manifest (the one of a release of this name); ValueError for anything that is none."""
         try:
             if data["format"] != FORMAT:
                 raise ValueError(f"it has format {data['format']}, this slmkg reads format {FORMAT}")
@@ -137,12 +137,16 @@ class Manifest:
                 findings={str(name): _whole(number) for name, number in data["findings"].items()},
                 previous=None if data["previous"] is None else checked_name(data["previous"]),
                 versions={str(name): str(version) for name, version in data["versions"].items()},
-                files=tuple(File(_known(one["name"]), _whole(one["bytes"]), _hash(one["sha256"])) for one in data["files"]),
+                files=tuple(
+                    File(_known(one["name"]), _whole(one["bytes"]), _hash(one["sha256"])) for one in data["files"]
+                ),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it lacks or misstates {error}") from error
         except BadParameter as error:
             raise ValueError(error.message) from error
+        if name is not None and found.name != name:
+            raise ValueError(f"it is the manifest of {found.name}")
         if found.as_json() != data:
             raise ValueError("it says things that no manifest says")
         return found

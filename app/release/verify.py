@@ -141,7 +141,8 @@ def _files_problems(folder: Path, manifest: Manifest) -> list[str]:
         f"{name}: is not a file of this release"
         for name in sorted(present - beside - {one.name for one in manifest.files})
     ]
-    return [*problems, *_against_sums(folder)]
+    told = {problem.partition(":")[0] for problem in problems}
+    return [*problems, *(one for one in _against_sums(folder) if one.partition(":")[0] not in told)]
 
 
 def _against_sums(folder: Path) -> list[str]:
@@ -246,7 +247,9 @@ def _first_difference(one: Path, other: Path) -> int | None:
         while True:
             a, b = left.read(1 << 20), right.read(1 << 20)
             if a != b:
-                return place + next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+                return place + next(
+                    (at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+                )
             if not a:
                 return None
             place += len(a)

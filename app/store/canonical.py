@@ -9,6 +9,7 @@ at its limits, since a few dozen blank nodes can be made to keep it busy for yea
 from __future__ import annotations
 
 import hashlib
+import io
 import resource
 import subprocess
 import sys
@@ -47,7 +48,7 @@ class Canonical:
         """The same quads as TriG: graph by graph, each in the order of its lines."""
         quads = list(ox.parse("".join(self.lines), format=ox.RdfFormat.N_QUADS))
         quads.sort(key=lambda quad: str(quad.graph_name))
-        return ox.serialize(quads, format=ox.RdfFormat.TRIG, prefixes=dict(vocab.PREFIXES))
+        return _serialized(quads, ox.RdfFormat.TRIG, prefixes=dict(vocab.PREFIXES))
 
 
 def canonical(quads: Iterable[Quad], *, seconds: float = SECONDS) -> Canonical:
@@ -55,13 +56,17 @@ def canonical(quads: Iterable[Quad], *, seconds: float = SECONDS) -> Canonical:
     found = frozenset(quads)
     if not any(_has_blank(quad) for quad in found):
         return Canonical(tuple(sorted(map(_line, found))))
-    return Canonical(tuple(_lines(_in_a_process(ox.serialize(found, format=ox.RdfFormat.N_QUADS), seconds))))
+    return Canonical(tuple(_lines(_in_a_process(_serialized(found, ox.RdfFormat.N_QUADS), seconds))))
 
 
 def _in_a_process(nquads: bytes, seconds: float) -> bytes:
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, by our own interpreter
-            [sys.executable, "-m", "app.store.canonical"], input=nquads, capture_output=True, timeout=seconds, check=True
+        done = subprocess.run(
+            [sys.executable, "-m", "app.store.canonical"],
+            input=nquads,
+            capture_output=True,
+            timeout=seconds,
+            check=True,
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         raise InputError(
@@ -77,7 +82,13 @@ def _lines(text: bytes) -> Iterator[str]:
 
 
 def _line(quad: Quad) -> str:
-    return ox.serialize((quad,), format=ox.RdfFormat.N_QUADS).decode("utf-8")
+    return _serialized((quad,), ox.RdfFormat.N_QUADS).decode("utf-8")
+
+
+def _serialized(quads: Iterable[Quad], form: ox.RdfFormat, *, prefixes: dict[str, str] | None = None) -> bytes:
+    out = io.BytesIO()
+    ox.serialize(quads, output=out, format=form, prefixes=prefixes)
+    return out.getvalue()
 
 
 def _has_blank(quad: Quad) -> bool:
