@@ -267,7 +267,7 @@ def _parts(handle: BinaryIO, folder: Path | None) -> tuple[dict[str, tuple[int, 
             raise BadArchive(f"{member.name} stands after {_INDEX}")
         if member.name == _INDEX and member.size <= _MOST_INDEX:
             index = b"".join(chunks())
-        elif kind == "files" and rest or kind == "blobs" and _HASH.fullmatch(rest):
+        elif (kind == "files" and rest) or (kind == "blobs" and _HASH.fullmatch(rest)):
             found[member.name] = (
                 member.size,
                 _copied(chunks(), None if folder is None else _place(folder, member.name)),
