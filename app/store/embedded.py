@@ -36,6 +36,8 @@ from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Holdings, Snapshot
 
 FORMAT = "1"
+_RECORDS = (".json", ".patch")
+"""Endings of what lies beside the folder of a revision."""
 _OPEN = 8
 """Revisions that are kept open; each costs file handles."""
 _BULK = 5_000
@@ -77,7 +79,8 @@ class EmbeddedStore:
         newest = self.head().number
         since = self.oldest() if every else newest
         texts = {"FORMAT": f"{FORMAT}\n", "HEAD": f"{newest}\n"} | ({"SINCE": f"{since}\n"} if since > 1 else {})
-        paths = [self._path(number).with_suffix(".json") for number in range(1, newest + 1)]
+        records = (self._path(number).with_suffix(ending) for number in range(1, newest + 1) for ending in _RECORDS)
+        paths = [path for path in records if path.exists()]
         for number in range(since, newest + 1):
             paths += sorted(path for path in self._path(number).iterdir() if path.is_file())
         return Holdings(newest, since, texts, {str(path.relative_to(self._folder)): path for path in paths})
@@ -88,8 +91,6 @@ class EmbeddedStore:
         wanted = newest if number is None else number
         if not 1 <= wanted <= newest:
             raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
-        if wanted < (oldest := self.oldest()):
-            raise NotFound("revision", str(wanted), advice=f"The oldest whose graph is kept is {oldest}.")
         with self._guard:
             found = self._open.pop(wanted, None) or EngineSnapshot(self._open_read_only(wanted))
             self._open[wanted] = found
@@ -170,6 +171,8 @@ class EmbeddedStore:
         return self._revisions / f"{number:06d}"
 
     def _open_read_only(self, number: int) -> ox.Store:
+        if number < (oldest := self.oldest()):
+            raise NotFound("revision", str(number), advice=f"The oldest whose graph is kept is {oldest}.")
         try:
             return ox.Store.read_only(str(self._path(number)))
         except OSError as error:

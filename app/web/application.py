@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from app import vocab
 from app.backup import in_use
 from app.services import Services
-from app.web import catalogue, descriptions, graphs, pages, problems, service, sparql, update
+from app.web import catalogue, descriptions, graphs, pages, problems, releases, service, sparql, update
 from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
@@ -39,7 +39,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     """The application on these use cases; `new_id` names each request."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if services.public is None:
             yield
             return
@@ -48,6 +48,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
             try:
                 yield
             finally:
+                app.state.making.stop()
                 await services.public.stop()
 
     app = Application(
@@ -64,7 +65,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
-    for part in (sparql, update, graphs, descriptions, catalogue, service, pages):
+    for part in (sparql, update, graphs, descriptions, catalogue, releases, service, pages):
         part.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(TimeTravel)

@@ -57,7 +57,7 @@ def front(services: Use) -> Response:
         counts = services.counts(revision=head.number)
     except StoreEmpty:
         head, counts = None, None
-    return _page("front.html", head=head, counts=counts, questions=questions(), sample=_SAMPLE)
+    return page("front.html", head=head, counts=counts, questions=questions(), sample=_SAMPLE)
 
 
 def ask(
@@ -79,12 +79,12 @@ def ask(
             answer = {"error": error}
             status = outcome(error.code).status
     shown = text if text is not None else _SAMPLE
-    return _page("query.html", status, text=shown, chosen=chosen, questions=questions(), answer=answer)
+    return page("query.html", status, text=shown, chosen=chosen, questions=questions(), answer=answer)
 
 
 def docs() -> Response:
     """The API's documentation in the browser, from this address alone."""
-    return _page("docs.html", installed=(SWAGGER / "swagger-ui-bundle.js").is_file())
+    return page("docs.html", installed=(SWAGGER / "swagger-ui-bundle.js").is_file())
 
 
 def _answer(services: Services, text: str) -> dict[str, Any]:
@@ -130,7 +130,8 @@ def _code_marks(text: str) -> Markup:
 _templates.filters["code_marks"] = _code_marks
 
 
-def _page(name: str, status: int = 200, **context: Any) -> Response:
+def page(name: str, status: int = 200, **context: Any) -> Response:
+    """A page made from a template."""
     html = _templates.get_template(name).render(version=vocab.VERSION, **context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache"})
 
