@@ -1,7 +1,8 @@
 """The observations as RDF Data Cube: one cube of benchmark scores, one of runtime measurements. Never writes.
 
 Each observation stands alone with all its dimensions (the cube is written in normalised form, without slices). What
-two observations have in common in every dimension is told apart by `repetition`. Values bear QUDT units.
+two observations have in common in every dimension is told apart by `repetition`. Values are in the metric's own unit
+(QUDT, or ours), whatever the source printed.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ def cube(reader: Reader) -> list[Triple]:
     """The triples of both cubes, in the order in which they are written."""
     found = observations(reader)
     units = {
-        node: record[vocab.qudt.hasUnit][0]
-        for node, record in reader.records(record_terms(found, vocab.sosa.hasResult)).items()
-        if vocab.qudt.hasUnit in record
+        node: record[vocab.slm.canonicalUnit][0]
+        for node, record in reader.records(record_terms(found, vocab.sosa.observedProperty)).items()
+        if vocab.slm.canonicalUnit in record
     }
     triples = [*_components(), *_concepts(reader, found)]
     for one in _CUBES:
@@ -186,8 +187,8 @@ def _members(one: _Cube, members: Mapping[str, Record], units: Mapping[str, Term
     """The observations of a cube. One that lacks a dimension, a value or a unit is no observation of a cube."""
     seen: Counter[tuple[str, ...]] = Counter()
     for node, record in members.items():
-        result = record.get(vocab.sosa.hasResult, ())
-        unit = units.get(result[0].value) if result else None
+        metric = record.get(vocab.sosa.observedProperty, ())
+        unit = units.get(metric[0].value) if metric else None
         places = [record.get(part.source, ()) for part in one.dimensions]
         value = record.get(vocab.sosa.hasSimpleResult, ())
         needed = [record.get(part.source, ()) for part in _ATTRIBUTES if part.required]

@@ -158,6 +158,7 @@ def observations_table(reader: Reader) -> Table:
         quantity, protocol = of(record, vocab.sosa.hasResult), of(record, vocab.sosa.usedProcedure)
         setting, run = of(record, vocab.slm.underConfiguration), of(record, vocab.slm.inRun)
         artifact, source = of(record, vocab.sosa.hasFeatureOfInterest), of(record, vocab.dct.source)
+        metric = of(record, vocab.sosa.observedProperty)
         model = text(record, vocab.slm.ofModel) or ""
         rows.append(
             {
@@ -169,9 +170,11 @@ def observations_table(reader: Reader) -> Table:
                 "benchmark": thing(protocol, vocab.slm.onBenchmark),
                 "metric": _name(record, vocab.sosa.observedProperty),
                 "value": _number(record, vocab.sosa.hasSimpleResult),
-                "unit": thing(quantity, vocab.qudt.hasUnit),
-                "unit_iri": text(quantity, vocab.qudt.hasUnit),
+                "unit": thing(metric, vocab.slm.canonicalUnit),
+                "unit_iri": text(metric, vocab.slm.canonicalUnit),
                 "reported": text(quantity, vocab.slm.valueAsReported),
+                "reported_number": _number(quantity, vocab.qudt.numericValue),
+                "reported_unit": thing(quantity, vocab.qudt.hasUnit),
                 "shots": _number(protocol, vocab.slm.numShots),
                 "scoring": text(protocol, vocab.slm.answerScoring),
                 "split": text(protocol, vocab.slm.split),
@@ -308,6 +311,7 @@ _CIRCUMSTANCES = (
     vocab.sosa.hasResult,
     vocab.sosa.usedProcedure,
     vocab.sosa.hasFeatureOfInterest,
+    vocab.sosa.observedProperty,
     vocab.slm.underConfiguration,
     vocab.slm.inRun,
     vocab.dct.source,
@@ -319,6 +323,7 @@ _LEARNT = (
     vocab.slm.onDevice,
     vocab.slm.withEngine,
     vocab.qudt.hasUnit,
+    vocab.slm.canonicalUnit,
 )
 
 
@@ -369,10 +374,12 @@ _OBSERVATION_COLUMNS = _columns(
     quantisation text their number format
     benchmark text short name of the benchmark
     metric text short name of what was measured
-    value decimal the value
-    unit text short name of its unit
-    unit_iri text IRI of its unit (QUDT, or our own)
+    value decimal the value, in the metric's unit
+    unit text short name of that unit
+    unit_iri text IRI of that unit (QUDT, or our own)
     reported text the source's own characters
+    reported_number decimal the source's own number
+    reported_unit text short name of the source's own unit
     shots integer worked examples in the prompt
     scoring text how answers were scored
     split text part of the benchmark
