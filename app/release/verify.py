@@ -11,7 +11,7 @@ import hashlib
 import json
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,10 +101,10 @@ def sum_of(path: Path) -> File:
 def _verify_folder(folder: Path, progress: Progress) -> Verified:
     progress("reading the manifest")
     try:
-        manifest = Manifest.from_json(json.loads((folder / MANIFEST).read_bytes()))
+        manifest = _manifest(folder)
     except FileNotFoundError:
         return Verified(None, None, None, 0, (f"{MANIFEST}: is missing",))
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         return Verified(None, None, None, 0, (f"{MANIFEST}: cannot be used: {error}", *_against_sums(folder)))
     progress("checking sums")
     problems = [*_files_problems(folder, manifest)]
@@ -125,6 +125,14 @@ def _verify_folder(folder: Path, progress: Progress) -> Verified:
     return Verified(manifest.name, manifest.revision, manifest.graph_sha256, len(manifest.files), tuple(problems))
 
 
+def _manifest(folder: Path) -> Manifest:
+    """The manifest in a folder; OSError, ValueError."""
+    try:
+        return Manifest.from_json(json.loads((folder / MANIFEST).read_bytes()))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def _files_problems(folder: Path, manifest: Manifest) -> list[str]:
     problems = []
     present = {path.name for path in folder.iterdir()}
@@ -142,11 +150,12 @@ def _files_problems(folder: Path, manifest: Manifest) -> list[str]:
         for name in sorted(present - beside - {one.name for one in manifest.files})
     ]
     told = {problem.partition(":")[0] for problem in problems}
-    return [*problems, *(one for one in _against_sums(folder) if one.partition(":")[0] not in told)]
+    intact = {one.name for one in manifest.files} - told
+    return [*problems, *(one for one in _against_sums(folder, intact) if one.partition(":")[0] not in told)]
 
 
-def _against_sums(folder: Path) -> list[str]:
-    """What differs from the file of sums, beyond what the manifest tells: the manifest, and the file of sums itself."""
+def _against_sums(folder: Path, intact: Set[str] = frozenset()) -> list[str]:
+    """What differs from the file of sums; of files that the manifest finds intact, the sum is to blame."""
     try:
         stated = (folder / SUMS).read_text(encoding="ascii")
     except FileNotFoundError:
@@ -160,7 +169,8 @@ def _against_sums(folder: Path) -> list[str]:
         if "/" in name or not path.is_file():
             problems.append(f"{SUMS}: names {name!r}, which is not there")
         elif (found := sum_of(path).sha256) != sha:
-            problems.append(f"{name}: has SHA-256 {found}, {SUMS} says {sha}")
+            says = f"{SUMS}: says {sha} of {name}, which has {found}"
+            problems.append(says if name in intact else f"{name}: has SHA-256 {found}, {SUMS} says {sha}")
     if MANIFEST not in by_name:
         problems.append(f"{SUMS}: does not name {MANIFEST}")
     names = sorted(name for name in by_name if "/" not in name and (folder / name).is_file())
@@ -220,7 +230,7 @@ def _reload_problems(graph: frozenset[Quad], manifest: Manifest) -> list[str]:
 def _archive_problems(folder: Path, archive: Path, name: str) -> list[str]:
     """Whether an archive is, byte by byte, the one that the files beside it give."""
     try:
-        manifest = Manifest.from_json(json.loads((folder / MANIFEST).read_bytes()))
+        manifest = _manifest(folder)
         with tempfile.TemporaryDirectory(prefix="slmkg-verify-") as room:
             again = Path(room) / "again.tar"
             write_archive(folder, manifest, again)
