@@ -197,14 +197,13 @@ class Backups:
 
     def _try(self, source: Path, folder: Path, contents: Contents) -> None:
         """Open a restored store and count it; BadFile when it is not what the backup says."""
-        store = self.open_store(folder / "store")
         try:
+            store = self.open_store(folder / "store")
             head = store.head()
             found = sum(1 for _ in store.at().quads())
-        except (StoreError, NotFound) as error:
-            raise BadFile(source, "the store in it cannot be opened", advice=_OTHER) from error
-        finally:
             store.close()
+        except (StoreError, NotFound, RuntimeError, OSError) as error:  # the engine has no errors of its own
+            raise BadFile(source, "the store in it cannot be opened", advice=_OTHER) from error
         if (head.number, head.quads) != (contents.revision, found):
             raise BadFile(
                 source,

@@ -85,7 +85,7 @@ def distribution(node: IRI, address: IRI, one: File) -> Iterator[Triple]:
 
 
 def datacite(manifest: Manifest, files: Sequence[File], sources: Iterable[str]) -> bytes:
-    """DataCite metadata (schema 4.6, JSON). `sources` are the addresses of the documents that the data rests on."""
+    """DataCite metadata (schema 4.5, JSON). `sources` are the addresses of the documents that the data rests on."""
     related: list[dict[str, str]] = []
     if manifest.previous:
         related.append(_related(vocab.release.NS + manifest.previous, "IsNewVersionOf"))
@@ -93,7 +93,7 @@ def datacite(manifest: Manifest, files: Sequence[File], sources: Iterable[str]) 
     related += [_related(address, "IsDerivedFrom") for address in sorted(set(sources)) if _ADDRESS.fullmatch(address)]
     record: dict[str, Any] = {
         "schemaVersion": "http://datacite.org/schema/kernel-4",
-        "identifiers": [{"identifier": manifest.iri, "identifierType": "URL"}],
+        "alternateIdentifiers": [{"alternateIdentifier": manifest.iri, "alternateIdentifierType": "URL"}],
         "url": manifest.iri,
         "creators": [{"name": _TEAM, "nameType": "Organizational"}],
         "titles": [{"title": f"{TITLE}, release {manifest.name}", "lang": "en"}],

@@ -48,7 +48,7 @@ FILES: Mapping[str, Kind] = {
     "changes.csv": Kind("text/csv", "what changed since the release before, cell by cell"),
     "dcat.ttl": Kind("text/turtle", "the record for catalogues: DCAT"),
     "dcat.jsonld": Kind("application/ld+json", "the same record, JSON-LD"),
-    "datacite.json": Kind("application/json", "metadata for a DOI: DataCite 4.6, without the DOI"),
+    "datacite.json": Kind("application/json", "metadata for a DOI: DataCite 4.5, without the DOI"),
     "CITATION.cff": Kind("application/yaml", "how to cite the release"),
     "README.md": Kind(TEXT, "what the files hold, column by column"),
     "LICENSE.md": Kind(TEXT, "terms of the data"),

@@ -1,4 +1,4 @@
-"""A small data folder: the example graph with the ontology, in two revisions of which the second changes a few cells."""
+"""A small data folder: the example graph with the ontology, in two revisions; the second changes one cell."""
 
 from __future__ import annotations
 

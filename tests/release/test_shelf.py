@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -217,8 +216,7 @@ def test_a_reader_of_the_folder_sees_whole_releases_only(own: Services) -> None:
     own.releases.make("2027.01", progress=lambda _: seen.append(tuple(one.name for one in own.releases.list())))
     assert set(seen) == {("2026.11", "2026.12")}
     assert len(own.releases.list()) == 3
-    working = [name for name in os.listdir(own.settings.data_dir / "releases") if name.startswith(".")]
-    assert working == []
+    assert not list((own.settings.data_dir / "releases").glob(".*"))
 
 
 def test_csv_and_parquet_hold_the_same_rows(released: Services) -> None:
