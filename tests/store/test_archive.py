@@ -7,6 +7,7 @@ import random
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_every_cut_is_seen() -> None:
 
 
 def foreign(
-    change: Callable[[tarfile.TarInfo], None], *, content: bytes = b"", form: int = tarfile.USTAR_FORMAT
+    change: Callable[[tarfile.TarInfo], None], *, content: bytes = b"", form: Literal[0, 2] = tarfile.USTAR_FORMAT
 ) -> bytes:
     """An archive with one entry as Python's own module writes it."""
     info = tarfile.TarInfo("a")
