@@ -2,7 +2,7 @@
 
     files/store/…        revisions and their records; nothing of them ever changes
     files/releases/…     whole releases
-    files/keys.json …    what opens the service, only when asked for
+    files/keys.json …    keys, and webhooks with their secrets, only when asked for
     blobs/SHA256         files that several revisions share, once each
     backup.json          comes last: what the backup holds, and every sum
 
@@ -35,10 +35,8 @@ Progress = Callable[[str], None]
 FORMAT = 1
 IN_USE = "IN-USE"
 """Lock file of a data folder: every service on it holds it, and whoever replaces the folder must have it alone."""
-SECRETS = ("keys.json",)
-"""Files of the data folder that hold secrets, or their hashes."""
-STATE = ("webhooks",)
-"""Other folders and files of the data folder, besides store and releases."""
+SECRETS = ("keys.json", "webhooks")
+"""Files and folders of the data folder that hold secrets, or their hashes."""
 _INDEX = "backup.json"
 _UNFINISHED = "RESTORE-UNFINISHED"
 _SHARED = ".sst"
@@ -168,8 +166,10 @@ class Backups:
             paths = {f"store/{name}": path for name, path in held.files.items()}
             releases = _releases(self.data / "releases")
             paths |= _below(self.data, [f"releases/{name}" for name in releases])
-            paths |= _below(self.data, [*STATE, *(SECRETS if with_keys else ())])
+            paths |= _below(self.data, SECRETS if with_keys else ())
             for name, path in paths.items():
+                if name.startswith(SECRETS) and not path.exists():
+                    continue  # a webhook that was removed meanwhile
                 if not safe_name(f"files/{name}"):
                     raise StoreError(f"{path} has a name that a backup cannot hold", advice="Rename or remove it.")
                 if path.suffix != _SHARED:
@@ -310,7 +310,7 @@ def _index(index: bytes, size: int) -> tuple[Contents, dict[str, tuple[int, str]
         raise BadArchive(f"its {_INDEX} cannot be used: {error}") from error
     if len(wanted) > _MOST_PATHS:
         raise BadArchive(f"it names more than {_MOST_PATHS} files")
-    allowed = {"store", "releases", *STATE, *SECRETS}
+    allowed = {"store", "releases", *SECRETS}
     for name in wanted:
         if not safe_name(name) or name.partition("/")[0] not in allowed:
             raise BadArchive(f"it names the file {name!r}")
@@ -349,7 +349,7 @@ def _arrange(folder: Path, wanted: Mapping[str, tuple[int, str]]) -> None:
             os.link(folder / "blobs" / sha, _place(folder, name))
         else:
             (folder / "files" / name).rename(_place(folder, name))
-        if name in SECRETS:
+        if name.startswith(SECRETS):
             (folder / name).chmod(0o600)
     shutil.rmtree(folder / "blobs", ignore_errors=True)
     shutil.rmtree(folder / "files", ignore_errors=True)
@@ -359,7 +359,7 @@ def _put(working: Path, target: Path, *, occupied: bool, inside: bool) -> Path |
     """Give a restored folder its name in one step; return where the former content is."""
     if inside:  # a mount point cannot be renamed: until the mark is gone, nothing in it counts
         write_durably(target / _UNFINISHED, "a restore began here and has not ended\n")
-        for name in (*STATE, *SECRETS, "releases", "store"):
+        for name in (*SECRETS, "releases", "store"):
             _remove(target / name)
             if (working / name).exists():
                 (working / name).rename(target / name)
@@ -458,13 +458,13 @@ def _releases(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir() and _RELEASE.fullmatch(path.name))
 
 
-def _below(data: Path, names: list[str]) -> dict[str, Path]:
+def _below(data: Path, names: Iterable[str]) -> dict[str, Path]:
     """The files of some folders, or the files themselves, by path below the data folder."""
     found: dict[str, Path] = {}
     for name in names:
         path = data / name
         for one in [path] if path.is_file() else sorted(path.rglob("*")) if path.is_dir() else []:
-            if one.is_file() and not one.is_symlink():
+            if one.is_file() and not one.is_symlink() and one.name != "LOCK":
                 found[one.relative_to(data).as_posix()] = one
     return found
 

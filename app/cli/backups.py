@@ -24,7 +24,9 @@ def backup(
     all_revisions: Annotated[
         bool, typer.Option("--all-revisions", help="Keep the graph at every revision, not at the newest only.")
     ] = False,
-    with_keys: Annotated[bool, typer.Option("--with-keys", help="Also keep the keys (their hashes).")] = False,
+    with_keys: Annotated[
+        bool, typer.Option("--with-keys", help="Also keep the keys (their hashes) and the webhooks with their secrets.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the data folder into one file, also while a service works on it, and read the file back."""
