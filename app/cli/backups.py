@@ -25,7 +25,7 @@ def backup(
         bool, typer.Option("--all-revisions", help="Keep the graph at every revision, not at the newest only.")
     ] = False,
     with_keys: Annotated[
-        bool, typer.Option("--with-keys", help="Also keep the keys (their hashes) and the webhooks with their secrets.")
+        bool, typer.Option("--with-keys", help="Also keep the keys (hashed) and the webhooks with their secrets.")
     ] = False,
     as_json: Json = False,
 ) -> None:

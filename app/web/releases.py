@@ -185,7 +185,7 @@ async def make_release(request: Request, services: Use, client: Asking) -> Respo
         body = await body_of(request, _LONGEST)
         wanted = Wanted.model_validate_json(body)
     except QueryRefused as error:
-        raise BadParameter("body", error.message) from error
+        raise BadParameter("body", error.message, advice="Send a name and a revision.") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         pointer = "".join(f"/{part}" for part in first["loc"])
