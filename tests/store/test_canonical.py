@@ -29,7 +29,7 @@ def parsed(text: str) -> frozenset[Quad]:
     return frozenset(ox.parse(text, format=NQUADS))
 
 
-# Worked out by hand from the standard's algorithm; the whole W3C suite is in docs/conformance.md.
+# Worked out by hand from the standard's algorithm; scripts/conformance/rdfc.py runs the whole W3C suite.
 BY_HAND = {
     "": "",
     "<a:s> <a:p> _:x .": "<a:s> <a:p> _:c14n0 .\n",
