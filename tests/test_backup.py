@@ -281,7 +281,7 @@ def test_repacking_alone_changes_nothing(data: Path, archive: Path, tmp_path: Pa
 
 MALICE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
     "a path that climbs": lambda parts, index: index["files"].update({"../evil": index["files"]["store/HEAD"]}),
-    "an absolute path": lambda parts, index: index["files"].update({"/tmp/evil": index["files"]["store/HEAD"]}),
+    "an absolute path": lambda parts, index: index["files"].update({"/evil": index["files"]["store/HEAD"]}),
     "a folder that is not ours": lambda parts, index: put(parts, index, "bin/evil", b"x"),
     "a file at the top": lambda parts, index: put(parts, index, "evil", b"x"),
     "a part that is not named": lambda parts, index: parts.update({"files/store/more": b"x"}),

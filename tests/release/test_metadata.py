@@ -110,4 +110,3 @@ def test_no_file_tells_of_the_machine_or_of_today(release: tuple[Services, str, 
         if path.suffix in {".md", ".json", ".jsonld", ".ttl", ".cff", ".csv"}:
             text = path.read_text(encoding="utf-8")
             assert str(folder.parent) not in text
-            assert "/tmp/" not in text
