@@ -352,6 +352,18 @@ def test_a_service_without_a_folder_makes_none(tmp_path: Path) -> None:
     assert problem_of(web.post("/api/v1/releases", json={"name": "2027.01"}, headers=key))["code"] == "bad-parameter"
 
 
+def test_a_store_without_its_past_says_so(own: Services, tmp_path: Path) -> None:
+    assert own.backups is not None
+    own.backups.make(tmp_path / "b.tar")
+    own.backups.restore(tmp_path / "b.tar", into=tmp_path / "back")
+    web = Client(create_app(build(own.settings.model_copy(update={"data_dir": tmp_path / "back"}))))
+    assert web.json("/api/v1/models?revision=2")["revision"] == 2
+    for path in ("/api/v1/models?revision=1", "/r/1/api/v1/models", "/sparql?query=ASK%7B%7D&revision=1"):
+        problem = problem_of(web.get(path))
+        assert (problem["code"], problem["advice"]) == ("not-found", "The oldest whose graph is kept is 2.")
+    assert web.get("/releases/2026.11/graph.nq.gz").status_code == 200, "the release of it is still there"
+
+
 @pytest.mark.heavy
 def test_a_running_service_makes_and_hands_out_a_release(own: Services, tmp_path: Path) -> None:
     key = key_of(own, Scope.ADMIN)
