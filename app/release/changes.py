@@ -72,7 +72,7 @@ def markdown(found: tuple[Changed, ...], previous: str | None, reasons: tuple[tu
     if not found:
         lines += ["No value changed.", ""]
     else:
-        lines += [f"{len(found)} cells changed; `changes.csv` has them all.", ""]
+        lines += [f"{len(found)} cell{'' if len(found) == 1 else 's'} changed; `changes.csv` has them all.", ""]
         lines += ["| model | property | before | now | why |", "| --- | --- | --- | --- | --- |"]
         for one in found[:_SHOWN]:
             before, now = _told(one.old, one.old_status), _told(one.new, one.new_status)
