@@ -4,6 +4,7 @@
     ├── InputError              the caller can mend it
     │   ├── BadFile             a file names a wrong column, number, encoding, syntax …   (bad-file)
     │   ├── BadParameter        a request parameter or option does not fit                (bad-parameter)
+    │   ├── BadBody             a JSON body that is not what it should be                 (bad-body)
     │   ├── BadQuery            SPARQL that does not parse                                (bad-query)
     │   ├── QueryRefused        SPARQL that parses and is not allowed here                (query-refused)
     │   ├── NotAcceptable       no format on offer fits the Accept header                 (not-acceptable)
@@ -16,6 +17,8 @@
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
     ├── StaleRevision           somebody committed first                                  (stale-revision)
     ├── ConditionFailed         what the client asks to hold first does not hold          (condition-failed)
+    ├── ConditionRequired       the client must say what it saw (`If-Match`)              (condition-required)
+    ├── RevertConflict          later revisions changed what is to be undone              (revert-conflict)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
     └── StoreError              the store itself
@@ -92,6 +95,16 @@ class BadParameter(InputError):
         self.problem = problem
 
 
+class BadBody(InputError):
+    """A JSON body is not what it should be. `pointer` is the JSON pointer of the part that does not fit."""
+
+    code: ClassVar[str] = "bad-body"
+
+    def __init__(self, problem: str, *, pointer: str = "", advice: str = "") -> None:
+        super().__init__(f"{pointer or 'the body'}: {problem}", advice=advice)
+        self.pointer = pointer
+
+
 class BadQuery(InputError):
     """A SPARQL query that does not parse. `line` and `column` count from 1 where the parser tells."""
 
@@ -156,6 +169,26 @@ class ConditionFailed(AppError):
     """The request says what must hold before it is done (`If-Match`, `If-None-Match`), and that does not hold."""
 
     code: ClassVar[str] = "condition-failed"
+
+
+class ConditionRequired(AppError):
+    """The request changes something and does not say which state of it the client saw (`If-Match`)."""
+
+    code: ClassVar[str] = "condition-required"
+
+
+class RevertConflict(AppError):
+    """Later revisions changed what is to be undone. `conflicts` are lines for people; `count` is how many there are."""
+
+    code: ClassVar[str] = "revert-conflict"
+
+    def __init__(self, conflicts: tuple[str, ...], count: int) -> None:
+        super().__init__(
+            f"{count} triple(s) were changed again by later revisions; nothing was changed",
+            advice="Revert the later revisions first, or revert the whole range.",
+        )
+        self.conflicts = conflicts
+        self.count = count
 
 
 class InvalidGraph(AppError):

@@ -13,12 +13,14 @@ from app.access import KeyRing
 from app.backup import Backups
 from app.compare import models, table
 from app.compare.counts import count
+from app.compare.history import History
 from app.compare.page import model_page
 from app.compare.properties import properties
 from app.compare.reader import Reader
 from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
-from app.curate.commit import validate
+from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.load import LoadReport, Progress, load_folder
+from app.curate.revert import reason_for, reverting
 from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import QueryRefused
 from app.model.rdf import IRI
@@ -34,13 +36,15 @@ from app.store.updates import guarded_update
 from app.validation.findings import Report
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
+from app.webhooks.hooks import Hooks
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
-    `writer` makes every change that comes over HTTP. `public` answers strangers' queries in processes that can be
+    `writer` makes every change that comes over HTTP. `history` tells of differences; `hooks` are the addresses that
+    are told of each revision. `public` answers strangers' queries in processes that can be
     killed; without it (a store in memory, an external engine with limits of its own) queries run in threads. `backups`
     are of the embedded store's folder; other stores have tools of their own.
     """
@@ -55,6 +59,8 @@ class Services:
     now: Callable[[], datetime]
     writer: Writer
     releases: Shelf
+    history: History
+    hooks: Hooks
     public: PublicQueries | None = None
     backups: Backups | None = None
 
@@ -131,6 +137,30 @@ class Services:
         """Give one graph new content as one revision, or change nothing; `new` makes it from what is there."""
         name = "the default graph" if graph is None else f"graph {graph.value}"
         return await self.writer.change_graph(graph, new, author, reason=f"change of {name}", condition=condition)
+
+    async def revert(self, first: int, last: int, author: Author, *, reason: str, expect: int | None = None) -> Written:
+        """Undo revisions `first` to `last` as one new revision, or change nothing; RevertConflict."""
+        return await self.writer.commit(
+            lambda head: reverting(self.store, first, last, head=head),
+            author,
+            reason=reason_for(first, last, reason),
+            expect=expect,
+        )
+
+    def revert_now(self, first: int, last: int, *, reason: str, author: IRI) -> Committed:
+        """The same, for the command line."""
+        head = self.store.head().number
+        add, remove = reverting(self.store, first, last, head=head)
+        return commit_change(
+            self.store,
+            add,
+            remove,
+            rules=None if self.settings.scratch else Rules(self.set_validator, self.record_validator),
+            reason=reason_for(first, last, reason),
+            author=author,
+            now=self.now(),
+            expect=head,
+        )
 
     def content(self, graph: GraphName, revision: int) -> Content:
         """The quads of one graph at a revision."""

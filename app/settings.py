@@ -51,6 +51,16 @@ class Settings(BaseSettings):
     answer_cache_bytes: int = Field(
         default=64_000_000, ge=0, description="Memory for answers that are kept for the next one who asks the same."
     )
+    webhook_private: bool = Field(
+        default=False, description="Whether webhooks may go to private and local addresses: for tests and closed nets."
+    )
+    webhook_tries: int = Field(
+        default=12, ge=1, le=100, description="Tries of one delivery before it becomes a dead letter."
+    )
+    webhook_seconds: float = Field(default=10, gt=0, le=300, description="Longest time of one try of a delivery.")
+    webhook_first_pause: float = Field(
+        default=5, gt=0, description="Seconds before the second try; each further pause is twice as long, to an hour."
+    )
     scratch: bool = Field(
         default=False, description="Throw-away service: no shapes, no history, and a default graph of its own."
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from app import resources
 from app.access import KeyRing
 from app.backup import Backups
+from app.compare.history import History
 from app.curate.commit import Rules
 from app.curate.write import Writer
 from app.release.shelf import Shelf
@@ -18,6 +19,7 @@ from app.store.public import PublicQueries, Scale
 from app.validation import shapes
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
+from app.webhooks.hooks import Hooks
 
 
 def build(settings: Settings, store: GraphStore | None = None) -> Services:
@@ -36,6 +38,8 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         public=public,
         backups=backups,
         writer=Writer(store, public=public, rules=rules, now=_now),
+        history=History(store),
+        hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,
         record_validator=RecordValidator(loaded),

@@ -12,9 +12,9 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import backups, graph, keys, releases, service
+from app.cli import backups, graph, history, keys, releases, service, webhooks
 from app.cli.output import console
-from app.errors import AppError, InvalidGraph
+from app.errors import AppError, InvalidGraph, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
 
 app = typer.Typer(
@@ -33,7 +33,11 @@ app.command("serve")(service.serve)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.add_typer(releases.app, name="release")
+app.command("diff")(history.diff)
+app.command("revert")(history.revert)
+app.command("blame")(history.blame)
 app.add_typer(keys.app, name="keys")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 def _version(value: bool) -> None:
@@ -81,10 +85,15 @@ def main() -> None:
 def _report(error: AppError) -> None:
     """Say what is wrong and what to do."""
     console.print(f"error: {error.message}", style="red", markup=False, soft_wrap=True)
+    details: tuple[str, ...] = ()
+    count = 0
     if isinstance(error, InvalidGraph):
-        for finding in error.findings[:20]:
-            console.print(f"  {finding}", markup=False, soft_wrap=True)
-        if len(error.findings) > 20:
-            console.print(f"  … and {len(error.findings) - 20} more")
+        details, count = error.findings, len(error.findings)
+    elif isinstance(error, RevertConflict):
+        details, count = error.conflicts, error.count
+    for detail in details[:20]:
+        console.print(f"  {detail}", markup=False, soft_wrap=True)
+    if count > 20:
+        console.print(f"  … and {count - 20} more")
     if error.advice:
         console.print(f"  {error.advice}", markup=False, soft_wrap=True)

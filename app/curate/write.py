@@ -117,6 +117,26 @@ class Writer:
 
         return await self._write(work_out, author, reason, existed=lambda: existed)
 
+    async def commit(
+        self,
+        work_out: Callable[[int], tuple[Content, Content]],
+        author: Author,
+        *,
+        reason: str,
+        expect: int | None = None,
+    ) -> Written:
+        """Commit what a function works out on the newest revision, given by its number: quads to add and to remove.
+
+        `expect` is the revision that the author saw: StaleRevision when it is not the newest any more.
+        """
+
+        async def work(head: int) -> tuple[Content, Content]:
+            if expect is not None and expect != head:
+                raise StaleRevision(expect, head)
+            return await to_thread.run_sync(work_out, head)
+
+        return await self._write(work, author, reason, again=expect is None)
+
     async def _write(
         self,
         work_out: Callable[[int], Awaitable[tuple[Content, Content]]],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.model.rdf import Quad
@@ -37,6 +37,31 @@ class ChangeSet:
     def is_empty(self) -> bool:
         """Whether nothing would change."""
         return not self.add and not self.remove
+
+    @property
+    def size(self) -> int:
+        """Number of quads that come and go."""
+        return len(self.add) + len(self.remove)
+
+    def inverse(self) -> ChangeSet:
+        """The change that undoes this one, where this one added only what was missing and removed what was there."""
+        return replace(self, add=self.remove, remove=self.add)
+
+
+class Net:
+    """What changes made one after another come to: a quad that comes and goes again is in neither set."""
+
+    def __init__(self) -> None:
+        self.added: set[Quad] = set()
+        self.removed: set[Quad] = set()
+
+    def then(self, change: ChangeSet) -> None:
+        """Add a change, which adds only what is missing after those before and removes only what is there."""
+        returning, leaving = change.add & self.removed, change.remove & self.added
+        self.removed -= returning
+        self.added -= leaving
+        self.added |= change.add - returning
+        self.removed |= change.remove - leaving
 
 
 @dataclass(frozen=True, slots=True)

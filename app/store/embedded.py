@@ -5,12 +5,15 @@
     <folder>/HEAD                number of the newest revision; replacing this file is the commit
     <folder>/revisions/000007/   the graph at revision 7, opened read-only and never written again
     <folder>/revisions/000007.json   who, when, why, how much
+    <folder>/revisions/000007.patch  what it added and removed: an RDF patch, compressed (zlib)
     <folder>/SINCE               number of the oldest revision whose graph is kept; missing for the first
     <folder>/work-…/             a candidate; whatever is found here was not committed and is removed
 
 A commit takes a hard-linked copy of the newest revision (milliseconds at any size), changes the copy, lets the caller
 check it, renames it into place and then moves HEAD. A process killed at any point leaves HEAD on a complete revision.
 Readers never see a store that somebody writes to, so any number of processes may read while one writes.
+
+Revisions that older versions of slmkg made have no patch: it is worked out by comparing, and kept from then on.
 """
 
 from __future__ import annotations
@@ -22,15 +25,17 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 import pyoxigraph as ox
 
-from app.errors import NotFound, StaleRevision, StoreBusy, StoreDamaged, StoreEmpty
+from app.errors import BadFile, NotFound, StaleRevision, StoreBusy, StoreDamaged, StoreEmpty
 from app.model.changes import ChangeSet, Revision
+from app.model.rdf import Quad
+from app.store import patch
 from app.store.durable import sync, write_durably
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Holdings, Snapshot
@@ -98,6 +103,25 @@ class EmbeddedStore:
                 del self._open[next(iter(self._open))]
             return found
 
+    def changes(self, number: int) -> ChangeSet:
+        """What a revision added and removed, from its patch, or by comparing where it has none."""
+        newest = self.head().number
+        if not 1 <= number <= newest:
+            raise NotFound("revision", str(number), advice=f"The newest is {newest}.")
+        revision = self._describe(number)
+        path = self._patch(number)
+        try:
+            add, remove = patch.unpacked(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            add, remove = self._compared(number)
+            self._keep_patch(number, patch.packed(add, remove))
+        except (OSError, BadFile) as error:
+            raise StoreDamaged(
+                f"the patch of revision {number} cannot be read: {error}",
+                advice="Restore it from a backup, or remove it: it is worked out again.",
+            ) from error
+        return ChangeSet(add, remove, revision.reason, revision.author, revision.made_at)
+
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
         with self._write_lock():
@@ -107,11 +131,11 @@ class EmbeddedStore:
             self._clear_leftovers(newest)
             candidate = self._folder / f"work-{os.getpid()}"
             try:
-                revision = self._build(candidate, newest, change, check)
+                revision, delta = self._build(candidate, newest, change, check)
             except BaseException:
                 _remove(candidate)
                 raise
-            self._publish(candidate, revision)
+            self._publish(candidate, revision, delta)
             return revision
 
     def close(self) -> None:
@@ -121,8 +145,8 @@ class EmbeddedStore:
 
     def _build(
         self, candidate: Path, newest: int, change: ChangeSet, check: Callable[[Snapshot], None] | None
-    ) -> Revision:
-        """Make the candidate's folder: copy, change, check, flush."""
+    ) -> tuple[Revision, bytes]:
+        """Make the candidate's folder: copy, change, check, flush. Returns its record and its packed patch."""
         if newest:
             self._open_read_only(newest).backup(str(candidate))
         store = ox.Store(str(candidate))
@@ -140,7 +164,7 @@ class EmbeddedStore:
         if check is not None:
             check(EngineSnapshot(store))
         store.flush()
-        return Revision(
+        revision = Revision(
             number=newest + 1,
             reason=change.reason,
             author=change.author,
@@ -149,11 +173,13 @@ class EmbeddedStore:
             removed=len(removed),
             quads=before - len(removed) + len(added),
         )
+        return revision, patch.packed(added, removed)
 
-    def _publish(self, candidate: Path, revision: Revision) -> None:
+    def _publish(self, candidate: Path, revision: Revision, delta: bytes) -> None:
         """Put a finished candidate in its place. The last step, replacing HEAD, is the commit."""
         target = self._path(revision.number)
         candidate.rename(target)
+        write_durably(self._patch(revision.number), delta)
         record = asdict(revision) | {"made_at": revision.made_at.isoformat()}
         write_durably(target.with_suffix(".json"), json.dumps(record, indent=1))
         sync(self._revisions)
@@ -166,9 +192,27 @@ class EmbeddedStore:
         unreached = self._path(newest + 1)
         shutil.rmtree(unreached, ignore_errors=True)
         unreached.with_suffix(".json").unlink(missing_ok=True)
+        self._patch(newest + 1).unlink(missing_ok=True)
+
+    def _compared(self, number: int) -> tuple[frozenset[Quad], frozenset[Quad]]:
+        """What a revision added and removed, found by looking up each quad of one revision in the other."""
+        after = self._open_read_only(number)
+        before = self._open_read_only(number - 1) if number > 1 else ox.Store()
+        return (
+            frozenset(quad for quad in after if quad not in before),
+            frozenset(quad for quad in before if quad not in after),
+        )
+
+    def _keep_patch(self, number: int, delta: bytes) -> None:
+        """Keep a patch that was worked out, unless somebody writes now or the folder is not ours to write."""
+        with suppress(StoreBusy, OSError), self._write_lock():
+            write_durably(self._patch(number), delta)
 
     def _path(self, number: int) -> Path:
         return self._revisions / f"{number:06d}"
+
+    def _patch(self, number: int) -> Path:
+        return self._path(number).with_suffix(".patch")
 
     def _open_read_only(self, number: int) -> ox.Store:
         if number < (oldest := self.oldest()):

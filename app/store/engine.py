@@ -142,6 +142,11 @@ class EngineSnapshot:
         return iter(self._store.quads_for_pattern(None, None, None, graph))
 
 
+def nothing() -> EngineSnapshot:
+    """The empty graph: what there was before the first revision."""
+    return EngineSnapshot(ox.Store())
+
+
 def written(triples: Iterable[Triple], media_type: str, *, limit: int | None = None) -> bytes:
     """Triples in one of the graph formats; QueryRefused when that is longer than `limit` bytes."""
     if media_type not in _GRAPHS:

@@ -43,6 +43,17 @@ class MemoryStore:
             raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
         return self._revisions[wanted - 1][2]
 
+    def changes(self, number: int) -> ChangeSet:
+        """What a revision added and removed."""
+        newest = self.head().number
+        if not 1 <= number <= newest:
+            raise NotFound("revision", str(number), advice=f"The newest is {newest}.")
+        revision, after, _ = self._revisions[number - 1]
+        before = self._revisions[number - 2][1] if number > 1 else frozenset()
+        return ChangeSet.between(
+            before, after, reason=revision.reason, author=revision.author, made_at=revision.made_at
+        )
+
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
         if not self._lock.acquire(blocking=False):

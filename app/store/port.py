@@ -115,6 +115,13 @@ class GraphStore(Protocol):
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision (the newest by default); NotFound, StoreEmpty."""
 
+    def changes(self, number: int) -> ChangeSet:
+        """What a revision added to the one before it and removed from it, with its reason, author and time.
+
+        Exactly that: nothing added was there before, everything removed was. The first revision is compared with the
+        empty graph. NotFound for a revision that is not there, or whose data or predecessor are not kept any more.
+        """
+
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision and return it, or change nothing.
 

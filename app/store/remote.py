@@ -72,6 +72,24 @@ class RemoteStore:
             raise NotFound("revision", str(number), advice=f"It is not kept any more. The newest is {newest.number}.")
         return self._snapshot(self._record.layout(found[0]))
 
+    def changes(self, number: int) -> ChangeSet:
+        """What a revision added and removed: only graphs that were written for it are compared."""
+        revision = next((one for one in self.revisions() if one.number == number), None)
+        if revision is None:
+            raise NotFound("revision", str(number), advice=f"The newest is {self.head().number}.")
+        kept = {node.number: node for node in self._record.kept()}
+        if number not in kept or (number > 1 and number - 1 not in kept):
+            raise NotFound("change", str(number), advice="The data of that revision, or the one before, are let go.")
+        new = self._record.layout(kept[number])
+        old = self._record.layout(kept[number - 1]) if number > 1 else Layout()
+        written = [name for name in {**old.graphs, **new.graphs} if old.graphs.get(name) != new.graphs.get(name)]
+        before, after = (
+            {quad for name in written for quad in self._snapshot(layout).quads(IRI(name))} for layout in (old, new)
+        )
+        return ChangeSet.between(
+            before, after, reason=revision.reason, author=revision.author, made_at=revision.made_at
+        )
+
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""
         if not self._writing.acquire(blocking=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,20 @@ from starlette.staticfiles import StaticFiles
 from app import vocab
 from app.backup import in_use
 from app.services import Services
-from app.web import catalogue, descriptions, graphs, pages, problems, releases, service, sparql, update
+from app.web import (
+    catalogue,
+    descriptions,
+    graphs,
+    history,
+    pages,
+    problems,
+    releases,
+    revision_pages,
+    service,
+    sparql,
+    update,
+    webhooks,
+)
 from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
@@ -40,16 +53,18 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if services.public is None:
-            yield
-            return
-        with in_use(services.settings.data_dir):
-            await services.public.start()
-            try:
-                yield
-            finally:
-                app.state.making.stop()
-                await services.public.stop()
+        data = services.settings.data_dir
+        with in_use(data) if services.public is not None else nullcontext():
+            async with webhooks.delivering(services):
+                if services.public is None:
+                    yield
+                    return
+                await services.public.start()
+                try:
+                    yield
+                finally:
+                    app.state.making.stop()
+                    await services.public.stop()
 
     app = Application(
         title="slmkg",
@@ -65,7 +80,20 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
-    for part in (sparql, update, graphs, descriptions, catalogue, releases, service, pages):
+    parts = (
+        sparql,
+        update,
+        graphs,
+        descriptions,
+        catalogue,
+        history,
+        webhooks,
+        releases,
+        service,
+        pages,
+        revision_pages,
+    )
+    for part in parts:
         part.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(TimeTravel)

@@ -88,7 +88,7 @@ def register(app: FastAPI) -> None:
 
 async def void(request: Request, services: Use, client: Asking, identity: Identity) -> Response:
     """How much the graph holds, by class and by property; the prefixes; the example queries, each ready to be run."""
-    place = _place(request, services)
+    place = place_of(request, services)
     formats = (*SELECT_FORMATS, *GRAPH_FORMATS)
     released = () if place.prefix else await to_thread.run_sync(services.releases.list)
 
@@ -101,7 +101,7 @@ async def void(request: Request, services: Use, client: Asking, identity: Identi
 
 async def dcat(request: Request, services: Use, client: Asking, identity: Identity) -> Response:
     """The dataset and the services that answer from it, as catalogues collect it."""
-    place = _place(request, services)
+    place = place_of(request, services)
     released = () if place.prefix else await to_thread.run_sync(services.releases.list)
 
     def build(_: Statistics, made: Revision) -> Iterable[Triple]:
@@ -115,7 +115,7 @@ async def of_endpoint(request: Request, services: Services, client: Client) -> R
     """The SPARQL 1.1 Service Description; browsers are sent to the page for queries."""
     given = (value for name, value in pairs(request.scope["query_string"]) if name == PARAMETER)
     revision = evaluation.revision_of(services, revision_in(request.scope, given))
-    place = _place(request, services)
+    place = place_of(request, services)
     wanted = negotiation.preferred(negotiation.accept_of(request), (*GRAPH_FORMATS, negotiation.HTML))
     if wanted is None:
         raise BadParameter("query", "exactly one query is needed, there is none", advice="Send one parameter `query`.")
@@ -177,7 +177,7 @@ def _written(services: Services, document: Document, found: Statistics, revision
     return written(document.build(found, made), media_type)
 
 
-def _place(request: Request, services: Services) -> Place:
+def place_of(request: Request, services: Services) -> Place:
     """Where the client reaches us: as the settings say, or as its request says."""
     prefix = prefix_of(request.scope)
     if services.settings.public_url:

@@ -131,7 +131,7 @@ _templates.filters["code_marks"] = _code_marks
 
 
 def page(name: str, status: int = 200, **context: Any) -> Response:
-    """A page made from a template."""
+    """A page from its template."""
     html = _templates.get_template(name).render(version=vocab.VERSION, **context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache"})
 

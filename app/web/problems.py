@@ -16,11 +16,13 @@ from starlette.routing import Match, Mount
 from app import vocab
 from app.errors import (
     AppError,
+    BadBody,
     BadFile,
     BadParameter,
     BadQuery,
     InvalidGraph,
     NotFound,
+    RevertConflict,
     TooBusy,
     TooManyRequests,
     Unauthorized,
@@ -55,6 +57,7 @@ class Problem(BaseModel):
     line: int | None = Field(None, description="Line of the query or body, from 1.")
     column: int | None = Field(None, description="Column of the query or body, from 1.")
     findings: list[str] | None = Field(None, description="What breaks constraints, at most the first hundred.")
+    conflicts: list[str] | None = Field(None, description="What others changed meanwhile, at most the first hundred.")
     request: str | None = Field(None, description="Id of the request, to be quoted in a report of an internal error.")
 
 
@@ -65,6 +68,10 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
         place["parameter"] = error.name
     if isinstance(error, InvalidGraph):
         place["findings"] = list(error.findings[:_FINDINGS])
+    if isinstance(error, BadBody):
+        place["pointer"] = error.pointer
+    if isinstance(error, RevertConflict):
+        place["conflicts"] = list(error.conflicts[:_FINDINGS])
     if isinstance(error, BadQuery | BadFile):
         place |= {"line": error.line, "column": error.column}
     if isinstance(error, TooManyRequests | TooBusy):

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 from fastapi import Request
+from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import ETags
 from werkzeug.http import parse_etags, parse_options_header
 
 from app.access import Scope
 from app.curate.write import Author, Written
-from app.errors import BadParameter, BadQuery, ConditionFailed, QueryRefused, UnsupportedMedia
+from app.errors import (
+    BadBody,
+    BadParameter,
+    BadQuery,
+    ConditionFailed,
+    ConditionRequired,
+    QueryRefused,
+    UnsupportedMedia,
+)
 from app.model.claims import resource
 from app.model.rdf import IRI, iri
 from app.web.clients import Client
 
 UPDATE = "application/sparql-update"
+Shape = TypeVar("Shape", bound=BaseModel)
 _REVISION = re.compile(r"(\d{1,12})(?:-.*)?", re.ASCII)
 
 
-def author_of(client: Client) -> Author:
+def author_of(client: Client, scope: Scope = Scope.UPDATE) -> Author:
     """The client as an author; Unauthorized, Forbidden. Called before anything of the request is read."""
-    key = client.needs(Scope.UPDATE)
+    key = client.needs(scope)
     return Author(resource("agent", f"key-{key.id}"), client.name, client.limits, client.share)
 
 
@@ -57,6 +68,30 @@ def text_of(body: bytes) -> str:
         before = body[: error.start]
         line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise BadQuery("the update is not UTF-8", line=line, column=column) from error
+
+
+async def json_of(request: Request, shape: type[Shape], *, limit: int = 100_000) -> Shape:
+    """The request's JSON body in a shape; BadBody with the pointer to what does not fit, UnsupportedMedia."""
+    media_type, _ = media_type_of(request)
+    if media_type != "application/json":
+        raise UnsupportedMedia(f"{media_type or 'a body without a type'} is not read here", advice="Send JSON.")
+    body = await body_of(request, limit)
+    try:
+        return shape.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in first["loc"])
+        known = ", ".join(shape.model_fields)
+        raise BadBody(first["msg"], pointer=pointer, advice=f"Send a JSON object with: {known}.") from error
+
+
+def needed_revision(request: Request) -> int | None:
+    """The revision that `If-Match` names, None for any; ConditionRequired without the header."""
+    if tags(request, "if-match") is None:
+        raise ConditionRequired(
+            "this needs If-Match: the newest revision that you have seen", advice='Send If-Match: "7", or *.'
+        )
+    return expected_revision(request)
 
 
 def graph_iri(parameter: str, name: str) -> IRI:

@@ -230,6 +230,56 @@ class GraphStoreContract:
         assert (revision.added, revision.removed, revision.quads) == (6_000, 12_000, 6_000)
         assert content(store) == other
 
+    # --- what a revision changed -------------------------------------------------------------------------------
+
+    def test_changes_are_what_came_and_what_went(
+        self, store: GraphStore, reopened: Callable[[GraphStore], GraphStore]
+    ) -> None:
+        one, two, three = quad("s", 1), quad("s", 2, "g2"), quad("s", 3)
+        store.apply(change([one, two], reason="first"), expect=0)
+        store.apply(change([one, three], [two, quad("s", 9)], "second"), expect=1)
+        store.apply(change(reason="nothing"), expect=2)
+        store.apply(change([two], [one, three], "last"), expect=3)
+        wanted = [
+            change([one, two], reason="first"),
+            change([three], [two], "second"),
+            change(reason="nothing"),
+            change([two], [one, three], "last"),
+        ]
+        again = reopened(store)
+        assert [again.changes(number) for number in (1, 2, 3, 4)] == wanted
+
+    def test_changes_keep_every_term(self, store: GraphStore, reopened: Callable[[GraphStore], GraphStore]) -> None:
+        written = {
+            *(quad("s", Literal(text)) for text in TEXTS.values()),
+            *(quad("s", typed(stored, kind)) for _, _, stored, kind in CANONICAL),
+            quad("s", Literal("chat", language="fr")),
+            Quad(Blank("b1"), name("q"), Blank("b2"), name("g")),
+            quad("s", "A <https://example.org/x> .\nTC ."),
+        }
+        store.apply(change([quad("t", 1)]), expect=0)
+        store.apply(change(written, [quad("t", 1)]), expect=1)
+        assert reopened(store).changes(2) == change(written, [quad("t", 1)])
+
+    def test_changes_and_their_inverses_lead_from_any_revision_to_any_other(self, store: GraphStore) -> None:
+        for number in range(1, 5):
+            store.apply(change([quad("s", number), quad("t", number % 2)], [quad("s", number - 1)]), expect=number - 1)
+        held = content(store, 4)
+        for number in (4, 3, 2):
+            back = store.changes(number).inverse()
+            assert not back.add & held
+            assert back.remove <= held
+            held = (held - back.remove) | back.add
+            assert held == content(store, number - 1)
+
+    @pytest.mark.parametrize("number", [0, -1, 2, 10**9])
+    def test_changes_of_a_revision_that_is_not_there_are_not_found(self, store: GraphStore, number: int) -> None:
+        with pytest.raises(StoreEmpty):
+            store.changes(number)
+        store.apply(change([quad("s", 1)]), expect=0)
+        with pytest.raises(NotFound, match="revision"):
+            store.changes(number)
+
     # --- all or nothing ----------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("expect", [0, 1, 3])

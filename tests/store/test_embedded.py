@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -43,8 +44,10 @@ LAID_OUT = {
     "revisions",
     "revisions/000001",
     "revisions/000001.json",
+    "revisions/000001.patch",
     "revisions/000002",
     "revisions/000002.json",
+    "revisions/000002.patch",
 }
 
 
@@ -100,13 +103,14 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(store: EmbeddedStore, 
         leftover.mkdir()
         (leftover / "CURRENT").write_text("half a revision")
     (folder / "revisions" / "000003.json").write_text("{")
+    (folder / "revisions" / "000003.patch").write_bytes(b"x")
     (folder / "HEAD.new").write_text("")
     again = EmbeddedStore(folder)
     assert again.head().number == 2
     assert content(again) == {quad("s", 1), quad("s", 2)}
     assert all(leftover.exists() for leftover in leftovers), "a reader removes nothing"
     again.apply(change([quad("s", 3)]), expect=2)
-    assert files(folder) == LAID_OUT | {"revisions/000003", "revisions/000003.json"}
+    assert files(folder) == LAID_OUT | {f"revisions/000003{ending}" for ending in ("", ".json", ".patch")}
     assert content(again) == {quad("s", 1), quad("s", 2), quad("s", 3)}
 
 
@@ -220,3 +224,38 @@ def _victim(*arguments: str | Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def test_a_revision_without_a_patch_is_compared_once(store: EmbeddedStore, folder: Path) -> None:
+    store.apply(change([quad("s", 3)], [quad("s", 1)]), expect=2)
+    wanted = [store.changes(number) for number in (1, 2, 3)]
+    kept = [folder / "revisions" / f"00000{number}.patch" for number in (1, 2, 3)]
+    before = [path.read_bytes() for path in kept]
+    for path in kept:
+        path.unlink()
+    again = EmbeddedStore(folder)
+    assert [again.changes(number) for number in (1, 2, 3)] == wanted
+    assert [path.read_bytes() for path in kept] == before
+
+
+def test_a_patch_is_not_kept_while_somebody_writes(store: EmbeddedStore, folder: Path) -> None:
+    path = folder / "revisions" / "000002.patch"
+    path.unlink()
+
+    def check(_: Snapshot) -> None:
+        assert EmbeddedStore(folder).changes(2).add == {quad("s", 2)}
+        assert not path.exists()
+
+    store.apply(change([quad("s", 3)]), expect=2, check=check)
+    store.changes(2)
+    assert path.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no zlib", zlib.compress(b"TX .\nA <s> .\nTC .\n"), zlib.compress(b"TX .\n")]
+)
+def test_a_spoilt_patch_is_damage(store: EmbeddedStore, folder: Path, content: bytes) -> None:
+    (folder / "revisions" / "000002.patch").write_bytes(content)
+    with pytest.raises(StoreDamaged, match="revision 2") as found:
+        store.changes(2)
+    assert found.value.advice

@@ -44,6 +44,8 @@ def assert_whole(store: GraphStore) -> None:
     before = 0
     for revision in revisions:
         assert revision.quads == before + revision.added - revision.removed
+        change = store.changes(revision.number)
+        assert (len(change.add), len(change.remove)) == (revision.added, revision.removed)
         before = revision.quads
     assert sum(1 for _ in store.at().quads()) == before
 
@@ -51,7 +53,9 @@ def assert_whole(store: GraphStore) -> None:
 def assert_no_leftovers(folder: Path) -> None:
     head = int((folder / "HEAD").read_text())
     wanted = {f"{number:06d}" for number in range(1, head + 1)}
-    assert {path.name for path in (folder / "revisions").iterdir()} == wanted | {f"{n}.json" for n in wanted}
+    assert {path.name for path in (folder / "revisions").iterdir()} == {
+        f"{number}{ending}" for number in wanted for ending in ("", ".json", ".patch")
+    }
     assert {path.name for path in folder.iterdir()} == {"FORMAT", "HEAD", "LOCK", "revisions"}
 
 

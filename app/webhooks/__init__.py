@@ -1,0 +1,1 @@
+"""Tells other services, over HTTP and signed, what was committed."""
