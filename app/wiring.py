@@ -32,20 +32,21 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         backups = Backups(settings.data_dir, kept.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
+    releases = Shelf(settings.data_dir / "releases", store, sets, resources.folder("data") / "LICENSE.md")
     return Services(
         settings=settings,
         store=store,
         public=public,
         backups=backups,
         writer=Writer(store, public=public, rules=rules, now=_now),
-        history=History(store),
+        history=History(store, releases.revision_of),
         hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,
         record_validator=RecordValidator(loaded),
         seed_folder=settings.seed_dir or resources.folder("data"),
         ontology_folder=resources.folder("ontology"),
-        releases=Shelf(settings.data_dir / "releases", store, sets, resources.folder("data") / "LICENSE.md"),
+        releases=releases,
         now=_now,
     )
 

@@ -23,14 +23,13 @@ from pathlib import Path
 
 from app import __version__, vocab
 from app.compare.counts import count
-from app.compare.models import summaries
-from app.compare.properties import properties
-from app.compare.reader import Reader, text
+from app.compare.diff import Diff, diff
+from app.compare.reader import Reader
 from app.compare.values import Counts
 from app.curate.commit import validate
 from app.errors import BadParameter, NotFound, ReleaseExists, StoreBusy, StoreDamaged
 from app.model.changes import Revision
-from app.model.rdf import IRI, Triple
+from app.model.rdf import Triple
 from app.release import changes, cube, metadata, quality, tables
 from app.release.values import (
     FILES,
@@ -140,6 +139,13 @@ class Shelf:
                 shutil.rmtree(working, ignore_errors=True)
                 raise
         return Made(manifest, new=True)
+
+    def revision_of(self, name: str) -> int | None:
+        """The revision that a release holds; None when there is no release of this name."""
+        try:
+            return self.find(name).revision
+        except NotFound:
+            return None
 
     def before(self, revision: int, name: str) -> Manifest | None:
         """The release that one of this revision and name follows: the last one of an earlier revision."""
@@ -277,36 +283,18 @@ class _Writer:
             reasons: tuple[tuple[int, str], ...] = ()
         else:
             path, _ = self._shelf.file(previous.name, "models.csv")
-            found = changes.changes(path.read_bytes(), models, self._why())
+            found = changes.changes(path.read_bytes(), models, self._difference(previous.revision))
             between = range(previous.revision + 1, self._revision.number + 1)
             reasons = tuple((one.number, one.reason) for one in self._shelf.store.revisions() if one.number in between)
         self._put("changes.csv", changes.to_csv(found))
         self._put("CHANGES.md", changes.markdown(found, previous.name if previous else None, reasons).encode("utf-8"))
 
-    def _why(self) -> changes.Why:
-        """Tells by which decision, or by which formula, a cell has its value."""
-        models = {one.slug: one for one in summaries(self._reader)}
-        known = properties(self._reader)
-
-        def why(slug: str, name: str) -> str:
-            if slug not in models or name not in known:
-                return ""
-            one = known[name]
-            subject = models[slug].iri if one.of == "model" else models[slug].architecture
-            rows = [
-                row
-                for row in self._reader.rows("statements", subject=[IRI(subject)])
-                if row["property"].value == one.iri
-            ]
-            records = self._reader.records(row["node"] for row in rows)
-            for record in records.values():
-                rule, note = text(record, vocab.slm.decisionRule), text(record, vocab.skos.note)
-                formula = text(record, vocab.slm.formula)
-                if rule or formula:
-                    return f"{rule}: {note}" if rule and note else rule or f"formula {formula}"
-            return ""
-
-        return why
+    def _difference(self, since: int) -> Diff | None:
+        """What the store knows of the way from an older revision; None when that is not kept any more."""
+        try:
+            return diff(self._shelf.store, since, self._revision.number)
+        except NotFound:
+            return None
 
     def _turtle(self, name: str, triples: list[Triple]) -> None:
         self._put(name, written(triples, "text/turtle"))
