@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +31,8 @@ from app.wiring import build
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reference" / "api.md"
 ANSWERS = ROOT / "app" / "web" / "examples" / "answers.json"
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 HEAD = """# HTTP interface
 
@@ -54,6 +57,11 @@ def page() -> str:
 def answers(services: Services) -> dict[str, Any]:
     """The example answers by operation, shortened, as the application gives them."""
     return asyncio.run(_asked(create_app(services)))
+
+
+def without_times(found: Any) -> Any:
+    """Answers without the times at which revisions were made, which differ from load to load."""
+    return json.loads(_TIME.sub("…", json.dumps(found)))
 
 
 async def _asked(app: FastAPI) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from app import vocab
-from app.web.history_schemas import Change
+from app.web.history_schemas import RevisionChange
 
 MEDIA_TYPE = "application/atom+xml"
 FEED = f"{vocab.BASE}changes"
@@ -21,7 +21,7 @@ ElementTree.register_namespace("", _ATOM)
 
 
 def document(
-    changes: Sequence[Change], *, root: str, path: str, query: str, older: str | None, updated: datetime
+    changes: Sequence[RevisionChange], *, root: str, path: str, query: str, older: str | None, updated: datetime
 ) -> bytes:
     """The feed; `query` is that of this page, `older` that of the next one, if there is one."""
     feed = ElementTree.Element(f"{{{_ATOM}}}feed")
@@ -39,7 +39,7 @@ def document(
     return text
 
 
-def summary(change: Change) -> str:
+def summary(change: RevisionChange) -> str:
     """What a revision did, in one or two sentences."""
     cells = change.cells
     parts = [
@@ -60,7 +60,7 @@ def summary(change: Change) -> str:
     return f"{said[0].upper()}{said[1:]}; {change.added} triples came, {change.removed} went.{models}"
 
 
-def _entry(feed: ElementTree.Element, change: Change) -> None:
+def _entry(feed: ElementTree.Element, change: RevisionChange) -> None:
     entry = ElementTree.SubElement(feed, f"{{{_ATOM}}}entry")
     _text(entry, "id", change.iri)
     reason = " ".join(change.reason.split())

@@ -70,7 +70,7 @@ def register(app: FastAPI) -> None:
     _add(app, BLAME, show_blame, shapes.Blame, "blame", "Who put what into a cell", "bad-parameter", "not-found")
     _add(app, CHANGES, list_changes, shapes.Changes, "changes", "Follow what is committed", "bad-parameter")
     _add(app, ATOM, atom, feed.MEDIA_TYPE, "changesAtom", "Follow what is committed, as an Atom feed", "bad-parameter")
-    _add(app, REVISION, show_revision, shapes.Change, "showRevision", "What one revision did", "not-found")
+    _add(app, REVISION, show_revision, shapes.RevisionChange, "showRevision", "What one revision did", "not-found")
     app.add_api_route(
         REVERT,
         revert,
@@ -247,7 +247,7 @@ async def revert(request: Request, services: Use, client: Asking, number: Number
     )
 
 
-def change_of(services: Services, number: int, root: str) -> history_schemas.Change:
+def change_of(services: Services, number: int, root: str) -> history_schemas.RevisionChange:
     """What one revision did, as JSON."""
     return history_schemas.change(services.history.summary(number), root, resource("revision", str(number)).value)
 

@@ -117,7 +117,7 @@ class Links(_Answer):
     patch: str
 
 
-class Change(Step):
+class RevisionChange(Step):
     """What one revision did."""
 
     iri: str
@@ -139,7 +139,7 @@ class Changes(_Answer):
     after: int
     cursor: int = Field(description="Send it as `after` the next time.")
     next: str | None = Field(description="Address of the next changes, if there are more already.")
-    items: list[Change]
+    items: list[RevisionChange]
 
 
 class Part(_Answer):
@@ -223,11 +223,11 @@ def item_change(one: diff.Item) -> ItemChange:
     return ItemChange(iri=one.iri, label=one.label, added=one.added, model=one.model, value=value)
 
 
-def change(one: history.Summary, root: str, iri: str) -> Change:
+def change(one: history.Summary, root: str, iri: str) -> RevisionChange:
     """What one revision did as JSON; `root` is the address of the service."""
     revision = one.step.revision
     ends = f"from={revision.number - 1}&to={revision.number}"
-    return Change(
+    return RevisionChange(
         **step(one.step).model_dump(),
         iri=iri,
         added=revision.added,

@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.store import patch
 from app.web import feed
 from app.web.application import create_app
-from app.web.history_schemas import CellCounts, Change, Counts, Links
+from app.web.history_schemas import CellCounts, Counts, Links, RevisionChange
 from app.web.schemas import Thing
 from app.wiring import build
 from tests import edits
@@ -306,7 +306,7 @@ def test_the_checks_of_the_feed_can_fail(told: Client) -> None:
 
 
 def test_a_long_reason_is_cut_in_titles() -> None:
-    change = Change(
+    change = RevisionChange(
         revision=1,
         made_at=edits.NOON,
         author=Thing(iri="urn:a", name="a", label="\x00Ada"),

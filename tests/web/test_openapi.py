@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from app.web import problems, schemas
+from app.web import history_schemas, problems, schemas
 from scripts import build_api
 from tests.web.conftest import Client
 
@@ -17,6 +17,10 @@ OPERATIONS: dict[str, type[BaseModel]] = {
     "compare": schemas.Comparison,
     "listProperties": schemas.Properties,
     "listQueries": schemas.ExampleQueries,
+    "diff": history_schemas.Diff,
+    "blame": history_schemas.Blame,
+    "changes": history_schemas.Changes,
+    "showRevision": history_schemas.RevisionChange,
 }
 GRAPHS = ("/graphs", "/graphs/{path}")
 
@@ -49,6 +53,18 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         ("get", "/api/v1/releases"),
         ("post", "/api/v1/releases"),
         ("get", "/api/v1/releases/{name}"),
+        ("get", "/api/v1/diff"),
+        ("get", "/api/v1/diff.rdfp"),
+        ("get", "/api/v1/blame"),
+        ("get", "/api/v1/changes.json"),
+        ("get", "/api/v1/changes.atom"),
+        ("get", "/api/v1/revisions/{number}"),
+        ("post", "/api/v1/revisions/{number}/revert"),
+        *((method, "/api/v1/webhooks") for method in ("get", "post")),
+        *((method, "/api/v1/webhooks/{id}") for method in ("get", "delete")),
+        ("post", "/api/v1/webhooks/{id}/test"),
+        ("get", "/api/v1/webhooks/{id}/dead"),
+        ("post", "/api/v1/webhooks/{id}/retry"),
         ("get", "/.well-known/void"),
         ("get", "/dcat"),
         ("get", "/livez"),
@@ -65,13 +81,13 @@ def test_every_operation_has_words_and_every_parameter_a_description(document: A
 
 
 def test_every_json_answer_has_a_schema(document: Any) -> None:
-    for path, _, operation in _operations(document):
-        if path in GRAPHS:
+    for path, method, operation in _operations(document):
+        if path in GRAPHS or method == "delete":
             continue
-        content = operation["responses"]["200"]["content"]
+        content = operation["responses"]["201" if "201" in operation["responses"] else "200"]["content"]
         if path == "/update":
             assert content["application/json"]["schema"]["$ref"] == "#/components/schemas/Change"
-        if path.startswith("/api/") and not path.endswith(".csv"):
+        if path.startswith("/api/") and not path.endswith((".csv", ".rdfp", ".atom")):
             assert list(content) == ["application/json"], path
             assert content["application/json"]["schema"]["$ref"].startswith("#/components/schemas/"), path
 

@@ -16,10 +16,16 @@ REQUESTS = {
     "compareCsv": f"/api/v1/compare.csv?{_TABLE}",
     "listProperties": "/api/v1/properties",
     "listQueries": "/api/v1/queries",
+    "diff": "/api/v1/diff?from=0&to=1&model=opt-125m&property=numLayers",
+    "blame": "/api/v1/blame?model=opt-125m&property=numLayers",
+    "changes": "/api/v1/changes.json?limit=1",
+    "changesAtom": "/api/v1/changes.atom?limit=1",
+    "showRevision": "/api/v1/revisions/1",
 }
 """The request behind each example, by operation."""
-FIRST_MEMBERS = {"properties": 2, "queries": 1}
+FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3}
 """Long lists are cut to their first members in examples."""
+_WHOLE = frozenset({"compare", "compareCsv"})
 
 
 def example(operation: str) -> Any:
@@ -32,7 +38,7 @@ def shortened(operation: str, answer: Any) -> Any:
     if not isinstance(answer, dict):
         return answer
     return {
-        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and operation != "compare" else value
+        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and operation not in _WHOLE else value
         for key, value in answer.items()
     }
 
