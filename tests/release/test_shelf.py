@@ -15,12 +15,14 @@ import pyoxigraph as ox
 import pytest
 
 from app.errors import BadParameter, NotFound, ReleaseExists, StoreBusy, StoreDamaged, StoreEmpty
+from app.model.rdf import IRI, Blank, Literal, Quad
 from app.release.values import FILES, MANIFEST, SUMS
 from app.services import Services
 from app.settings import Settings
 from app.store.canonical import canonical
 from app.store.durable import locked
 from app.wiring import build
+from tests.store.quads import change
 
 
 def folder_of(services: Services, name: str) -> Path:
@@ -157,6 +159,24 @@ def test_an_almost_empty_graph_can_be_released(tmp_path: Path) -> None:
     assert services.releases.verify("2026.11").intact
 
 
+def test_a_graph_with_blank_nodes_can_be_released(tmp_path: Path) -> None:
+    """Their names differ from store to store; the hash and the files do not."""
+    hashes = set()
+    for number, names in enumerate((("x", "y"), ("b", "a"))):
+        one, other = map(Blank, names)
+        quads = {
+            Quad(one, IRI("a:p"), other, IRI("a:g")),
+            Quad(other, IRI("a:p"), one, IRI("a:g")),
+            Quad(one, IRI("a:p"), Literal("1"), IRI("a:h")),
+        }
+        services = build(Settings(data_dir=tmp_path / str(number)))
+        services.store.apply(change(quads), expect=0)
+        made = services.releases.make("2026.11").manifest
+        assert services.releases.verify("2026.11").problems == ()
+        hashes.add((made.graph_sha256, made.files))
+    assert len(hashes) == 1
+
+
 def test_one_release_at_a_time_and_leftovers_go(own: Services) -> None:
     releases = own.settings.data_dir / "releases"
     leftover = releases / ".making-2027.01-1"
@@ -206,6 +226,9 @@ def test_files_are_found_by_name_only(released: Services) -> None:
 def test_a_name_leads_to_its_revision(released: Services) -> None:
     assert released.revision_of("2026.11") == 1
     assert released.revision_of("2026.12") == 2
+    assert [released.history.revision_of(name, parameter="A") for name in ("2026.11", "2026.12")] == [1, 2]
+    with pytest.raises(NotFound):
+        released.history.revision_of("2025.01", parameter="A")
     with pytest.raises(NotFound):
         released.revision_of("2025.01")
 
