@@ -92,6 +92,11 @@ class Shelf:
         known = manifest.file(file)
         if known is None and file not in {MANIFEST, SUMS, manifest.archive, f"{manifest.archive}.sha256"}:
             raise NotFound("file", file, advice=f"GET /api/v1/releases/{name} lists the files.")
+        if not path.is_file():
+            raise StoreDamaged(
+                f"the file {file} of release {name} is missing",
+                advice="Restore the release from a backup, or remove its folder and make it again.",
+            )
         if known is not None:
             return path, known
         if file == manifest.archive:

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -221,6 +222,17 @@ def test_files_are_found_by_name_only(released: Services) -> None:
     for name in ("../2026.12/models.csv", "..", "", "LOCK", "models.csv/", "slmkg-2026.12.tar"):
         with pytest.raises(NotFound):
             released.releases.file("2026.11", name)
+
+
+def test_a_file_that_is_gone_is_damage(own: Services) -> None:
+    for name in ("models.csv", SUMS, "slmkg-2026.11.tar"):
+        own.releases.file("2026.11", name)
+        (folder_of(own, "2026.11") / name).unlink()
+        with pytest.raises(StoreDamaged, match=r"2026\.11 is missing"):
+            own.releases.file("2026.11", name)
+    shutil.copy(folder_of(own, "2026.12") / MANIFEST, folder_of(own, "2026.11"))
+    with pytest.raises(StoreDamaged, match=r"manifest of 2026\.12"):
+        own.releases.find("2026.11")
 
 
 def test_a_name_leads_to_its_revision(released: Services) -> None:
