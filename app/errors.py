@@ -20,6 +20,7 @@
     ├── ConditionRequired       the client must say what it saw (`If-Match`)              (condition-required)
     ├── RevertConflict          later revisions changed what is to be undone              (revert-conflict)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
+    ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
@@ -202,6 +203,18 @@ class InvalidGraph(AppError):
             advice="Mend the values that the findings name.",
         )
         self.findings = findings
+
+
+class ReleaseExists(AppError):
+    """A release of this name is there already and is not the one that would be made. Releases are never changed."""
+
+    code: ClassVar[str] = "release-exists"
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(
+            f"the release {name} exists: {problem}", advice="Take another name, e.g. with `.1` at its end."
+        )
+        self.name = name
 
 
 class StoreError(AppError):

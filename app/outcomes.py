@@ -37,6 +37,7 @@ OUTCOMES: dict[str, Outcome] = {
     "condition-required": Outcome(428, EXIT_FAILURE, "The request must say what it was made against"),
     "revert-conflict": Outcome(409, EXIT_FAILURE, "Later revisions changed what is to be undone"),
     "invalid-graph": Outcome(422, EXIT_VIOLATIONS, "The change breaks constraints"),
+    "release-exists": Outcome(409, EXIT_USAGE, "A release of this name exists"),
     "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),
     "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from app.access import KeyRing
+from app.backup import Backups
 from app.compare import models, table
 from app.compare.counts import count
 from app.compare.history import History
@@ -24,6 +25,7 @@ from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import QueryRefused
 from app.model.health import Sign
 from app.model.rdf import IRI
+from app.release.shelf import Shelf
 from app.settings import Settings
 from app.store import documents
 from app.store.documents import GraphName
@@ -45,6 +47,7 @@ class Services:
     `writer` makes every change that comes over HTTP. `history` tells of differences; `hooks` are the addresses that
     are told of each revision. `public` answers strangers' queries within limits: in processes
     that can be killed, or at an external engine; without it (tests on a store in memory) queries run in threads.
+    `backups` are of the embedded store's folder; other stores have tools of their own.
     """
 
     settings: Settings
@@ -56,9 +59,11 @@ class Services:
     keys: KeyRing
     now: Callable[[], datetime]
     writer: Writer
+    releases: Shelf
     history: History
     hooks: Hooks
     public: Public | None = None
+    backups: Backups | None = None
 
     def load(
         self,
@@ -112,6 +117,10 @@ class Services:
             return number, snapshot.query(query)
         except RuntimeError as error:
             raise QueryRefused(f"the engine cannot answer this: {error}") from error
+
+    def revision_of(self, name: str) -> int:
+        """The number of the revision that a release holds; NotFound."""
+        return self.releases.find(name).revision
 
     def form_of(self, text: str) -> Form:
         """The form of a stranger's query; BadQuery or QueryRefused when it may not run."""

@@ -71,6 +71,7 @@ PREFIXES: Final[dict[str, str]] = {
     "agent": "https://w3id.org/slmkg/resource/agent/",
     "lic": "https://w3id.org/slmkg/resource/licence/",
     "rev": "https://w3id.org/slmkg/resource/revision/",
+    "cube": "https://w3id.org/slmkg/cube#",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "owl": "http://www.w3.org/2002/07/owl#",
@@ -104,6 +105,10 @@ PREFIXES: Final[dict[str, str]] = {
     "orkgc": "http://orkg.org/orkg/class/",
     "orkgp": "http://orkg.org/orkg/predicate/",
     "semapv": "https://w3id.org/semapv/vocab/",
+    "qb": "http://purl.org/linked-data/cube#",
+    "dqv": "http://www.w3.org/ns/dqv#",
+    "sdmxa": "http://purl.org/linked-data/sdmx/2009/attribute#",
+    "sdmxm": "http://purl.org/linked-data/sdmx/2009/measure#",
 }
 """Namespace by prefix."""
 
@@ -120,6 +125,7 @@ OWN_PREFIXES: Final = frozenset(
         "cfg",
         "claim",
         "cstat",
+        "cube",
         "deri",
         "dev",
         "devc",
@@ -855,6 +861,12 @@ class rev:
     NS: Final = "https://w3id.org/slmkg/resource/revision/"
 
 
+class cube:
+    """Things below `cube#`."""
+
+    NS: Final = "https://w3id.org/slmkg/cube#"
+
+
 class rdf:
     """Terms of http://www.w3.org/1999/02/22-rdf-syntax-ns# in use."""
 
@@ -1004,6 +1016,7 @@ class dct:
     provenance: Final = "http://purl.org/dc/terms/provenance"
     extent: Final = "http://purl.org/dc/terms/extent"
     requires: Final = "http://purl.org/dc/terms/requires"
+    RightsStatement: Final = "http://purl.org/dc/terms/RightsStatement"
 
 
 class dcat:
@@ -1034,6 +1047,8 @@ class dcat:
     endpointDescription: Final = "http://www.w3.org/ns/dcat#endpointDescription"
     servesDataset: Final = "http://www.w3.org/ns/dcat#servesDataset"
     accessService: Final = "http://www.w3.org/ns/dcat#accessService"
+    packageFormat: Final = "http://www.w3.org/ns/dcat#packageFormat"
+    compressFormat: Final = "http://www.w3.org/ns/dcat#compressFormat"
 
 
 class prov:
@@ -1364,6 +1379,8 @@ class spdx:
     checksum: Final = "http://spdx.org/rdf/terms#checksum"
     checksumValue: Final = "http://spdx.org/rdf/terms#checksumValue"
     algorithm: Final = "http://spdx.org/rdf/terms#algorithm"
+    Checksum: Final = "http://spdx.org/rdf/terms#Checksum"
+    checksumAlgorithm_sha256: Final = "http://spdx.org/rdf/terms#checksumAlgorithm_sha256"
 
 
 class fair4ml:
@@ -1385,6 +1402,64 @@ class orkgc:
     Paper: Final = "http://orkg.org/orkg/class/Paper"
     Contribution: Final = "http://orkg.org/orkg/class/Contribution"
     Comparison: Final = "http://orkg.org/orkg/class/Comparison"
+
+
+class qb:
+    """Terms of http://purl.org/linked-data/cube# in use."""
+
+    NS: Final = "http://purl.org/linked-data/cube#"
+    DataSet: Final = "http://purl.org/linked-data/cube#DataSet"
+    DataStructureDefinition: Final = "http://purl.org/linked-data/cube#DataStructureDefinition"
+    DimensionProperty: Final = "http://purl.org/linked-data/cube#DimensionProperty"
+    AttributeProperty: Final = "http://purl.org/linked-data/cube#AttributeProperty"
+    MeasureProperty: Final = "http://purl.org/linked-data/cube#MeasureProperty"
+    ComponentProperty: Final = "http://purl.org/linked-data/cube#ComponentProperty"
+    ComponentSpecification: Final = "http://purl.org/linked-data/cube#ComponentSpecification"
+    CodedProperty: Final = "http://purl.org/linked-data/cube#CodedProperty"
+    Observation: Final = "http://purl.org/linked-data/cube#Observation"
+    structure: Final = "http://purl.org/linked-data/cube#structure"
+    component: Final = "http://purl.org/linked-data/cube#component"
+    componentProperty: Final = "http://purl.org/linked-data/cube#componentProperty"
+    dimension: Final = "http://purl.org/linked-data/cube#dimension"
+    attribute: Final = "http://purl.org/linked-data/cube#attribute"
+    measure: Final = "http://purl.org/linked-data/cube#measure"
+    order: Final = "http://purl.org/linked-data/cube#order"
+    componentRequired: Final = "http://purl.org/linked-data/cube#componentRequired"
+    componentAttachment: Final = "http://purl.org/linked-data/cube#componentAttachment"
+    concept: Final = "http://purl.org/linked-data/cube#concept"
+    codeList: Final = "http://purl.org/linked-data/cube#codeList"
+    dataSet: Final = "http://purl.org/linked-data/cube#dataSet"
+
+
+class dqv:
+    """Terms of http://www.w3.org/ns/dqv# in use."""
+
+    NS: Final = "http://www.w3.org/ns/dqv#"
+    QualityMetadata: Final = "http://www.w3.org/ns/dqv#QualityMetadata"
+    QualityMeasurement: Final = "http://www.w3.org/ns/dqv#QualityMeasurement"
+    QualityMeasurementDataset: Final = "http://www.w3.org/ns/dqv#QualityMeasurementDataset"
+    Metric: Final = "http://www.w3.org/ns/dqv#Metric"
+    Dimension: Final = "http://www.w3.org/ns/dqv#Dimension"
+    hasQualityMeasurement: Final = "http://www.w3.org/ns/dqv#hasQualityMeasurement"
+    isMeasurementOf: Final = "http://www.w3.org/ns/dqv#isMeasurementOf"
+    computedOn: Final = "http://www.w3.org/ns/dqv#computedOn"
+    value: Final = "http://www.w3.org/ns/dqv#value"
+    expectedDataType: Final = "http://www.w3.org/ns/dqv#expectedDataType"
+    inDimension: Final = "http://www.w3.org/ns/dqv#inDimension"
+
+
+class sdmxa:
+    """Terms of http://purl.org/linked-data/sdmx/2009/attribute# in use."""
+
+    NS: Final = "http://purl.org/linked-data/sdmx/2009/attribute#"
+    unitMeasure: Final = "http://purl.org/linked-data/sdmx/2009/attribute#unitMeasure"
+
+
+class sdmxm:
+    """Terms of http://purl.org/linked-data/sdmx/2009/measure# in use."""
+
+    NS: Final = "http://purl.org/linked-data/sdmx/2009/measure#"
+    obsValue: Final = "http://purl.org/linked-data/sdmx/2009/measure#obsValue"
 
 
 CLAIMABLE: Final = frozenset(

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 from app import resources
 from app.access import KeyRing
+from app.backup import Backups
 from app.compare.history import History
 from app.curate.commit import Rules
 from app.curate.write import Writer
+from app.release.shelf import Shelf
 from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
@@ -27,26 +29,31 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
     """Build the services on the store that the settings choose, or on a given one. Asks no engine yet."""
     loaded = shapes.load(resources.folder("shapes"))
     public: Public | None = None
+    backups: Backups | None = None
     if store is None and settings.store_url is not None:
         store = _remote(settings, settings.store_url)
         public = ThreadedQueries(store, at_once=settings.store_queries_at_once, waiting=settings.max_waiting)
     elif store is None:
         embedded = EmbeddedStore(settings.data_dir / "store")
         store, public = embedded, PublicQueries(embedded, embedded.revisions_folder, _scale(settings))
+        backups = Backups(settings.data_dir, embedded.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
+    releases = Shelf(settings.data_dir / "releases", store, sets, resources.folder("data") / "LICENSE.md")
     return Services(
         settings=settings,
         store=store,
         public=public,
+        backups=backups,
         writer=Writer(store, public=public, rules=rules, now=_now),
-        history=History(store),
+        history=History(store, releases.revision_of),
         hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,
         record_validator=RecordValidator(loaded),
         seed_folder=settings.seed_dir or resources.folder("data"),
         ontology_folder=resources.folder("ontology"),
+        releases=releases,
         now=_now,
     )
 

@@ -1,4 +1,4 @@
-"""The command line: `slmkg load | query | diff | revert | keys …`. Thin: each command calls one use case.
+"""The command line: one command for each use case, and thin.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """
@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import doctor, graph, history, keys, service, webhooks
+from app.cli import backups, doctor, graph, history, keys, releases, service, webhooks
 from app.cli.output import console
 from app.errors import AppError, InvalidGraph, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -31,6 +31,9 @@ app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
 app.command("serve")(service.serve)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
+app.add_typer(releases.app, name="release")
 app.command("diff")(history.diff)
 app.command("revert")(history.revert)
 app.command("blame")(history.blame)

@@ -25,7 +25,7 @@ def to_csv(table: CompareTable) -> str:
         header += [one.name, f"{one.name}.status"]
     writer.writerow(header)
     for model in table.models:
-        row = [_cell(model.slug), _cell(model.label)]
+        row = [cell_text(model.slug), cell_text(model.label)]
         for one in table.properties:
             cell = table.rows[model.slug][one.name]
             row += [_values(cell), status(cell)]
@@ -47,10 +47,11 @@ def plain_text(value: Plain) -> str:
 
 def _values(cell: Cell) -> str:
     if len(cell.values) == 1:
-        return _cell(cell.values[0].plain)
-    return _cell(BETWEEN.join(plain_text(value.plain) for value in cell.values))
+        return cell_text(cell.values[0].plain)
+    return cell_text(BETWEEN.join(plain_text(value.plain) for value in cell.values))
 
 
-def _cell(value: Plain) -> str:
+def cell_text(value: Plain) -> str:
+    """A value for a cell: a text that a spreadsheet could take for a formula begins with an apostrophe."""
     shown = plain_text(value)
     return f"'{shown}" if isinstance(value, str) and shown.startswith(_FORMULA_STARTS) else shown

@@ -78,6 +78,21 @@ def read(data: bytes, media_type: str, *, base: str, graph: GraphName) -> frozen
     return frozenset(quads)
 
 
+def read_quads(data: bytes, media_type: str) -> frozenset[Quad]:
+    """The quads of a document that may hold any graphs, with the blank nodes' own names; BadFile names the place."""
+    try:
+        found = frozenset(ox.parse(data, format=FORMATS[media_type]))
+    except SyntaxError as error:
+        raise BadFile(
+            "the graph", error.msg, line=error.lineno, column=error.offset, advice="Mend the syntax at that place."
+        ) from error
+    except ValueError as error:
+        raise BadFile("the graph", f"cannot be read: {error}", advice="Check format and encoding.") from error
+    for quad in found:
+        _refuse_triple_terms(quad)
+    return found
+
+
 def changed(answer: bytes) -> tuple[frozenset[Quad], frozenset[Quad]]:
     """The quads that an update adds and removes, from what a reader answers (see `reader.change`)."""
     _refuse_depth(answer, "application/n-quads")

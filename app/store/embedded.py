@@ -6,6 +6,7 @@
     <folder>/revisions/000007/   the graph at revision 7, opened read-only and never written again
     <folder>/revisions/000007.json   who, when, why, how much
     <folder>/revisions/000007.patch  what it added and removed: an RDF patch, compressed (zlib)
+    <folder>/SINCE               number of the oldest revision whose graph is kept; missing for the first
     <folder>/work-…/             a candidate; whatever is found here was not committed and is removed
 
 A commit takes a hard-linked copy of the newest revision (milliseconds at any size), changes the copy, lets the caller
@@ -45,11 +46,14 @@ from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, bad, good, note
 from app.model.rdf import Quad
 from app.store import patch
+from app.store.durable import sync, write_durably
 from app.store.engine import EngineSnapshot, as_stored
-from app.store.port import Snapshot
+from app.store.port import Holdings, Snapshot
 from app.store.room import needs_room
 
 FORMAT = "1"
+_RECORDS = (".json", ".patch")
+"""Endings of what lies beside the folder of a revision."""
 _OPEN = 8
 """Revisions that are kept open; each costs file handles."""
 _BULK = 5_000
@@ -85,6 +89,21 @@ class EmbeddedStore:
     def revisions(self) -> tuple[Revision, ...]:
         """All revisions, oldest first."""
         return tuple(self._describe(number) for number in range(1, self._head_number() + 1))
+
+    def oldest(self) -> int:
+        """Number of the oldest revision whose graph is kept."""
+        return self._number_in("SINCE") or 1
+
+    def holdings(self, every: bool) -> Holdings:
+        """The files of every revision, or of the newest and the records of all; nothing of them ever changes."""
+        newest = self.head().number
+        since = self.oldest() if every else newest
+        texts = {"FORMAT": f"{FORMAT}\n", "HEAD": f"{newest}\n"} | ({"SINCE": f"{since}\n"} if since > 1 else {})
+        records = (self._path(number).with_suffix(ending) for number in range(1, newest + 1) for ending in _RECORDS)
+        paths = [path for path in records if path.exists()]
+        for number in range(since, newest + 1):
+            paths += sorted(path for path in self._path(number).iterdir() if path.is_file())
+        return Holdings(newest, since, texts, {str(path.relative_to(self._folder)): path for path in paths})
 
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision, kept open for a while."""
@@ -216,11 +235,11 @@ class EmbeddedStore:
         """Put a finished candidate in its place. The last step, replacing HEAD, is the commit."""
         target = self._path(revision.number)
         candidate.rename(target)
-        _write_durably(self._patch(revision.number), delta)
+        write_durably(self._patch(revision.number), delta)
         record = asdict(revision) | {"made_at": revision.made_at.isoformat()}
-        _write_durably(target.with_suffix(".json"), json.dumps(record, indent=1).encode())
-        _sync(self._revisions)
-        _write_durably(self._folder / "HEAD", f"{revision.number}\n".encode())
+        write_durably(target.with_suffix(".json"), json.dumps(record, indent=1))
+        sync(self._revisions)
+        write_durably(self._folder / "HEAD", f"{revision.number}\n")
 
     def _take_back(self, newest: int) -> None:
         """Remove what a commit that failed had put in its place, unless it went through after all."""
@@ -254,15 +273,17 @@ class EmbeddedStore:
             yield note("revisions", "nothing has been loaded yet", "Run `slmkg load`.")
             return
         broken: dict[int, StoreDamaged] = {}
+        oldest = self.oldest()
         for number in range(1, newest + 1):
             try:
                 self._describe(number)
-                self._open_read_only(number)
+                if number >= oldest:
+                    self._open_read_only(number)
             except StoreDamaged as error:
                 broken[number] = error
         if not broken:
             yield good(
-                "revisions", f"{newest}, each can be opened; the newest holds {self._describe(newest).quads} quads"
+                "revisions", f"{newest}, each that is kept can be opened; the newest holds {self._describe(newest).quads} quads"
             )
         for number, problem in broken.items():
             yield bad("revisions", f"revision {number}: {problem.message}", problem.advice)
@@ -323,7 +344,7 @@ class EmbeddedStore:
     def _keep_patch(self, number: int, delta: bytes) -> None:
         """Keep a patch that was worked out, unless somebody writes now or the folder is not ours to write."""
         with suppress(StoreBusy, OSError), self._write_lock():
-            _write_durably(self._patch(number), delta)
+            write_durably(self._patch(number), delta)
 
     def _path(self, number: int) -> Path:
         return self._revisions / f"{number:06d}"
@@ -332,6 +353,8 @@ class EmbeddedStore:
         return self._path(number).with_suffix(".patch")
 
     def _open_read_only(self, number: int) -> ox.Store:
+        if number < (oldest := self.oldest()):
+            raise NotFound("revision", str(number), advice=f"The oldest whose graph is kept is {oldest}.")
         try:
             return ox.Store.read_only(str(self._path(number)))
         except OSError as error:
@@ -341,13 +364,16 @@ class EmbeddedStore:
             ) from error
 
     def _head_number(self) -> int:
+        return self._number_in("HEAD")
+
+    def _number_in(self, name: str) -> int:
         try:
-            return int((self._folder / "HEAD").read_text(encoding="ascii"))
+            return int((self._folder / name).read_text(encoding="ascii"))
         except FileNotFoundError:
             return 0
         except ValueError as error:
             raise StoreDamaged(
-                f"{self._folder / 'HEAD'} does not hold a revision number",
+                f"{self._folder / name} does not hold a revision number",
                 advice="Restore the folder from a backup, or remove it and load again.",
             ) from error
 
@@ -390,7 +416,7 @@ class EmbeddedStore:
                     f"another process is writing to {self._folder}", advice="Wait until it has finished."
                 ) from error
             if not (self._folder / "FORMAT").exists():
-                _write_durably(self._folder / "FORMAT", f"{FORMAT}\n".encode())
+                write_durably(self._folder / "FORMAT", FORMAT + "\n")
             yield
 
 
@@ -401,23 +427,3 @@ def _remove(candidate: Path) -> None:
         if not candidate.exists():
             return
         time.sleep(0.05)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    """Replace a file so that after a crash either the old or the new content is there, never a part."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make renames inside a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -32,6 +32,10 @@ class MemoryStore:
         """All revisions, oldest first."""
         return tuple(revision for revision, _, _ in self._revisions)
 
+    def oldest(self) -> int:
+        """All revisions are kept."""
+        return 1
+
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision."""
         newest = self.head().number

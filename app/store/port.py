@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from app.model.changes import ChangeSet, Revision
@@ -93,6 +94,19 @@ class Snapshot(Protocol):
         """All quads, or those of one named graph."""
 
 
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a store on disk keeps, by names relative to its folder: short texts, and files that never change.
+
+    `since` is the oldest revision whose graph is among them.
+    """
+
+    head: int
+    since: int
+    texts: Mapping[str, str]
+    files: Mapping[str, Path]
+
+
 class GraphStore(Protocol):
     """A store of revisions."""
 
@@ -101,6 +115,9 @@ class GraphStore(Protocol):
 
     def revisions(self) -> tuple[Revision, ...]:
         """All revisions, oldest first."""
+
+    def oldest(self) -> int:
+        """Number of the oldest revision whose graph is kept: 1, unless the store was restored without its past."""
 
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision (the newest by default); NotFound, StoreEmpty."""

@@ -60,6 +60,10 @@ class RemoteStore:
         """All revisions, oldest first."""
         return self._record.all()
 
+    def oldest(self) -> int:
+        """All revisions are kept."""
+        return 1
+
     def at(self, number: int | None = None) -> Snapshot:
         """The graph at a revision."""
         newest = self._record.newest()

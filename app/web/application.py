@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from app import vocab
+from app.backup import in_use
 from app.services import Services
 from app.web import (
     catalogue,
@@ -20,6 +21,7 @@ from app.web import (
     history,
     pages,
     problems,
+    releases,
     revision_pages,
     service,
     sparql,
@@ -51,16 +53,19 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     """The application on these use cases; `new_id` names each request."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with webhooks.delivering(services):
-            if services.public is None:
-                yield
-                return
-            await services.public.start()
-            try:
-                yield
-            finally:
-                await services.public.stop()
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        data = services.settings.data_dir
+        with in_use(data) if services.public is not None else nullcontext():
+            async with webhooks.delivering(services):
+                if services.public is None:
+                    yield
+                    return
+                await services.public.start()
+                try:
+                    yield
+                finally:
+                    app.state.making.stop()
+                    await services.public.stop()
 
     app = Application(
         title="slmkg",
@@ -76,7 +81,20 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
-    for part in (sparql, update, graphs, descriptions, catalogue, history, webhooks, service, pages, revision_pages):
+    parts = (
+        sparql,
+        update,
+        graphs,
+        descriptions,
+        catalogue,
+        history,
+        webhooks,
+        releases,
+        service,
+        pages,
+        revision_pages,
+    )
+    for part in parts:
         part.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(TimeTravel)

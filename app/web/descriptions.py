@@ -26,7 +26,7 @@ from app.services import Services
 from app.store.engine import rows_of, written
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
 from app.store.readers import Limits
-from app.web import evaluation, negotiation, problems
+from app.web import evaluation, negotiation, problems, releases
 from app.web.answers import AnswerCache
 from app.web.caching import Identity, NotModified, Use, etag, matches
 from app.web.clients import Asking, Client
@@ -90,14 +90,24 @@ async def void(request: Request, services: Use, client: Asking, identity: Identi
     """How much the graph holds, by class and by property; the prefixes; the example queries, each ready to be run."""
     place = place_of(request, services)
     formats = (*SELECT_FORMATS, *GRAPH_FORMATS)
-    document = Document("void", place, lambda found, made: description.dataset(place, found, formats, made))
+    released = () if place.prefix else await to_thread.run_sync(services.releases.list)
+
+    def build(found: Statistics, made: Revision) -> Iterable[Triple]:
+        return [*description.dataset(place, found, formats, made), *releases.dumps(place, released, made.number)]
+
+    document = Document("void", place, build, parts=tuple(one.name for one in released))
     return await _answer(request, services, client, document, identity.revision)
 
 
 async def dcat(request: Request, services: Use, client: Asking, identity: Identity) -> Response:
     """The dataset and the services that answer from it, as catalogues collect it."""
     place = place_of(request, services)
-    document = Document("dcat", place, lambda _, made: description.catalogue(place, made))
+    released = () if place.prefix else await to_thread.run_sync(services.releases.list)
+
+    def build(_: Statistics, made: Revision) -> Iterable[Triple]:
+        return [*description.catalogue(place, made), *releases.listing(place, released)]
+
+    document = Document("dcat", place, build, parts=tuple(one.name for one in released))
     return await _answer(request, services, client, document, identity.revision)
 
 

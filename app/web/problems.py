@@ -36,6 +36,7 @@ TYPES = f"{vocab.BASE}problems/"
 
 WEB_OUTCOMES: Mapping[str, Outcome] = {
     "method-not-allowed": Outcome(405, EXIT_USAGE, "The method is not allowed here"),
+    "range-not-satisfiable": Outcome(416, EXIT_USAGE, "The part asked for is outside of the file"),
 }
 """Outcomes that only HTTP knows."""
 

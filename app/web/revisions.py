@@ -43,6 +43,8 @@ def existing(services: Services, wanted: int | None) -> int:
     newest = services.store.head().number
     if wanted is not None and not 1 <= wanted <= newest:
         raise NotFound("revision", str(wanted), advice=f"The newest is {newest}.")
+    if wanted is not None and wanted < (oldest := services.store.oldest()):
+        raise NotFound("revision", str(wanted), advice=f"The oldest whose graph is kept is {oldest}.")
     return newest if wanted is None else wanted
 
 

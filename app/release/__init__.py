@@ -1,0 +1,1 @@
+"""Releases: named snapshots of one revision as files, made once, checked by anybody, never changed."""

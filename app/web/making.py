@@ -1,0 +1,125 @@
+"""Makes a release for whoever asks over HTTP: one at a time, in a process of its own, so that answers stay quick.
+
+The process is the command line's own `slmkg release`; it tells its steps line by line. Never makes anything itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from app.errors import TooBusy
+from app.settings import Settings
+
+_COMMAND = "import sys; sys.argv[0] = 'slmkg'; from app.cli import main; main()"
+_AGAIN = 15
+_ERROR = "error: "
+
+
+class State(StrEnum):
+    """How far a release is."""
+
+    MAKING = "making"
+    FAILED = "failed"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One release in the making. `done` of `total` steps; `problem` says why it failed."""
+
+    name: str
+    revision: int
+    state: State = State.MAKING
+    step: str = "starting"
+    done: int = 0
+    total: int = 1
+    problem: str | None = None
+
+
+class Making:
+    """The releases that one service makes; safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._guard = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self, name: str, revision: int) -> Job:
+        """Begin to make a release; TooBusy while another one is in the making."""
+        with self._guard:
+            if self._process is not None:
+                running = next((job for job in self._jobs.values() if job.state is State.MAKING), None)
+                if running is not None and (running.name, running.revision) == (name, revision):
+                    return running
+                raise TooBusy("another release is in the making", retry_after=_AGAIN)
+            job = self._jobs[name] = Job(name, revision)
+            self._process = subprocess.Popen(  # noqa: S603 - our own command, by our own interpreter
+                [sys.executable, "-c", _COMMAND, "release", name, "--revision", str(revision), "--announce"],
+                env=_environment(self._settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            threading.Thread(target=self._follow, args=(job, self._process), daemon=True).start()
+            return job
+
+    def job(self, name: str) -> Job | None:
+        """The last try of this service to make a release of this name."""
+        with self._guard:
+            return self._jobs.get(name)
+
+    def stop(self) -> None:
+        """End what is running. What it had begun is removed when the next release is made."""
+        with self._guard:
+            process = self._process
+        if process is not None:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+
+    def _follow(self, job: Job, process: subprocess.Popen[str]) -> None:
+        """Read what the process tells until it ends."""
+        problem = "its process was stopped"
+        with process:
+            for line in process.stderr or ():
+                told = _told(line)
+                if told is not None:
+                    job = replace(job, step=str(told["step"]), done=int(told["done"]), total=int(told["total"]))
+                    self._put(job)
+                elif line.startswith(_ERROR):
+                    problem = line.removeprefix(_ERROR).strip()
+        with self._guard:
+            self._process = None
+            done = process.returncode == 0
+            self._jobs[job.name] = replace(
+                job, state=State.READY if done else State.FAILED, problem=None if done else problem
+            )
+
+    def _put(self, job: Job) -> None:
+        with self._guard:
+            self._jobs[job.name] = job
+
+
+def _told(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"step", "done", "total"} <= found.keys() else None
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The service's own settings for the process, whatever they were read from."""
+    given = {f"SLMKG_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value is not None}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLMKG_")}
+    return {**kept, **given, "COLUMNS": "10000", "PYTHONUNBUFFERED": "1"}
