@@ -161,8 +161,8 @@ def _touched(candidate: Snapshot, changed: list[Quad], looked_back: frozenset[st
         return None
     focus |= {row["o"] for row in leaving if isinstance(row["o"], IRI | Literal)}
     about = {row["o"] for row in leaving if row["s"] in subjects and row["p"].value in SHARED_BY}
-    about |= {quad.object for quad in changed if quad.predicate.value in SHARED_BY}
-    sharing = _look(candidate, _ARRIVING, "o", {node for node in about if isinstance(node, IRI)}, SHARED_BY)
+    lost = {quad.object for quad in changed if quad.predicate.value in SHARED_BY}
+    sharing = _look(candidate, _ARRIVING, "o", {node for node in (*about, *lost) if isinstance(node, IRI)}, SHARED_BY)
     if sharing is None:
         return None
     focus |= {row["s"] for row in sharing if isinstance(row["s"], IRI)}
