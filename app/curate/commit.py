@@ -143,9 +143,7 @@ def _touched(candidate: Snapshot, changed: list[Quad], looked_back: frozenset[st
     focus: set[IRI | Literal] = {*subjects, *(quad.graph_name for quad in changed if isinstance(quad.graph_name, IRI))}
     by_objects = looked_back | SHARED_BY
     focus |= {
-        quad.object
-        for quad in changed
-        if quad.predicate.value in by_objects and isinstance(quad.object, IRI | Literal)
+        quad.object for quad in changed if quad.predicate.value in by_objects and isinstance(quad.object, IRI | Literal)
     }
     reached = set(subjects)
     frontier = reached
