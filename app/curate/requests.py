@@ -218,12 +218,9 @@ def _value(
 def _number(kind: str, given: Plain, reported: str) -> tuple[Term, Interval | None]:
     if isinstance(given, bool):
         raise ValueError("true and false are no numbers")  # noqa: TRY004 - told like every other wrong value
-    try:
-        read: cells.Number | None = cells.count(reported)
-    except ValueError:
-        read = None
+    read = _one_count(reported)
     if isinstance(given, str):
-        number = read.value if read is not None else cells.decimal(given)
+        number = read.value if read is not None else _plain_number(given)
     else:
         number = Decimal(given)
         if read is not None and read.value != number:
@@ -233,6 +230,25 @@ def _number(kind: str, given: Plain, reported: str) -> tuple[Term, Interval | No
             raise ValueError(f"{number} is not a whole number")
         return literal(int(number)), read.interval if read else None
     return literal(number), read.interval if read else None
+
+
+def _one_count(reported: str) -> cells.Number | None:
+    """The number that the characters print, with words at most beside it; None where they print anything else."""
+    if re.fullmatch(r"[^\d]*\d[\d.]*\s*[A-Za-z ]*", reported, re.ASCII) is None:
+        return None
+    try:
+        return cells.count(reported)
+    except ValueError:
+        return None
+
+
+def _plain_number(given: str) -> Decimal:
+    try:
+        return cells.decimal(given)
+    except ValueError as error:
+        raise ValueError(
+            f"{given!r} does not read as one number; write one value per item, such as 2048 or 1.1B"
+        ) from error
 
 
 def _concept(scheme: str, given: str, member: str) -> IRI:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
 from app import vocab
 from app.curate.assemble import Assembly
-from app.curate.cases import read_cases, read_claims, settle_cases
+from app.curate.cases import read_cases, read_claims, settle_cases, trust_ranks
 from app.curate.derive import Key
 from app.curate.resolve import Rule
 from app.ingest.seed import Seed
 from app.model.claims import Claim, resource
-from app.model.rdf import IRI, Quad
+from app.model.rdf import IRI, Quad, literal
 from app.services import Services
 
 
@@ -56,11 +57,8 @@ def test_the_outcomes_are_those_of_the_load(
 def test_what_a_new_claim_changes_follows_it(read: dict[Key, list[Claim]], seed_services: Services) -> None:
     """A claim that disagrees on an equal rank opens the case, takes its fact away, and what was derived from it."""
     subject = resource("architecture", "phi-2")
-    old = next(claim for claim in read[subject, vocab.slm.numLayers] if not claim.recalled)
-    from dataclasses import replace
-
-    from app.model.rdf import literal
-
+    ranks = trust_ranks(seed_services.store.at())
+    old = min(read[subject, vocab.slm.numLayers], key=lambda claim: (claim.recalled, ranks[claim.source.kind]))
     new = replace(old, value=literal(99), reported="99", locator="elsewhere")
     found = settle_cases(seed_services.store.at(), (), new=[new])
     gone = {(quad.subject, quad.predicate.value) for quad in found.remove}
@@ -94,10 +92,6 @@ def test_decisions_of_the_folder_have_seen_the_folders_claims(seed_services: Ser
 def test_quads_of_one_case_only(read: dict[Key, list[Claim]], seed_services: Services) -> None:
     """Nothing of another case moves with a new claim, apart from derived values."""
     subject = resource("model", "phi-2")
-    from dataclasses import replace
-
-    from app.model.rdf import literal
-
     old = read[subject, vocab.slm.trainingTime][0] if (subject, vocab.slm.trainingTime) in read else None
     first = old or next(claim for (node, _), of in read.items() if node == subject for claim in of)
     new = replace(first, predicate=vocab.slm.trainingHardware, value=literal("one abacus"), reported="one abacus")
