@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from app.access import Scope
+from app.access import KeyRing, Scope
 from app.model.graphs import HISTORY
 from app.services import Services
 from app.web.application import create_app
@@ -268,17 +270,19 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("body", "pointer"), BAD, ids=[pointer + str(n) for n, (_, pointer) in enumerate(BAD)])
-def test_bad_bodies_are_told_with_pointer_and_advice(seed_services: Services, body: Any, pointer: str) -> None:
+def test_bad_bodies_are_told_with_pointer_and_advice(
+    seed_services: Services, tmp_path: Path, body: Any, pointer: str
+) -> None:
     before = seed_services.store.head().number
-    office = Office(seed_services)
+    office = Office(replace(seed_services, keys=KeyRing(tmp_path / "keys.json")))
     problem = problem_of(office.send("POST", "/api/v1/proposals", "ada", json=body))
     assert (problem["status"], problem["pointer"]) == (400, pointer)
     assert problem["advice"]
     assert seed_services.store.head().number == before
 
 
-def test_other_bad_requests(seed_services: Services) -> None:
-    office = Office(seed_services)
+def test_other_bad_requests(seed_services: Services, tmp_path: Path) -> None:
+    office = Office(replace(seed_services, keys=KeyRing(tmp_path / "keys.json")))
     for method, path, content, kind, code in (
         ("POST", "/api/v1/proposals", b"{", "application/json", "bad-value"),
         ("POST", "/api/v1/proposals", b"\xff", "application/json", "bad-value"),
