@@ -4,20 +4,22 @@
     ├── InputError              the caller can mend it
     │   ├── BadFile             a file names a wrong column, number, encoding, syntax …   (bad-file)
     │   ├── BadParameter        a request parameter or option does not fit                (bad-parameter)
-    │   ├── BadBody             a JSON body that is not what it should be                 (bad-body)
     │   ├── BadQuery            SPARQL that does not parse                                (bad-query)
     │   ├── QueryRefused        SPARQL that parses and is not allowed here                (query-refused)
+    │   ├── BadValue            a member of a body does not fit                           (bad-value)
     │   ├── NotAcceptable       no format on offer fits the Accept header                 (not-acceptable)
     │   └── UnsupportedMedia    a body in a format that is not read here                  (unsupported-media)
     ├── NotFound                no such thing                                             (not-found)
     ├── Unauthorized            no key, or an unknown one                                 (unauthorized)
     ├── Forbidden               the key lacks a scope                                     (forbidden)
+    ├── SelfReview              nobody reviews what they proposed                         (self-review)
+    ├── Conflict                what is asked collides with what stands                   (conflict)
+    ├── PreconditionNeeded      a write that needs `If-Match` came without it             (precondition-needed)
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
     ├── TooBusy                 everybody together asks too much                          (too-busy)
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
     ├── StaleRevision           somebody committed first                                  (stale-revision)
     ├── ConditionFailed         what the client asks to hold first does not hold          (condition-failed)
-    ├── ConditionRequired       the client must say what it saw (`If-Match`)              (condition-required)
     ├── RevertConflict          later revisions changed what is to be undone              (revert-conflict)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
@@ -96,14 +98,15 @@ class BadParameter(InputError):
         self.problem = problem
 
 
-class BadBody(InputError):
-    """A JSON body is not what it should be. `pointer` is the JSON pointer of the part that does not fit."""
+class BadValue(InputError):
+    """A member of what was sent does not fit. `pointer` is a JSON pointer to it: /items/0/value."""
 
-    code: ClassVar[str] = "bad-body"
+    code: ClassVar[str] = "bad-value"
 
-    def __init__(self, problem: str, *, pointer: str = "", advice: str = "") -> None:
-        super().__init__(f"{pointer or 'the body'}: {problem}", advice=advice)
+    def __init__(self, pointer: str, problem: str, *, advice: str = "") -> None:
+        super().__init__(f"{pointer}: {problem}", advice=advice)
         self.pointer = pointer
+        self.problem = problem
 
 
 class BadQuery(InputError):
@@ -167,15 +170,16 @@ class StaleRevision(AppError):
 
 
 class ConditionFailed(AppError):
-    """The request says what must hold before it is done (`If-Match`, `If-None-Match`), and that does not hold."""
+    """The request says what must hold before it is done (`If-Match`, `If-None-Match`), and that does not hold.
+
+    `changes` are lines for people: what changed since the client looked.
+    """
 
     code: ClassVar[str] = "condition-failed"
 
-
-class ConditionRequired(AppError):
-    """The request changes something and does not say which state of it the client saw (`If-Match`)."""
-
-    code: ClassVar[str] = "condition-required"
+    def __init__(self, message: str, *, advice: str = "", changes: tuple[str, ...] = ()) -> None:
+        super().__init__(message, advice=advice)
+        self.changes = changes
 
 
 class RevertConflict(AppError):
@@ -305,3 +309,35 @@ class QueryTimeout(AppError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, advice="Ask for less: bind more terms, avoid cross products, add LIMIT.")
+
+
+class SelfReview(AppError):
+    """Somebody reviews what they proposed themselves, and the settings do not allow it."""
+
+    code: ClassVar[str] = "self-review"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nobody reviews their own proposal", advice="Ask somebody else, or set SLMKG_SELF_REVIEW=true."
+        )
+
+
+class Conflict(AppError):
+    """What is asked collides with what stands. `pointer` is a JSON pointer to the part of the body, where one is."""
+
+    code: ClassVar[str] = "conflict"
+
+    def __init__(self, message: str, *, advice: str = "", pointer: str | None = None) -> None:
+        super().__init__(message, advice=advice)
+        self.pointer = pointer
+
+
+class PreconditionNeeded(AppError):
+    """A write on something that others may change came without the state that it was made for."""
+
+    code: ClassVar[str] = "precondition-needed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this write needs If-Match", advice="Read it first, and send the ETag of that answer as If-Match."
+        )

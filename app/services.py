@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from anyio import to_thread
 
+from app import vocab
 from app.access import KeyRing
 from app.backup import Backups
 from app.compare import models, table
 from app.compare.counts import count
 from app.compare.history import History
 from app.compare.page import model_page
-from app.compare.properties import properties
+from app.compare.properties import DEFAULT, properties
+from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
 from app.curate.commit import Committed, Rules, commit_change, validate
+from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
 from app.curate.revert import reason_for, reverting
 from app.curate.write import Author, Condition, Content, Writer, Written
@@ -39,15 +44,17 @@ from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
 from app.webhooks.hooks import Hooks
 
+_OUR_TERM = re.compile(r"\bslm:(\w+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
-    `writer` makes every change that comes over HTTP. `history` tells of differences; `hooks` are the addresses that
-    are told of each revision. `public` answers strangers' queries within limits: in processes
-    that can be killed, or at an external engine; without it (tests on a store in memory) queries run in threads.
-    `backups` are of the embedded store's folder; other stores have tools of their own.
+    `writer` makes every change that comes over HTTP; `curation` reads proposals and cases. `history` tells of
+    differences; `hooks` are the addresses that are told of each revision. `public` answers strangers' queries within
+    limits: in processes that can be killed, or at an external engine; without it (tests on a store in memory) queries
+    run in threads. `backups` are of the embedded store's folder; other stores have tools of their own.
     """
 
     settings: Settings
@@ -62,6 +69,7 @@ class Services:
     releases: Shelf
     history: History
     hooks: Hooks
+    curation: Curation
     public: Public | None = None
     backups: Backups | None = None
 
@@ -205,6 +213,13 @@ class Services:
     def counts(self, *, revision: int | None = None) -> Counts:
         """How much the graph holds."""
         return count(self._reader(revision))
+
+    def weights(self) -> Mapping[str, int]:
+        """How many views a property is part of besides its model's page: the usual comparison, the questions."""
+        counted = Counter(vocab.slm.NS + name for name in DEFAULT)
+        for question in questions():
+            counted.update({vocab.slm.NS + name for name in set(_OUR_TERM.findall(question.text))})
+        return counted
 
     def _reader(self, revision: int | None) -> Reader:
         return Reader(self.store.at(revision))

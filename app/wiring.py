@@ -9,6 +9,7 @@ from app.access import KeyRing
 from app.backup import Backups
 from app.compare.history import History
 from app.curate.commit import Rules
+from app.curate.curation import Curation
 from app.curate.write import Writer
 from app.release.shelf import Shelf
 from app.services import Services
@@ -48,6 +49,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         writer=Writer(store, public=public, rules=rules, now=_now),
         history=History(store, releases.revision_of),
         hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),
+        curation=Curation(store, rules, _now, settings.self_review),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,
         record_validator=RecordValidator(loaded),

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import backups, doctor, graph, history, keys, releases, service, webhooks
+from app.cli import backups, curation, doctor, graph, history, keys, releases, service, webhooks
 from app.cli.output import console
 from app.errors import AppError, InvalidGraph, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -37,6 +37,11 @@ app.add_typer(releases.app, name="release")
 app.command("diff")(history.diff)
 app.command("revert")(history.revert)
 app.command("blame")(history.blame)
+app.command("propose")(curation.propose)
+app.add_typer(curation.app, name="proposals")
+app.command("claims")(curation.claims)
+app.command("disagreements")(curation.disagreements)
+app.command("decide")(curation.decide)
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 

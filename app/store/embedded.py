@@ -282,9 +282,8 @@ class EmbeddedStore:
             except StoreDamaged as error:
                 broken[number] = error
         if not broken:
-            yield good(
-                "revisions", f"{newest}, each that is kept can be opened; the newest holds {self._describe(newest).quads} quads"
-            )
+            quads = self._describe(newest).quads
+            yield good("revisions", f"{newest}, each that is kept can be opened; the newest holds {quads} quads")
         for number, problem in broken.items():
             yield bad("revisions", f"revision {number}: {problem.message}", problem.advice)
 

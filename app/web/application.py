@@ -16,6 +16,7 @@ from app.backup import in_use
 from app.services import Services
 from app.web import (
     catalogue,
+    curation,
     descriptions,
     graphs,
     history,
@@ -87,6 +88,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         graphs,
         descriptions,
         catalogue,
+        curation,
         history,
         webhooks,
         releases,

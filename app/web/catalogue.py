@@ -93,8 +93,8 @@ def list_models(
         sort=sort,
     )
     found = services.models(choice, page=page, limit=limit, revision=identity.revision)
-    pages = links(request, page, limit, found.total)
-    return _json(schemas.models(found, identity.revision), identity, Link=pages)
+    neighbours = links(request, page, limit, found.total)
+    return _json(schemas.models(found, identity.revision), identity, Link=neighbours)
 
 
 def show_model(slug: str, services: Use, identity: Identity) -> Response:

@@ -321,7 +321,7 @@ _IF_MATCH = {
 _DIFF_CODES = ("bad-parameter", "not-found", "query-refused")
 _REVERT_CODES = (
     "bad-parameter",
-    "bad-body",
+    "bad-value",
     "query-refused",
     "unauthorized",
     "forbidden",
@@ -331,7 +331,7 @@ _REVERT_CODES = (
     "condition-failed",
     "unsupported-media",
     "invalid-graph",
-    "condition-required",
+    "precondition-needed",
     "too-busy",
     "store-busy",
 )

@@ -16,10 +16,12 @@ from starlette.routing import Match, Mount
 from app import vocab
 from app.errors import (
     AppError,
-    BadBody,
     BadFile,
     BadParameter,
     BadQuery,
+    BadValue,
+    ConditionFailed,
+    Conflict,
     InvalidGraph,
     NotFound,
     RevertConflict,
@@ -56,6 +58,7 @@ class Problem(BaseModel):
     pointer: str | None = Field(None, description="JSON pointer to the part of the body that does not fit.")
     line: int | None = Field(None, description="Line of the query or body, from 1.")
     column: int | None = Field(None, description="Column of the query or body, from 1.")
+    changes: list[str] | None = Field(None, description="What changed since the client looked.")
     findings: list[str] | None = Field(None, description="What breaks constraints, at most the first hundred.")
     conflicts: list[str] | None = Field(None, description="What others changed meanwhile, at most the first hundred.")
     request: str | None = Field(None, description="Id of the request, to be quoted in a report of an internal error.")
@@ -68,8 +71,10 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
         place["parameter"] = error.name
     if isinstance(error, InvalidGraph):
         place["findings"] = list(error.findings[:_FINDINGS])
-    if isinstance(error, BadBody):
+    if isinstance(error, BadValue | Conflict):
         place["pointer"] = error.pointer
+    if isinstance(error, ConditionFailed) and error.changes:
+        place["changes"] = list(error.changes[:_FINDINGS])
     if isinstance(error, RevertConflict):
         place["conflicts"] = list(error.conflicts[:_FINDINGS])
     if isinstance(error, BadQuery | BadFile):

@@ -262,7 +262,7 @@ def _add(
         extra = {"requestBody": {"required": True, "content": content}}
     codes = ["bad-parameter", "unauthorized", "forbidden"]
     codes += ["not-found"] if "{id}" in path else []
-    codes += ["bad-body", "query-refused", "unsupported-media"] if body is not None else []
+    codes += ["bad-value", "query-refused", "unsupported-media"] if body is not None else []
     app.add_api_route(
         path,
         endpoint,

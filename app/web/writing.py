@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from anyio import to_thread
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import ETags
@@ -14,19 +16,19 @@ from werkzeug.http import parse_etags, parse_options_header
 from app.access import Scope
 from app.curate.write import Author, Written
 from app.errors import (
-    BadBody,
     BadParameter,
     BadQuery,
+    BadValue,
     ConditionFailed,
-    ConditionRequired,
+    PreconditionNeeded,
     QueryRefused,
     UnsupportedMedia,
 )
-from app.model.claims import resource
 from app.model.rdf import IRI, iri
 from app.web.clients import Client
 
 UPDATE = "application/sparql-update"
+JSON = "application/json"
 Shape = TypeVar("Shape", bound=BaseModel)
 _REVISION = re.compile(r"(\d{1,12})(?:-.*)?", re.ASCII)
 
@@ -34,7 +36,7 @@ _REVISION = re.compile(r"(\d{1,12})(?:-.*)?", re.ASCII)
 def author_of(client: Client, scope: Scope = Scope.UPDATE) -> Author:
     """The client as an author; Unauthorized, Forbidden. Called before anything of the request is read."""
     key = client.needs(scope)
-    return Author(resource("agent", f"key-{key.id}"), client.name, client.limits, client.share)
+    return Author(key.agent.iri, client.name, client.limits, client.share)
 
 
 def media_type_of(request: Request) -> tuple[str, Mapping[str, str]]:
@@ -71,26 +73,39 @@ def text_of(body: bytes) -> str:
 
 
 async def json_of(request: Request, shape: type[Shape], *, limit: int = 100_000) -> Shape:
-    """The request's JSON body in a shape; BadBody with the pointer to what does not fit, UnsupportedMedia."""
+    """The request's JSON body in a shape; BadValue with a pointer to the first mistake, UnsupportedMedia."""
     media_type, _ = media_type_of(request)
-    if media_type != "application/json":
-        raise UnsupportedMedia(f"{media_type or 'a body without a type'} is not read here", advice="Send JSON.")
+    if media_type != JSON:
+        raise UnsupportedMedia(f"{media_type or 'a body without a type'} is not read here", advice=f"Send {JSON}.")
     body = await body_of(request, limit)
     try:
-        return shape.model_validate_json(body, strict=True)
+        return await to_thread.run_sync(lambda: shape.model_validate_json(body, strict=True))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in first["loc"])
-        known = ", ".join(shape.model_fields)
-        raise BadBody(first["msg"], pointer=pointer, advice=f"Send a JSON object with: {known}.") from error
+        raise _bad_value(error, body) from None
+
+
+def _bad_value(error: ValidationError, body: bytes) -> BadValue:
+    """The first mistake, without the value that was sent."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return BadValue("", first["msg"], advice="Send one JSON document.")
+    path: list[str] = []
+    inside: Any = json.loads(body)
+    for part in first["loc"]:
+        if isinstance(inside, dict) and part in inside:
+            inside = inside[part]
+        elif isinstance(inside, list) and isinstance(part, int):
+            inside = inside[part] if part < len(inside) else None
+        elif first["type"] != "missing":
+            break
+        path.append(str(part).replace("~", "~0").replace("/", "~1"))
+    return BadValue("/" + "/".join(path), first["msg"], advice="See /openapi.json for the shape of the body.")
 
 
 def needed_revision(request: Request) -> int | None:
-    """The revision that `If-Match` names, None for any; ConditionRequired without the header."""
+    """The revision that `If-Match` names, None for any; PreconditionNeeded without the header."""
     if tags(request, "if-match") is None:
-        raise ConditionRequired(
-            "this needs If-Match: the newest revision that you have seen", advice='Send If-Match: "7", or *.'
-        )
+        raise PreconditionNeeded
     return expected_revision(request)
 
 

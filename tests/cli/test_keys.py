@@ -47,7 +47,7 @@ def test_a_revoked_key_opens_nothing(tmp_path: Path) -> None:
 
 def test_json_has_all_but_the_hash(tmp_path: Path) -> None:
     made = json.loads(slmkg(tmp_path, "keys", "create", "one", "--scope", "admin", "--json").stdout)
-    assert set(made) == {"id", "name", "scopes", "created", "revoked", "key"}
+    assert set(made) == {"id", "name", "scopes", "orcid", "agent", "created", "revoked", "key"}
     listed = json.loads(slmkg(tmp_path, "keys", "list", "--json").stdout)
     assert listed == [{name: value for name, value in made.items() if name != "key"}]
     revoked = json.loads(slmkg(tmp_path, "keys", "revoke", made["id"], "--json").stdout)

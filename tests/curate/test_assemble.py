@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from app import vocab
-from app.curate.assemble import Assembly, assemble, cardinality, trust_ranks
+from app.curate.assemble import Assembly, assemble, trust_ranks
+from app.curate.cases import cardinality
 from app.curate.resolve import Cardinality, Rule, Status
 from app.ingest.seed import Seed
 from app.model.claims import concept

@@ -400,7 +400,7 @@ def test_who_may_undo_and_on_what_condition(desk: Desk) -> None:
     assert problem_of(desk.revert(2, key="slmkg_00000000_x"))["status"] == 401
     assert problem_of(desk.revert(2, key=desk.keys[Scope.UPDATE]))["status"] == 403
     missing = problem_of(desk.revert(2, match=None))
-    assert (missing["status"], missing["code"]) == (428, "condition-required")
+    assert (missing["status"], missing["code"]) == (428, "precondition-needed")
     assert missing["advice"]
     stale = problem_of(desk.revert(2, match='"1"'))
     assert (stale["status"], stale["code"]) == (412, "stale-revision")
@@ -438,7 +438,7 @@ def test_bad_requests_to_undo_change_nothing(
     problem = problem_of(desk.revert(number, body))
     assert problem["status"] == status
     if place is not None:
-        assert (problem["code"], problem["pointer"]) == ("bad-body", place)
+        assert (problem["code"], problem["pointer"]) == ("bad-value", place)
     assert desk.services.store.head().number == 2
 
 

@@ -21,6 +21,10 @@ REQUESTS = {
     "changes": "/api/v1/changes.json?limit=1",
     "changesAtom": "/api/v1/changes.atom?limit=1",
     "showRevision": "/api/v1/revisions/1",
+    "listClaims": "/api/v1/claims?model=phi-2&property=vocabularySize",
+    "listDisagreements": "/api/v1/disagreements?state=open&limit=2",
+    "showDecision": "/api/v1/cases/gpt-neo-1.3b/activation/decision",
+    "listProposals": "/api/v1/proposals?state=open",
 }
 """The request behind each example, by operation."""
 FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3}
