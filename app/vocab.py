@@ -71,6 +71,11 @@ PREFIXES: Final[dict[str, str]] = {
     "agent": "https://w3id.org/slmkg/resource/agent/",
     "lic": "https://w3id.org/slmkg/resource/licence/",
     "rev": "https://w3id.org/slmkg/resource/revision/",
+    "prop": "https://w3id.org/slmkg/resource/proposal/",
+    "item": "https://w3id.org/slmkg/resource/proposed-item/",
+    "verd": "https://w3id.org/slmkg/resource/verdict/",
+    "comm": "https://w3id.org/slmkg/resource/comment/",
+    "deci": "https://w3id.org/slmkg/resource/decision/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "owl": "http://www.w3.org/2002/07/owl#",
@@ -119,7 +124,9 @@ OWN_PREFIXES: Final = frozenset(
         "cap",
         "cfg",
         "claim",
+        "comm",
         "cstat",
+        "deci",
         "deri",
         "dev",
         "devc",
@@ -130,6 +137,7 @@ OWN_PREFIXES: Final = frozenset(
         "ffn",
         "graph",
         "ing",
+        "item",
         "layers",
         "lic",
         "metric",
@@ -141,6 +149,7 @@ OWN_PREFIXES: Final = frozenset(
         "place",
         "pos",
         "prec",
+        "prop",
         "proto",
         "quant",
         "read",
@@ -161,6 +170,7 @@ OWN_PREFIXES: Final = frozenset(
         "tune",
         "use",
         "val",
+        "verd",
         "vocab",
     }
 )
@@ -204,6 +214,7 @@ class slm:
     activation: Final = "https://w3id.org/slmkg/ontology#activation"
     addedCount: Final = "https://w3id.org/slmkg/ontology#addedCount"
     AdditiveProperty: Final = "https://w3id.org/slmkg/ontology#AdditiveProperty"
+    againBecause: Final = "https://w3id.org/slmkg/ontology#againBecause"
     aggregates: Final = "https://w3id.org/slmkg/ontology#aggregates"
     answerScoring: Final = "https://w3id.org/slmkg/ontology#answerScoring"
     Architecture: Final = "https://w3id.org/slmkg/ontology#Architecture"
@@ -223,16 +234,22 @@ class slm:
     Claim: Final = "https://w3id.org/slmkg/ontology#Claim"
     ClaimableProperty: Final = "https://w3id.org/slmkg/ontology#ClaimableProperty"
     codeRepository: Final = "https://w3id.org/slmkg/ontology#codeRepository"
+    Comment: Final = "https://w3id.org/slmkg/ontology#Comment"
+    commentOn: Final = "https://w3id.org/slmkg/ontology#commentOn"
+    committedIn: Final = "https://w3id.org/slmkg/ontology#committedIn"
     CompleteSetProperty: Final = "https://w3id.org/slmkg/ontology#CompleteSetProperty"
     computedFfnRatio: Final = "https://w3id.org/slmkg/ontology#computedFfnRatio"
     computedNonEmbeddingParameterCount: Final = "https://w3id.org/slmkg/ontology#computedNonEmbeddingParameterCount"
     computedParameterCount: Final = "https://w3id.org/slmkg/ontology#computedParameterCount"
+    considered: Final = "https://w3id.org/slmkg/ontology#considered"
     contentHash: Final = "https://w3id.org/slmkg/ontology#contentHash"
     contextTokens: Final = "https://w3id.org/slmkg/ontology#contextTokens"
     CuratedGraph: Final = "https://w3id.org/slmkg/ontology#CuratedGraph"
     DatasetUse: Final = "https://w3id.org/slmkg/ontology#DatasetUse"
     datasetUse: Final = "https://w3id.org/slmkg/ontology#datasetUse"
+    Decision: Final = "https://w3id.org/slmkg/ontology#Decision"
     DecisionGraph: Final = "https://w3id.org/slmkg/ontology#DecisionGraph"
+    decisionKind: Final = "https://w3id.org/slmkg/ontology#decisionKind"
     decisionRule: Final = "https://w3id.org/slmkg/ontology#decisionRule"
     Derivation: Final = "https://w3id.org/slmkg/ontology#Derivation"
     derivedValue: Final = "https://w3id.org/slmkg/ontology#derivedValue"
@@ -244,6 +261,7 @@ class slm:
     embeddingProjection: Final = "https://w3id.org/slmkg/ontology#embeddingProjection"
     embeddingShare: Final = "https://w3id.org/slmkg/ontology#embeddingShare"
     EvaluationProtocol: Final = "https://w3id.org/slmkg/ontology#EvaluationProtocol"
+    exactContent: Final = "https://w3id.org/slmkg/ontology#exactContent"
     ffnRatio: Final = "https://w3id.org/slmkg/ontology#ffnRatio"
     ffnType: Final = "https://w3id.org/slmkg/ontology#ffnType"
     fineTuningTokens: Final = "https://w3id.org/slmkg/ontology#fineTuningTokens"
@@ -254,6 +272,7 @@ class slm:
     Graph: Final = "https://w3id.org/slmkg/ontology#Graph"
     hasArchitecture: Final = "https://w3id.org/slmkg/ontology#hasArchitecture"
     hasArtifact: Final = "https://w3id.org/slmkg/ontology#hasArtifact"
+    hasItem: Final = "https://w3id.org/slmkg/ontology#hasItem"
     hasLayerGroup: Final = "https://w3id.org/slmkg/ontology#hasLayerGroup"
     hasNoValueFor: Final = "https://w3id.org/slmkg/ontology#hasNoValueFor"
     hasSetting: Final = "https://w3id.org/slmkg/ontology#hasSetting"
@@ -270,6 +289,8 @@ class slm:
     inRun: Final = "https://w3id.org/slmkg/ontology#inRun"
     intermediateSize: Final = "https://w3id.org/slmkg/ontology#intermediateSize"
     involves: Final = "https://w3id.org/slmkg/ontology#involves"
+    itemNumber: Final = "https://w3id.org/slmkg/ontology#itemNumber"
+    keeps: Final = "https://w3id.org/slmkg/ontology#keeps"
     keyValueLoraRank: Final = "https://w3id.org/slmkg/ontology#keyValueLoraRank"
     kvCacheBytesPerToken: Final = "https://w3id.org/slmkg/ontology#kvCacheBytesPerToken"
     kvCacheBytesPerTokenBeyondWindow: Final = "https://w3id.org/slmkg/ontology#kvCacheBytesPerTokenBeyondWindow"
@@ -310,6 +331,7 @@ class slm:
     onBenchmark: Final = "https://w3id.org/slmkg/ontology#onBenchmark"
     onDevice: Final = "https://w3id.org/slmkg/ontology#onDevice"
     openTrainingData: Final = "https://w3id.org/slmkg/ontology#openTrainingData"
+    orcid: Final = "https://w3id.org/slmkg/ontology#orcid"
     Organisation: Final = "https://w3id.org/slmkg/ontology#Organisation"
     origin: Final = "https://w3id.org/slmkg/ontology#origin"
     parallelResidual: Final = "https://w3id.org/slmkg/ontology#parallelResidual"
@@ -319,10 +341,20 @@ class slm:
     positionalEncoding: Final = "https://w3id.org/slmkg/ontology#positionalEncoding"
     precision: Final = "https://w3id.org/slmkg/ontology#precision"
     promptTokens: Final = "https://w3id.org/slmkg/ontology#promptTokens"
+    Proposal: Final = "https://w3id.org/slmkg/ontology#Proposal"
+    proposalNumber: Final = "https://w3id.org/slmkg/ontology#proposalNumber"
+    proposalState: Final = "https://w3id.org/slmkg/ontology#proposalState"
+    ProposedItem: Final = "https://w3id.org/slmkg/ontology#ProposedItem"
+    proposedProperty: Final = "https://w3id.org/slmkg/ontology#proposedProperty"
+    proposedSource: Final = "https://w3id.org/slmkg/ontology#proposedSource"
+    proposedSubject: Final = "https://w3id.org/slmkg/ontology#proposedSubject"
+    proposedValue: Final = "https://w3id.org/slmkg/ontology#proposedValue"
     quantisation: Final = "https://w3id.org/slmkg/ontology#quantisation"
     queryLoraRank: Final = "https://w3id.org/slmkg/ontology#queryLoraRank"
+    quote: Final = "https://w3id.org/slmkg/ontology#quote"
     reading: Final = "https://w3id.org/slmkg/ontology#reading"
     reason: Final = "https://w3id.org/slmkg/ontology#reason"
+    recordedAs: Final = "https://w3id.org/slmkg/ontology#recordedAs"
     RegistryGraph: Final = "https://w3id.org/slmkg/ontology#RegistryGraph"
     rejects: Final = "https://w3id.org/slmkg/ontology#rejects"
     releasedIn: Final = "https://w3id.org/slmkg/ontology#releasedIn"
@@ -337,6 +369,7 @@ class slm:
     rotaryFraction: Final = "https://w3id.org/slmkg/ontology#rotaryFraction"
     RunConfiguration: Final = "https://w3id.org/slmkg/ontology#RunConfiguration"
     RuntimeResult: Final = "https://w3id.org/slmkg/ontology#RuntimeResult"
+    sameness: Final = "https://w3id.org/slmkg/ontology#sameness"
     sampleSize: Final = "https://w3id.org/slmkg/ontology#sampleSize"
     settingName: Final = "https://w3id.org/slmkg/ontology#settingName"
     settingValue: Final = "https://w3id.org/slmkg/ontology#settingValue"
@@ -385,6 +418,9 @@ class slm:
     valueScheme: Final = "https://w3id.org/slmkg/ontology#valueScheme"
     valueUnit: Final = "https://w3id.org/slmkg/ontology#valueUnit"
     variesByLayer: Final = "https://w3id.org/slmkg/ontology#variesByLayer"
+    Verdict: Final = "https://w3id.org/slmkg/ontology#Verdict"
+    verdictAccepts: Final = "https://w3id.org/slmkg/ontology#verdictAccepts"
+    verdictOn: Final = "https://w3id.org/slmkg/ontology#verdictOn"
     vocabularySize: Final = "https://w3id.org/slmkg/ontology#vocabularySize"
     weightPrecision: Final = "https://w3id.org/slmkg/ontology#weightPrecision"
     withEngine: Final = "https://w3id.org/slmkg/ontology#withEngine"
@@ -853,6 +889,36 @@ class rev:
     """Things below `resource/revision/`."""
 
     NS: Final = "https://w3id.org/slmkg/resource/revision/"
+
+
+class prop:
+    """Things below `resource/proposal/`."""
+
+    NS: Final = "https://w3id.org/slmkg/resource/proposal/"
+
+
+class item:
+    """Things below `resource/proposed-item/`."""
+
+    NS: Final = "https://w3id.org/slmkg/resource/proposed-item/"
+
+
+class verd:
+    """Things below `resource/verdict/`."""
+
+    NS: Final = "https://w3id.org/slmkg/resource/verdict/"
+
+
+class comm:
+    """Things below `resource/comment/`."""
+
+    NS: Final = "https://w3id.org/slmkg/resource/comment/"
+
+
+class deci:
+    """Things below `resource/decision/`."""
+
+    NS: Final = "https://w3id.org/slmkg/resource/decision/"
 
 
 class rdf:
@@ -1472,6 +1538,7 @@ ADDITIVE: Final = frozenset(
 
 DATATYPES: Final[dict[str, str]] = {
     slm.addedCount: xsd.integer,
+    slm.againBecause: xsd.string,
     slm.answerScoring: xsd.string,
     slm.architectureClass: xsd.string,
     slm.attentionNote: xsd.string,
@@ -1486,10 +1553,12 @@ DATATYPES: Final[dict[str, str]] = {
     slm.computedParameterCount: xsd.integer,
     slm.contentHash: xsd.string,
     slm.contextTokens: xsd.integer,
+    slm.decisionKind: xsd.string,
     slm.decisionRule: xsd.string,
     slm.disagreementKind: xsd.string,
     slm.embeddingProjection: xsd.integer,
     slm.embeddingShare: xsd.decimal,
+    slm.exactContent: xsd.string,
     slm.ffnRatio: xsd.decimal,
     slm.fineTuningTokens: xsd.integer,
     slm.firstLayer: xsd.integer,
@@ -1500,6 +1569,8 @@ DATATYPES: Final[dict[str, str]] = {
     slm.higherIsBetter: xsd.boolean,
     slm.innovation: xsd.string,
     slm.intermediateSize: xsd.integer,
+    slm.itemNumber: xsd.integer,
+    slm.keeps: xsd.string,
     slm.keyValueLoraRank: xsd.integer,
     slm.kvCacheBytesPerToken: xsd.integer,
     slm.kvCacheBytesPerTokenBeyondWindow: xsd.integer,
@@ -1523,12 +1594,16 @@ DATATYPES: Final[dict[str, str]] = {
     slm.numLayers: xsd.integer,
     slm.numShots: xsd.integer,
     slm.openTrainingData: xsd.boolean,
+    slm.orcid: xsd.string,
     slm.parallelResidual: xsd.boolean,
     slm.parameterCount: xsd.integer,
     slm.partialRotaryKey: xsd.string,
     slm.permissive: xsd.boolean,
     slm.promptTokens: xsd.integer,
+    slm.proposalNumber: xsd.integer,
+    slm.proposalState: xsd.string,
     slm.queryLoraRank: xsd.integer,
+    slm.quote: xsd.string,
     slm.reason: xsd.string,
     slm.releasedIn: xsd.gYearMonth,
     slm.removedCount: xsd.integer,
@@ -1538,6 +1613,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.ropeHeadDimension: xsd.integer,
     slm.ropeTheta: xsd.decimal,
     slm.rotaryFraction: xsd.decimal,
+    slm.sameness: xsd.string,
     slm.sampleSize: xsd.integer,
     slm.settingName: xsd.string,
     slm.sharesFeedForward: xsd.boolean,
@@ -1563,6 +1639,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.usesQkvBias: xsd.boolean,
     slm.valueAsReported: xsd.string,
     slm.valueHeadDimension: xsd.integer,
+    slm.verdictAccepts: xsd.boolean,
     slm.vocabularySize: xsd.integer,
 }
 """Datatype of each own property with plain values."""

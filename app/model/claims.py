@@ -68,7 +68,7 @@ class Claim:
     """One statement by one source. It asserts nothing by being recorded.
 
     `reported` holds the source's characters; `reading` is a notation of the scheme `reading`; `recalled` marks a
-    value without a citation, which stays proposed whatever else happens.
+    value without a citation, which stays proposed whatever else happens. `quote` holds the words around the value.
     """
 
     subject: IRI
@@ -81,6 +81,7 @@ class Claim:
     recalled: bool = False
     interval: Interval | None = None
     note: str | None = None
+    quote: str | None = None
 
     @property
     def iri(self) -> IRI:

@@ -4,6 +4,7 @@ ontology   terms                     curated    accepted facts only
 vocab      concepts and units        decisions  status of claims, disagreements, resolutions
 registry   things and their names    inferred   derived values, their inputs, why a value is missing
 meta       sources, runs, graphs     history    revisions
+proposals  what people ask for, verdicts, comments, their decisions; it asserts nothing
 source/…   what one source says, as read on one day; never changed
 """
 
@@ -19,6 +20,7 @@ META = IRI(vocab.graph.NS + "meta")
 CURATED = IRI(vocab.graph.NS + "curated")
 DECISIONS = IRI(vocab.graph.NS + "decisions")
 INFERRED = IRI(vocab.graph.NS + "inferred")
+PROPOSALS = IRI(vocab.graph.NS + "proposals")
 HISTORY = IRI(vocab.graph.NS + "history")
 
 

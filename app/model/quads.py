@@ -70,6 +70,7 @@ def claim_quads(claim: Claim) -> list[Quad]:
             (vocab.rdf.object, claim.value),
             (vocab.slm.valueAsReported, literal(claim.reported)),
             (vocab.slm.locator, literal(claim.locator)),
+            (vocab.slm.quote, literal(claim.quote) if claim.quote else None),
             (vocab.slm.reading, concept("reading", claim.reading)),
             (vocab.prov.wasDerivedFrom, claim.source.iri),
             (vocab.prov.wasGeneratedBy, run),

@@ -38,11 +38,17 @@ def iri(text: str) -> IRI:
 
 
 def literal(value: Value) -> Literal:
-    """Return a Python value as a literal: str, bool, integer, decimal (also for float: no exponent is kept)."""
+    """Return a Python value as a literal: str, bool, integer, decimal (also for float).
+
+    A decimal has no exponent and no noughts at its end, as the engine gives it back: what is read is what was written.
+    """
     if isinstance(value, bool | int | str):
         return Literal(value)
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
-    return Literal(format(number, "f"), datatype=_DECIMAL)
+    digits = format(number, "f")
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return Literal(digits if digits not in {"-0", ""} else "0", datatype=_DECIMAL)
 
 
 def text(value: str, language: str = "en") -> Literal:
