@@ -46,6 +46,7 @@ class Index:
 
     exact: Mapping[str, frozenset[str]]
     loose: Mapping[str, frozenset[str]]
+    things: frozenset[str]
 
     @classmethod
     def of(cls, names: Iterable[tuple[str, str]]) -> Index:
@@ -58,6 +59,7 @@ class Index:
         return cls(
             {name: frozenset(things) for name, things in exact.items()},
             {name: frozenset(things) for name, things in fuzzy.items()},
+            frozenset(thing for things in exact.values() for thing in things),
         )
 
     def find(self, name: str) -> frozenset[str]:
@@ -94,6 +96,8 @@ class Names:
     def model(self, name: str) -> Model:
         """The model of this slug, name or Hugging Face id; Refused with candidates."""
         text = name.strip()
+        if text.removeprefix(f"{_RESOURCE}model/") in self.models:
+            return self.models[text.removeprefix(f"{_RESOURCE}model/")]
         found = self.model_names.find(text) or self.model_names.find(_repository(text))
         if len(found) > 1:
             slugs = ", ".join(sorted(_last(iri) for iri in found))
@@ -101,12 +105,21 @@ class Names:
                 "ambiguous-model", f"{text!r} fits several models", f"Write one of: {slugs}.", verdict=Verdict.QUESTION
             )
         if not found:
-            near = self.model_names.close(text)
-            slugs = list(dict.fromkeys(_last(next(iter(self.model_names.find(one)))) for one in near))
-            advice = f"Did you mean {' or '.join(slugs)}?" if slugs else "Add the model to the registry first."
-            raise Refused("unknown-model", f"{text!r} is no model of the registry", advice, verdict=Verdict.QUESTION)
+            raise self._no_model(text)
         (iri,) = found
         return self.models[_last(iri)]
+
+    def _no_model(self, text: str) -> Refused:
+        near = [
+            _last(next(iter(self.model_names.find(name)))) for name in self.model_names.close(text)
+        ]
+        slugs = list(dict.fromkeys(near))
+        advice = f"Did you mean {' or '.join(slugs)}?" if slugs else "Add the model to the registry first."
+        if len([slug for slug in slugs if loose(slug).startswith(f"{loose(text)} ")]) > 1:
+            problem = f"{text!r} may be one of several models"
+            return Refused("ambiguous-model", problem, advice, verdict=Verdict.QUESTION)
+        problem = f"{text!r} is no model of the registry"
+        return Refused("unknown-model", problem, advice, verdict=Verdict.QUESTION)
 
     def thing(self, kind: str, name: str) -> IRI:
         """The organisation, dataset, licence, benchmark … of this name; Refused with candidates."""
@@ -117,7 +130,7 @@ class Names:
         return IRI(_one(self.concepts.get(scheme, _NOTHING), name.strip(), f"concept of the scheme {scheme}"))
 
 
-_NOTHING = Index({}, {})
+_NOTHING = Index({}, {}, frozenset())
 
 
 def read_names(snapshot: Snapshot, spellings: Iterable[tuple[str, str, str]] = ()) -> Names:
@@ -207,7 +220,7 @@ def _concepts(snapshot: Snapshot, spellings: Iterable[tuple[str, str, str]]) -> 
 
 
 def _one(index: Index, name: str, kind: str) -> str:
-    found = index.find(name)
+    found = frozenset({name}) if name in index.things else index.find(name)
     if len(found) > 1:
         raise Refused(
             "ambiguous-name",
