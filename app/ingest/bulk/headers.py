@@ -137,7 +137,7 @@ _LONG_ONLY = frozenset(
 )
 _UNIT = re.compile(r"^(?P<name>.*?)\s*[\[(](?P<unit>[^\])]+)[\])]\s*$")
 _SCORE = re.compile(r"^(?P<name>.+?)[\s,]*[\[(]?\s*(?P<shots>\d{1,3})\s*-?\s*shots?\s*[\])]?$", re.IGNORECASE)
-_COUNTED = re.compile(r"^(#|no\.?|nr\.?|num(ber)?( of)?|n)\s+|^#\s*", re.IGNORECASE)
+_COUNTED = re.compile(r"^(number of|no of|nr of|num of|num|number|nr|n) +")
 _SCORE_UNITS = {"%": "percent", "percent": "percent", "fraction": "fraction", "acc": "", "accuracy": ""}
 _NEAREST = 3
 
