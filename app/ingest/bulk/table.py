@@ -69,7 +69,7 @@ class Reading:
 
 
 @dataclass(slots=True)
-class _Account:
+class Account:
     """Collects items and findings, and knows what is there already."""
 
     known: Known
@@ -106,7 +106,7 @@ def key_of(content: Content) -> object:
 def read_table(sheet: Sheet, names: Names, known: Known, options: Options) -> Reading:
     """Read a table: what is new, and what became of each cell. Nothing is changed anywhere."""
     header = read_header(sheet.header, names, options.mapping, sheet.name)
-    account = _Account(known, findings=list(header.findings))
+    account = Account(known, findings=list(header.findings))
     if header.role(Role.MODEL) is None and header.role(Role.SUBJECT) is None:
         account.findings.append(_no_model(sheet))
         return Reading((), tuple(account.findings), _told(header))
@@ -138,7 +138,7 @@ def _no_model(sheet: Sheet) -> Finding:
 class _Layout:
     """What both layouts do with a row: its width, its model and source, refusals at the right cell."""
 
-    def __init__(self, sheet: Sheet, names: Names, header: Header, options: Options, account: _Account) -> None:
+    def __init__(self, sheet: Sheet, names: Names, header: Header, options: Options, account: Account) -> None:
         self.sheet = sheet
         self.names = names
         self.header = header
@@ -187,7 +187,7 @@ class _Layout:
 class _Wide(_Layout):
     """A row for each model."""
 
-    def __init__(self, sheet: Sheet, names: Names, header: Header, options: Options, account: _Account) -> None:
+    def __init__(self, sheet: Sheet, names: Names, header: Header, options: Options, account: Account) -> None:
         super().__init__(sheet, names, header, options, account)
         self.percent = {
             one.column: _in_percent(one, [row.cells[one.column - 1] for row in sheet.rows if len(row.cells) >= one.column])

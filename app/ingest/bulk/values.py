@@ -15,7 +15,7 @@ from app.ingest.bulk.verdicts import Refused
 from app.model.claims import Interval
 from app.model.rdf import IRI, Literal, Term, date, iri, literal
 
-_NUMERIC = frozenset({Kind.INTEGER, Kind.CONTEXT, Kind.DECIMAL, Kind.SHARE})
+NUMERIC = frozenset({Kind.INTEGER, Kind.CONTEXT, Kind.DECIMAL, Kind.SHARE})
 _MARKS = {"slm:variesByLayer": vocab.slm.variesByLayer, "slm:notReported": vocab.slm.notReported}
 _VARIES = frozenset({"per layer", "per-layer", "varies", "varies by layer"})
 _MAX_TEXT = 5_000
@@ -51,7 +51,7 @@ def read(field: Field, cell: Cell, unit: str, names: Names) -> list[Value]:
     if len(text) > _MAX_TEXT:
         raise Refused("too-long", f"it has more than {_MAX_TEXT} characters", "Shorten it to what the source says.")
     mark = _MARKS.get(text.strip())
-    if mark is None and field.of == "architecture" and field.kind in _NUMERIC and text.strip().lower() in _VARIES:
+    if mark is None and field.of == "architecture" and field.kind in NUMERIC and text.strip().lower() in _VARIES:
         mark = vocab.slm.variesByLayer
     if mark is not None and field.kind is not Kind.TEXT:
         return [Value(iri(mark), vocab.shrink(mark))]
