@@ -1,0 +1,190 @@
+"""Bulk work on a store: reads tables and Hugging Face files against a revision, makes one proposal of what is new, exports.
+
+An import ends in one proposal or in none. It never commits a claim, and a second import of the same file proposes nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from app import vocab
+from app.errors import BadParameter, BadTable, NotFound
+from app.ingest.bulk import export
+from app.ingest.bulk.names import Names, read_names
+from app.ingest.bulk.recorded import recorded
+from app.ingest.bulk.rows import AtRole, is_day, is_slug, new_source
+from app.ingest.bulk.sheets import Sheet
+from app.ingest.bulk.table import Known, Options, Reading, read_table
+from app.ingest.huggingface.files import Files, read_files
+from app.model.claims import Claim, Result, Source
+from app.model.graphs import DECISIONS
+from app.store.port import Snapshot
+
+_SHOWN = 100
+"""Findings that an error repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A source as somebody names it: the slug of a known one, or a new one with its description."""
+
+    slug: str
+    title: str | None = None
+    kind: str | None = None
+    address: str | None = None
+    dated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What to export: models by slug, sources by slug; all when none are named."""
+
+    models: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with what it is to be read by. `mapping` gives columns their meaning."""
+
+    sheet: Sheet
+    source: Described | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+def names_of(snapshot: Snapshot, seed: Path) -> Names:
+    """The names that a revision knows, with the spellings of the seed folder."""
+    return read_names(snapshot, _spellings(seed / "registry" / "spellings.csv"))
+
+
+def read(snapshot: Snapshot, table: Table, names: Names, today: date) -> Reading:
+    """Read a table against a revision: what is new, and what became of each cell. Changes nothing."""
+    source = None if table.source is None else _source(table.source, names, today)
+    options = Options(today, source, table.mapping)
+    return read_table(table.sheet, names, known_in(snapshot, names), options)
+
+
+def read_model_files(snapshot: Snapshot, files: Files, names: Names, today: date, *, model: str | None) -> Reading:
+    """Read the files of one model against a revision. Changes nothing."""
+    return read_files(files, names, known_in(snapshot, names), model=model, today=today)
+
+
+def known_in(snapshot: Snapshot, names: Names) -> Known:
+    """What a revision holds of a source, on whichever day it was read."""
+
+    def known(source: Source) -> tuple[list[Claim], list[Result]]:
+        return recorded(snapshot, names.sources.get(source.slug, ()))
+
+    return known
+
+
+def checked(reading: Reading, name: str) -> Reading:
+    """The reading, if nothing in it waits to be settled; BadTable with every finding that does."""
+    if reading.refused:
+        first = reading.refused[0]
+        raise BadTable(
+            name,
+            tuple(map(str, reading.refused)),
+            line=first.line,
+            column=first.column,
+            field=first.field,
+        )
+    return reading
+
+
+def exported_claims(snapshot: Snapshot, names: Names, chosen: Chosen) -> str:
+    """Claims in the long layout, with what became of each."""
+    claims, _ = _recorded(snapshot, names, chosen)
+    return export.long_table(claims, [], names, statuses(snapshot))
+
+
+def exported_models(snapshot: Snapshot, names: Names, chosen: Chosen) -> str:
+    """What sources say of models, a row for each model and source."""
+    claims, _ = _recorded(snapshot, names, chosen)
+    return export.wide_table(claims, names)
+
+
+def exported_observations(snapshot: Snapshot, names: Names, chosen: Chosen) -> str:
+    """Results in the long layout."""
+    _, results = _recorded(snapshot, names, chosen)
+    return export.long_table([], results, names)
+
+
+def exported_contents(contents: Iterable[Claim | Result], names: Names) -> str:
+    """The claims and results of a proposal in the long layout."""
+    listed = list(contents)
+    claims = [one for one in listed if isinstance(one, Claim)]
+    return export.long_table(claims, [one for one in listed if isinstance(one, Result)], names)
+
+
+def statuses(snapshot: Snapshot) -> dict[str, str]:
+    """What became of each claim, by its IRI."""
+    return {
+        quad.subject.value: quad.object.value.rsplit("/", 1)[-1]
+        for quad in snapshot.quads(DECISIONS)
+        if quad.predicate.value == vocab.slm.status
+    }
+
+
+def _recorded(snapshot: Snapshot, names: Names, chosen: Chosen) -> tuple[list[Claim], list[Result]]:
+    for slug in chosen.models:
+        if slug not in names.models:
+            raise NotFound("model", slug)
+    for slug in chosen.sources:
+        if slug not in names.sources:
+            raise NotFound("source", slug)
+    wanted = chosen.sources or sorted(names.sources)
+    claims, results = recorded(snapshot, [source for slug in wanted for source in names.sources[slug]])
+    if not chosen.models:
+        return claims, results
+    return (
+        [claim for claim in claims if _is_of(claim.subject.value, chosen.models)],
+        [result for result in results if _is_of(result.model.value, chosen.models)],
+    )
+
+
+def _is_of(subject: str, slugs: Iterable[str]) -> bool:
+    """Whether a thing is one of these models, its architecture, or a group of its layers."""
+    kind, _, name = subject.removeprefix(f"{vocab.BASE}resource/").partition("/")
+    if kind == "layer-group":
+        name = name.rsplit("-", 2)[0]
+    return kind in {"model", "architecture", "layer-group"} and name in slugs
+
+
+def _source(described: Described, names: Names, today: date) -> Source:
+    """The source for a whole file; BadParameter."""
+    known = names.sources.get(described.slug)
+    if known is not None:
+        for name, value in (("title", described.title), ("address", described.address), ("dated", described.dated)):
+            if value and value != (getattr(known[0], name) or ""):
+                raise BadParameter(
+                    "source",
+                    f"the graph knows {described.slug} with {name} {getattr(known[0], name)!r}",
+                    advice="Leave the description out, or choose another slug.",
+                )
+        return known[0]
+    if not is_slug(described.slug):
+        raise BadParameter("source", f"{described.slug!r} is no slug", advice="Use small letters, digits, dots, hyphens.")
+    if not described.title or not described.kind:
+        raise BadParameter(
+            "source", f"{described.slug!r} is no source of the graph", advice="Describe a new one by its title and type."
+        )
+    if described.dated and not is_day(described.dated):
+        raise BadParameter("source_dated", f"{described.dated!r} is no day", advice="Write it as 2024-10-05.")
+    try:
+        made = new_source(described.slug, described.title, described.kind, described.address, described.dated)
+    except AtRole as at:
+        raise BadParameter(at.role.value, at.refused.problem, advice=at.refused.advice) from at
+    return replace(made, retrieved=today.isoformat())
+
+
+def _spellings(path: Path) -> list[tuple[str, str, str]]:
+    """Names of concepts that tables print; none where the folder has no such list."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as handle:
+        return [(row["scheme"], row["printed"], row["notation"]) for row in csv.DictReader(handle)]
