@@ -168,10 +168,14 @@ def _source(described: Described, names: Names, today: date) -> Source:
                 )
         return known[0]
     if not is_slug(described.slug):
-        raise BadParameter("source", f"{described.slug!r} is no slug", advice="Use small letters, digits, dots, hyphens.")
+        raise BadParameter(
+            "source", f"{described.slug!r} is no slug", advice="Use small letters, digits, dots, hyphens."
+        )
     if not described.title or not described.kind:
         raise BadParameter(
-            "source", f"{described.slug!r} is no source of the graph", advice="Describe a new one by its title and type."
+            "source",
+            f"{described.slug!r} is no source of the graph",
+            advice="Describe a new one by its title and type.",
         )
     if described.dated and not is_day(described.dated):
         raise BadParameter("source_dated", f"{described.dated!r} is no day", advice="Write it as 2024-10-05.")

@@ -145,7 +145,12 @@ FIELDS: tuple[Field, ...] = (
         ],
     ),
     Field(
-        "attention_type", _SLM.attentionType, Kind.CONCEPT, "architecture", ("attention", "attn", "attn_type"), "attention"
+        "attention_type",
+        _SLM.attentionType,
+        Kind.CONCEPT,
+        "architecture",
+        ("attention", "attn", "attn_type"),
+        "attention",
     ),
     Field("ffn_type", _SLM.ffnType, Kind.CONCEPT, "architecture", ("ffn", "feed_forward_type", "mlp_type"), "ffn"),
     Field(
@@ -184,7 +189,11 @@ FIELDS: tuple[Field, ...] = (
         "model",
         Kind.INTEGER,
         [
-            ("parameters", _SLM.parameterCount, ("params", "num_parameters", "n_params", "total_params", "param_count")),
+            (
+                "parameters",
+                _SLM.parameterCount,
+                ("params", "num_parameters", "n_params", "total_params", "param_count"),
+            ),
             (
                 "non_embedding_parameters",
                 _SLM.nonEmbeddingParameterCount,
@@ -197,8 +206,12 @@ FIELDS: tuple[Field, ...] = (
     ),
     *_numbers("model", Kind.DECIMAL, [("learning_rate", _SLM.learningRate, ("lr", "peak_lr"))]),
     *_numbers("model", Kind.SIZE, [("nominal_size", _SLM.nominalSize, ("size", "model_size"))]),
-    *_numbers("model", Kind.MONTH, [("release_date", _SLM.releasedIn, ("released", "date", "release", "release_month"))]),
-    *_numbers("model", Kind.TRUTH, [("open_training_data", _SLM.openTrainingData, ("open_training_datasets", "open_data"))]),
+    *_numbers(
+        "model", Kind.MONTH, [("release_date", _SLM.releasedIn, ("released", "date", "release", "release_month"))]
+    ),
+    *_numbers(
+        "model", Kind.TRUTH, [("open_training_data", _SLM.openTrainingData, ("open_training_datasets", "open_data"))]
+    ),
     *_numbers("model", Kind.ADDRESS, [("paper", _SLM.describedIn, ("arxiv", "technical_report", "publication"))]),
     *_numbers(
         "model",
@@ -213,7 +226,9 @@ FIELDS: tuple[Field, ...] = (
             ("model_name", _SLM.modelName, ()),
         ],
     ),
-    Field("maker", _SLM.maker, Kind.THING, "model", ("organisation", "organization", "affiliation", "org"), "organisation"),
+    Field(
+        "maker", _SLM.maker, Kind.THING, "model", ("organisation", "organization", "affiliation", "org"), "organisation"
+    ),
     Field("license", _SLM.license, Kind.THING, "model", ("licence",), "licence"),
     Field(
         "training_datasets",

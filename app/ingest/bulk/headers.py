@@ -199,6 +199,7 @@ def read_header(header: Record, names: Names, mapping: Mapping[str, str], file: 
             near = get_close_matches(wanted, titles, n=_NEAREST)
             advice = f"Did you mean {' or '.join(map(repr, near))}?" if near else f"It has: {', '.join(titles)}."
             raise BadParameter("map", f"the table has no column {wanted!r}", advice=advice)
+    spelt = frozenset(spelling(mapping.get(title, title)) for title in titles)
     roles = {role for title in titles if (role := _ROLES.get(spelling(mapping.get(title, title)))) is not None}
     is_long = Role.VALUE in roles and bool(roles & {Role.PROPERTY, Role.METRIC})
     columns: list[Meaning] = []
@@ -209,7 +210,7 @@ def read_header(header: Record, names: Names, mapping: Mapping[str, str], file: 
             findings.append(_left_out(finding, title))
             continue
         try:
-            meaning = _meaning(column, title, names, mapping, is_long)
+            meaning = _meaning(column, title, names, mapping, is_long, spelt)
             _check_alone(meaning, columns)
         except Refused as refused:
             findings.append(finding.refused(refused))
@@ -237,15 +238,22 @@ def _with_model(columns: list[Meaning]) -> list[Meaning]:
     order = ("model", *map(spelling, ROLE_ALIASES[Role.MODEL]))
     naming = sorted(
         (one for one in columns if one.role is Role.MODEL),
-        key=lambda one: (one.how != "mapping", order.index(spelling(one.header)) if spelling(one.header) in order else 99),
+        key=lambda one: (
+            one.how != "mapping",
+            order.index(spelling(one.header)) if spelling(one.header) in order else 99,
+        ),
     )
     return [one for one in columns if one.role is not Role.MODEL or one is naming[0]]
 
 
-def _meaning(column: int, title: str, names: Names, mapping: Mapping[str, str], is_long: bool) -> Meaning:
+def _meaning(
+    column: int, title: str, names: Names, mapping: Mapping[str, str], is_long: bool, spelt: frozenset[str]
+) -> Meaning:
     how = "mapping" if title in mapping else "header"
     wanted = mapping.get(title, title).strip()
     role = _ROLES.get(spelling(wanted))
+    if role is Role.MODEL and spelling(wanted) != "model" and "model" in spelt and spelling(wanted) in _FIELDS:
+        role = None  # a table with a column `model` has its property model_name beside it
     if role is not None and (is_long or role not in _LONG_ONLY):
         return Meaning(column, title, how, role=role)
     if is_long:
@@ -253,12 +261,15 @@ def _meaning(column: int, title: str, names: Names, mapping: Mapping[str, str], 
     name, unit = _with_unit(wanted)
     field = find_field(name, names) or find_field(wanted, names)
     if field is not None:
-        return Meaning(column, title, how, field=field, unit=_property_unit(unit, title) if name != wanted else "")
+        return Meaning(column, title, how, field=field, unit=property_unit(unit, title) if name != wanted else "")
     score = _score(wanted, names)
     if score is not None:
         benchmark, shots, unit = score
         return Meaning(column, title, how, benchmark=benchmark, shots=shots, unit=unit)
-    known = [*(field.name for field in FIELDS), *(names.things["benchmark"].exact if "benchmark" in names.things else ())]
+    known = [
+        *(field.name for field in FIELDS),
+        *(names.things["benchmark"].exact if "benchmark" in names.things else ()),
+    ]
     raise _unknown(title, known)
 
 
@@ -297,17 +308,15 @@ def _with_unit(title: str) -> tuple[str, str]:
     return (match["name"], match["unit"].strip()) if match else (title, "")
 
 
-def _property_unit(unit: str, title: str) -> str:
-    """A header's unit as quantities know it; a remark such as `tokens` is none."""
+def property_unit(unit: str, title: str) -> str:
+    """A unit of a header or cell as quantities know it; a remark such as `tokens` is none. Refused."""
     if unit in POWERS or unit in {"%", "percent", "fraction"}:
         return {"%": "percent"}.get(unit, unit)
     if unit.lower() in {"millions", "billions", "trillions", "thousands"}:
         return unit.lower().removesuffix("s")
-    if unit.lower() in {"tokens", "token", "params", "parameters", "count", "#", "number", "dims", "dim"}:
+    if unit.lower() in {"", "tokens", "token", "params", "parameters", "count", "#", "number", "dims", "dim"}:
         return ""
-    raise Refused(
-        "unknown-unit", f"the unit {unit!r} of the header {title!r} is not known", f"Use one of {', '.join(POWERS)}."
-    )
+    raise Refused("unknown-unit", f"the unit {unit!r} of {title!r} is not known", f"Use one of {', '.join(POWERS)}.")
 
 
 def _score(title: str, names: Names) -> tuple[IRI, int | None, str] | None:
@@ -328,9 +337,7 @@ def _score(title: str, names: Names) -> tuple[IRI, int | None, str] | None:
         return None
 
 
-_ROLES: dict[str, Role] = {
-    spelling(name): role for role in Role for name in (role.value, *ROLE_ALIASES.get(role, ()))
-}
+_ROLES: dict[str, Role] = {spelling(name): role for role in Role for name in (role.value, *ROLE_ALIASES.get(role, ()))}
 _FIELDS: dict[str, Field] = {spelling(alias): field for field in FIELDS for alias in field.aliases} | {
     spelling(field.name): field for field in FIELDS
 }

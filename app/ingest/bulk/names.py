@@ -110,9 +110,7 @@ class Names:
         return self.models[_last(iri)]
 
     def _no_model(self, text: str) -> Refused:
-        near = [
-            _last(next(iter(self.model_names.find(name)))) for name in self.model_names.close(text)
-        ]
+        near = [_last(next(iter(self.model_names.find(name)))) for name in self.model_names.close(text)]
         slugs = list(dict.fromkeys(near))
         advice = f"Did you mean {' or '.join(slugs)}?" if slugs else "Add the model to the registry first."
         if len([slug for slug in slugs if loose(slug).startswith(f"{loose(text)} ")]) > 1:
@@ -256,5 +254,3 @@ def _scheme(iri: str) -> str:
 
 def _last(iri: str) -> str:
     return iri.replace("#", "/").rsplit("/", 1)[-1]
-
-

@@ -76,7 +76,24 @@ POWERS = {
 """What a letter or word behind a number multiplies it by."""
 _SMALL = {"m": "M", "b": "B", "g": "G", "t": "T"}
 WORDS = frozenset(
-    "token tokens param params parameter parameters layer layers head heads dim dims dimension dimensions shot shots".split()
+    [
+        "token",
+        "tokens",
+        "param",
+        "params",
+        "parameter",
+        "parameters",
+        "layer",
+        "layers",
+        "head",
+        "heads",
+        "dim",
+        "dims",
+        "dimension",
+        "dimensions",
+        "shot",
+        "shots",
+    ]
 )
 """Words behind a number that say what is counted and change nothing."""
 _MAX_DIGITS = 30
@@ -100,9 +117,7 @@ def plain(cell: str) -> str:
     """
     for character in cell:
         if unicodedata.category(character) in {"Cc", "Cs"} and character not in "\t\r\n":
-            raise Refused(
-                "control-character", f"U+{ord(character):04X} cannot be printed", "Remove the character."
-            )
+            raise Refused("control-character", f"U+{ord(character):04X} cannot be printed", "Remove the character.")
     if is_escaped(cell):
         return cell[1:]
     if cell.startswith(FORMULA_STARTS) and cell.strip() and not _SIGNED.fullmatch(cell.strip()) and cell.strip() != "-":
@@ -151,7 +166,9 @@ def amount(cell: str, *, whole: bool, context: bool = False, unit: str = "") -> 
 def month(cell: str) -> str:
     """Read a month with its year as ISO text: 2024-07, 2024.07, July 2024, 2024-07-15, 15 July 2024."""
     text = cell.strip()
-    match = re.fullmatch(r"((?:19|20)\d\d)[-./](0?[1-9]|1[0-2])(?:[-./](0?[1-9]|[12]\d|3[01]))?(?:[T ].*)?", text, re.ASCII)
+    match = re.fullmatch(
+        r"((?:19|20)\d\d)[-./](0?[1-9]|1[0-2])(?:[-./](0?[1-9]|[12]\d|3[01]))?(?:[T ].*)?", text, re.ASCII
+    )
     if match:
         return f"{match[1]}-{int(match[2]):02}"
     match = re.fullmatch(r"(0[1-9]|1[0-2])[-./]((?:19|20)\d\d)", text, re.ASCII)
@@ -216,7 +233,9 @@ def _refuse_what_is_no_single_number(text: str) -> None:
         )
     if _DATE_LIKE.fullmatch(text):
         raise Refused(
-            "spreadsheet-date", f"{text!r} is a date", "Format the column as text before you type, and write the number."
+            "spreadsheet-date",
+            f"{text!r} is a date",
+            "Format the column as text before you type, and write the number.",
         )
     if _RANGE.search(text):
         raise Refused(
@@ -278,9 +297,7 @@ def _power(unit: str, of_header: str) -> tuple[int, str]:
     if word not in POWERS or (rest and rest.strip() not in WORDS):
         raise Refused("unknown-unit", f"{unit!r} is no unit of this column", f"Use one of {', '.join(POWERS)}.")
     if of_header in POWERS and POWERS[of_header] != POWERS[word]:
-        raise Refused(
-            "unit-conflict", f"the cell says {word}, the header {of_header}", "Keep one of the two units."
-        )
+        raise Refused("unit-conflict", f"the cell says {word}, the header {of_header}", "Keep one of the two units.")
     return POWERS[word], word
 
 

@@ -34,7 +34,7 @@ _SUBJECTS = {
 }
 
 
-class AtRole(Exception):  # noqa: N818 - carries a refusal to the cell that it is about
+class AtRole(Exception):
     """A refusal of the cell in a column about the row."""
 
     def __init__(self, role: Role, refused: Refused) -> None:

@@ -125,22 +125,27 @@ def _check_size(name: str, line: int, before: int, cells: list[str]) -> None:
     for column, cell in enumerate(cells, start=1):
         if len(cell) > MAX_CELL:
             raise BadFile(
-                name, f"a cell has more than {MAX_CELL} characters", line=line, column=column, advice="Check the quotes."
+                name,
+                f"a cell has more than {MAX_CELL} characters",
+                line=line,
+                column=column,
+                advice="Check the quotes.",
             )
 
 
 def decoded(data: bytes, name: str) -> str:
     """The text of a file: UTF-8, with or without a mark, or UTF-16 or UTF-32 with one. BadFile for anything else."""
     encoding = next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and b"\x00" in data:
+        raise BadFile(name, "holds null bytes: UTF-16 without a mark?", line=1, column=1, advice="Save it as UTF-8.")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line, start = before.count(b"\n") + 1, before.rfind(b"\n") + 1
         byte = data[error.start]
-        if encoding != "utf-8" or b"\x00" in data[:200]:
-            problem = f"is not {'UTF-16 with a mark' if encoding == 'utf-8' else encoding.upper()}"
-            raise BadFile(name, problem, line=line, advice="Save it as UTF-8.") from error
+        if encoding not in {"utf-8", "utf-8-sig"}:
+            raise BadFile(name, f"is not {encoding.upper()}", line=line, advice="Save it as UTF-8.") from error
         guess = bytes([byte]).decode("cp1252", errors="replace")
         raise BadFile(
             name,
@@ -165,7 +170,9 @@ def _workbook(data: bytes, name: str, sheet: str | None) -> list[Record]:
         import python_calamine as calamine  # noqa: PLC0415 - an extra: only who reads workbooks needs it
     except ImportError as error:
         raise BadFile(
-            name, "is a workbook, and what reads workbooks is not installed", advice="pip install 'slmkg[tables]', or save it as CSV."
+            name,
+            "is a workbook, and what reads workbooks is not installed",
+            advice="pip install 'slmkg[tables]', or save it as CSV.",
         ) from error
     formulas = _formulas(data, name, sheet)
     try:

@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 from app import vocab
 from app.ingest.bulk import quantities, values
 from app.ingest.bulk.fields import FIELDS, Field
-from app.ingest.bulk.headers import Header, Meaning, Role, find_field, nearest, read_header
+from app.ingest.bulk.headers import Header, Meaning, Role, find_field, nearest, property_unit, read_header
 from app.ingest.bulk.names import Names
 from app.ingest.bulk.recorded import told
 from app.ingest.bulk.rows import AtRole, Row, model_of, source_of, subject_of
@@ -83,8 +83,9 @@ class Account:
         if key in self._of(content.source):
             self.findings.append(replace(finding, verdict=Verdict.UNCHANGED, read_as=read_as))
             return
-        repeated = "an earlier cell says the same" if key in self.items else ""
-        self.items.setdefault(key, content)
+        own = content.key if isinstance(content, Result) else key
+        repeated = "an earlier cell says the same" if own in self.items else ""
+        self.items.setdefault(own, content)
         verdict = Verdict.UNCHANGED if repeated else Verdict.ACCEPTED
         self.findings.append(replace(finding, verdict=verdict, read_as=read_as, problem=repeated))
 
@@ -152,13 +153,17 @@ class _Layout:
             column = min(len(record.cells), width) + 1
             problem = f"the row has {len(record.cells)} cells, the header has {width}"
             refused = Refused("ragged-row", problem, "Look for a comma too many or too few, or a missing quote.")
-            self.account.findings.append(Finding(self.sheet.name, record.line, column, "", "", Verdict.REFUSED).refused(refused))
+            self.account.findings.append(
+                Finding(self.sheet.name, record.line, column, "", "", Verdict.REFUSED).refused(refused)
+            )
             return
         row = Row(record, self.header)
         try:
             self.values(row)
         except AtRole as at:
-            self.account.findings.append(self.finding(row, self.header.role(at.role), at.role.value).refused(at.refused))
+            self.account.findings.append(
+                self.finding(row, self.header.role(at.role), at.role.value).refused(at.refused)
+            )
 
     def values(self, row: Row) -> None:
         """Read the values of a row; AtRole."""
@@ -190,7 +195,9 @@ class _Wide(_Layout):
     def __init__(self, sheet: Sheet, names: Names, header: Header, options: Options, account: Account) -> None:
         super().__init__(sheet, names, header, options, account)
         self.percent = {
-            one.column: _in_percent(one, [row.cells[one.column - 1] for row in sheet.rows if len(row.cells) >= one.column])
+            one.column: _in_percent(
+                one, [row.cells[one.column - 1] for row in sheet.rows if len(row.cells) >= one.column]
+            )
             for one in header.columns
             if one.benchmark is not None
         }
@@ -238,9 +245,7 @@ class _Wide(_Layout):
             )
             self.account.add(finding, claim, value.shown)
 
-    def _score(
-        self, row: Row, meaning: Meaning, cell: Cell, model: Model, source: Source, finding: Finding
-    ) -> None:
+    def _score(self, row: Row, meaning: Meaning, cell: Cell, model: Model, source: Source, finding: Finding) -> None:
         assert meaning.benchmark is not None  # noqa: S101 - a column without a role and property is a score
         amount = quantities.amount(values.checked(cell), whole=False)
         percent = amount.percent or self.percent[meaning.column]
@@ -299,8 +304,9 @@ class _Long(_Layout):
         if cell is None or not cell.text.strip():
             self.account.findings.append(replace(finding, problem="it says that there is no value"))
             return
+        unit = _at(Role.UNIT, lambda: _claim_unit(prop, row.text(Role.UNIT).strip()))
         try:
-            found = values.read(prop, cell, row.text(Role.UNIT).strip(), self.names)
+            found = values.read(prop, cell, unit, self.names)
         except Refused as refused:
             raise AtRole(Role.VALUE, refused) from refused
         interval = _interval(row)
@@ -320,6 +326,12 @@ class _Long(_Layout):
                 quote=_limited(row, Role.QUOTE) or None,
             )
             self.account.add(finding, claim, value.shown)
+
+
+def _claim_unit(prop: Field, unit: str) -> str:
+    if unit and prop.kind not in values.NUMERIC:
+        raise Refused("unknown-unit", f"{prop.name} has no unit", "Leave the cell empty.")
+    return property_unit(unit, prop.name)
 
 
 def with_key(result: Result) -> Result:
@@ -489,5 +501,3 @@ def _in_percent(meaning: Meaning, cells: list[Cell]) -> bool:
         if found.value > 1 and not found.percent:
             return True
     return False
-
-

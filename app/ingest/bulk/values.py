@@ -127,9 +127,7 @@ def _share(read: Amount, unit: str) -> Value:
     percent = read.percent or unit == "percent"
     value = read.value / 100 if percent else read.value
     if not percent and 1 < value <= 100:
-        raise Refused(
-            "percent-or-fraction", f"{value} is no share; percent?", "Write it as 25% or as 0.25."
-        )
+        raise Refused("percent-or-fraction", f"{value} is no share; percent?", "Write it as 25% or as 0.25.")
     if not 0 <= value <= 1:
         raise Refused("out-of-range", f"{value} is no share", "A share lies between 0 and 1.")
     return Value(literal(value), f"{plain_number(value)}{' (from percent)' if percent else ''}")

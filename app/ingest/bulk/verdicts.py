@@ -47,7 +47,10 @@ CODES: Mapping[str, tuple[str, str]] = {
     "small-letter": ("110m", "A small m, b, g or t may mean something else."),
     "unknown-unit": ("24 GiB", "A unit that does not fit the column."),
     "unit-conflict": ("110M under [B]", "The cell and its header name different units."),
-    "percent-or-fraction": ("0.45 among 45.1", "Other cells of the column are percentages; this one may be a fraction."),
+    "percent-or-fraction": (
+        "0.45 among 45.1",
+        "Other cells of the column are percentages; this one may be a fraction.",
+    ),
     "out-of-range": ("145 %", "A score cannot be less than nothing or more than everything."),
     "spreadsheet-date": ("2-Mar", "A spreadsheet has made a date of it."),
     "day-number": ("45474", "A spreadsheet counts days like this; a month is wanted."),

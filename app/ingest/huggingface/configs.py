@@ -95,7 +95,12 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "max_seq_len": "max_context",
     },
     "phi-msft": {**_GPT2, "n_head_kv": "num_kv_heads"},
-    "qwen": {"seq_length": "max_context", "rotary_emb_base": "rope_theta", "rotary_pct": "rotary_fraction", "kv_channels": "head_dim"},
+    "qwen": {
+        "seq_length": "max_context",
+        "rotary_emb_base": "rope_theta",
+        "rotary_pct": "rotary_fraction",
+        "kv_channels": "head_dim",
+    },
     "gemma": {"hidden_activation": "activation"},
     "gemma2": {"hidden_activation": "activation"},
     "gemma3": {"hidden_activation": "activation"},
@@ -166,7 +171,8 @@ NOT_READ: Mapping[tuple[str, str], str] = {
 
 NO_TRANSFORMER: Mapping[str, str] = {
     **dict.fromkeys(
-        ("mamba", "mamba2", "falcon_mamba", "codestral_mamba"), "a state-space model has neither heads nor a context length"
+        ("mamba", "mamba2", "falcon_mamba", "codestral_mamba"),
+        "a state-space model has neither heads nor a context length",
     ),
     **dict.fromkeys(("rwkv", "rwkv5", "rwkv6"), "a recurrent model has neither heads nor a context length"),
     **dict.fromkeys(
@@ -174,7 +180,9 @@ NO_TRANSFORMER: Mapping[str, str] = {
         "its layers are of several kinds, which one set of numbers cannot describe",
     ),
     **dict.fromkeys(("t5", "mt5", "umt5", "bart", "mbart", "led"), "an encoder and a decoder have two sets of numbers"),
-    **dict.fromkeys(("bert", "roberta", "albert", "deberta", "modernbert"), "an encoder is no generative language model"),
+    **dict.fromkeys(
+        ("bert", "roberta", "albert", "deberta", "modernbert"), "an encoder is no generative language model"
+    ),
 }
 """Types that are refused, with the reason."""
 

@@ -201,9 +201,7 @@ def _claim(
         account.add(finding, _made(subject, prop.predicate, value, text, node, source, finding.file), value.shown)
 
 
-def _made(
-    subject: IRI, predicate: str, value: values.Value, text: str, node: Node, source: Source, file: str
-) -> Claim:
+def _made(subject: IRI, predicate: str, value: values.Value, text: str, node: Node, source: Source, file: str) -> Claim:
     listed = not isinstance(node, Scalar)
     return Claim(
         subject=subject,
@@ -232,9 +230,7 @@ def _read_card(card: Mapped, model: Model, source: Source, names: Names, account
         _read_scores(index, model, source, names, account)
 
 
-def _things(
-    field: str, node: Node, model: Model, source: Source, names: Names, account: Account
-) -> None:
+def _things(field: str, node: Node, model: Model, source: Source, names: Names, account: Account) -> None:
     """A list of datasets or models: whole or not at all, since a source's list counts as complete."""
     prop = BY_NAME[field]
     scalars = list(places.walk(node)) if isinstance(node, Listed) else [node] if isinstance(node, Scalar) else []
@@ -294,9 +290,7 @@ def _read_scores(index: Node, model: Model, source: Source, names: Names, accoun
         unit = "percent" if percent else "a fraction"
         protocol = result.protocol
         shots = "" if protocol is None or protocol.shots is None else f", {protocol.shots}-shot"
-        account.add(
-            finding, result, f"{values.plain_number(score.amount)} as {unit} of {_last(protocol)}{shots}"
-        )
+        account.add(finding, result, f"{values.plain_number(score.amount)} as {unit} of {_last(protocol)}{shots}")
 
 
 def _last(protocol: Protocol | None) -> str:

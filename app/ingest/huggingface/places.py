@@ -82,7 +82,9 @@ def read_json(text: str, name: str) -> Mapped:
             name, f"is not JSON: {error.msg}", line=error.lineno, column=error.colno, advice="Check it at that place."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise BadFile(name, "holds a number that is too long, or nesting that is too deep", advice="Check it.") from error
+        raise BadFile(
+            name, "holds a number that is too long, or nesting that is too deep", advice="Check it."
+        ) from error
     node, _ = reader.node("", reader.after_space(0), reader.after_space(0))
     if not isinstance(node, Mapped):
         raise BadFile(name, "holds no JSON object", line=1, column=1, advice="A configuration is one object: {…}.")
@@ -232,7 +234,11 @@ def _yaml_node(node: Any, path: str, quoted_from: int, front: str, name: str) ->
         if key.value in members:
             at = key.start_mark
             raise BadFile(
-                name, f"has the key {key.value!r} twice", line=at.line + 2, column=at.column + 1, advice="Keep one of them."
+                name,
+                f"has the key {key.value!r} twice",
+                line=at.line + 2,
+                column=at.column + 1,
+                advice="Keep one of them.",
             )
         members[key.value] = _yaml_node(value, f"{path}/{_pointer(key.value)}", key.start_mark.index, front, name)
     return Mapped(path, members, quote, line, column)
