@@ -1,6 +1,6 @@
-"""Bulk work on a store: reads tables and Hugging Face files against a revision, makes one proposal of what is new, exports.
+"""Bulk work on a revision: reads tables and Hugging Face files against it, and exports what it holds.
 
-An import ends in one proposal or in none. It never commits a claim, and a second import of the same file proposes nothing.
+An import ends in one proposal or in none; a second import of the same file proposes nothing. It never commits a claim.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.ingest.bulk.table import Known, Options, Reading, read_table
 from app.ingest.huggingface.files import Files, read_files
 from app.model.claims import Claim, Result, Source
 from app.model.graphs import DECISIONS
+from app.model.rdf import IRI
 from app.store.port import Snapshot
 
 _SHOWN = 100
@@ -126,7 +127,7 @@ def statuses(snapshot: Snapshot) -> dict[str, str]:
     return {
         quad.subject.value: quad.object.value.rsplit("/", 1)[-1]
         for quad in snapshot.quads(DECISIONS)
-        if quad.predicate.value == vocab.slm.status
+        if quad.predicate.value == vocab.slm.status and isinstance(quad.subject, IRI) and isinstance(quad.object, IRI)
     }
 
 

@@ -1,6 +1,6 @@
 """Claims and results as CSV (RFC 4180) that can be imported again, and safe to open in a spreadsheet.
 
-Long: a row for each claim or result. Wide: a row for each model and source, since a cell without its source is no claim.
+Long: a row for each claim or result. Wide: a row for each model and source, since a cell without source is no claim.
 A text that a spreadsheet could take for a formula gets an apostrophe before it; the import takes it away again.
 """
 

@@ -44,7 +44,7 @@ class Role(StrEnum):
     GENERATED_TOKENS = "generated_tokens"
     BATCH_SIZE = "batch_size"
     CONTEXT_TOKENS = "context_tokens"
-    TOKEN_POSITION = "token_position"
+    TOKEN_POSITION = "token_position"  # noqa: S105 - no secret
     UNTOLD = "untold"
     SOURCE = "source"
     SOURCE_TITLE = "source_title"

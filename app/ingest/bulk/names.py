@@ -1,6 +1,6 @@
 """The names under which a table may speak of what the graph knows: models, things, concepts, sources.
 
-A name that fits one thing means it; a name that fits several, or none, is a question with candidates. Nothing is guessed.
+A name that fits one thing means it; one that fits several, or none, is a question with candidates. Nothing is guessed.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def read_names(snapshot: Snapshot, spellings: Iterable[tuple[str, str, str]] = (
         things={kind: Index.of(names) for kind, names in kinds.items()},
         concepts=_concepts(snapshot, spellings),
         labels={
-            quad.subject.value: quad.object.value
+            quad.subject.value: _value(quad)
             for quad in snapshot.quads(ONTOLOGY)
             if quad.predicate.value == vocab.rdfs.label and isinstance(quad.subject, IRI)
         },
@@ -164,7 +164,7 @@ def read_sources(snapshot: Snapshot) -> dict[str, tuple[Source, ...]]:
     told: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for quad in snapshot.quads(META):
         if isinstance(quad.subject, IRI) and quad.subject.value.startswith(f"{_RESOURCE}source/"):
-            told[quad.subject.value][quad.predicate.value].append(quad.object.value)
+            told[quad.subject.value][quad.predicate.value].append(_value(quad))
     found: dict[str, tuple[Source, ...]] = {}
     for iri, facts in told.items():
         if vocab.slm.sourceType not in facts:
@@ -195,10 +195,10 @@ def _models(quads: Iterable[Quad]) -> dict[str, Model]:
     for quad in quads:
         if not isinstance(quad.subject, IRI) or not quad.subject.value.startswith(f"{_RESOURCE}model/"):
             continue
-        if quad.predicate == TYPE and quad.object.value in _MODEL_CLASSES:
-            kinds[quad.subject.value] = quad.object.value
+        if quad.predicate == TYPE and _value(quad) in _MODEL_CLASSES:
+            kinds[quad.subject.value] = _value(quad)
         elif quad.predicate.value == vocab.rdfs.label:
-            labels[quad.subject.value] = quad.object.value
+            labels[quad.subject.value] = _value(quad)
     return {
         _last(iri): Model(_last(iri), labels.get(iri, _last(iri)), kind == vocab.slm.LanguageModel)
         for iri, kind in kinds.items()
@@ -211,7 +211,7 @@ def _concepts(snapshot: Snapshot, spellings: Iterable[tuple[str, str, str]]) -> 
         names[_scheme(iri)].append((_last(iri), iri))
     for quad in snapshot.quads(VOCABULARY):
         if quad.predicate.value in _NAMING and isinstance(quad.subject, IRI) and quad.subject.value in CONCEPTS:
-            names[_scheme(quad.subject.value)].append((quad.object.value, quad.subject.value))
+            names[_scheme(quad.subject.value)].append((_value(quad), quad.subject.value))
     for scheme, name, notation in spellings:
         names[scheme].append((name, concept(scheme, notation).value))
     return {scheme: Index.of(pairs) for scheme, pairs in names.items()}
@@ -250,6 +250,11 @@ def _kind(iri: str) -> str:
 
 def _scheme(iri: str) -> str:
     return iri.removeprefix(vocab.vocab.NS).split("/", 1)[0]
+
+
+def _value(quad: Quad) -> str:
+    """The characters of a quad's object."""
+    return quad.object.value if isinstance(quad.object, IRI | Literal) else ""
 
 
 def _last(iri: str) -> str:

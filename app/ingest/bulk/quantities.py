@@ -1,7 +1,7 @@
 """Reads the characters of one cell as one value, strictly: what could mean two things is refused with advice.
 
-Unlike `app.ingest.cells`, which reads tables that were checked by hand, this reads cells of strangers: a number fills its
-cell, and nothing beside it is overlooked. Each function raises `Refused`.
+Unlike `app.ingest.cells`, which reads tables that were checked by hand, this reads cells of strangers: a number fills
+its cell, and nothing beside it is overlooked. Each function raises `Refused`.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def is_escaped(cell: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    """Characters as a table may hold them without becoming a formula; `plain` takes it back. Numbers stay as they are."""
+    """Characters as a table may hold them without becoming a formula; `plain` takes it back. Numbers stay."""
     risky = text.startswith(FORMULA_STARTS) and not _SIGNED.fullmatch(text)
     return f"'{text}" if risky or is_escaped(text) else text
 

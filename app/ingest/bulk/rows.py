@@ -1,4 +1,4 @@
-"""What the columns about a row say: its model, its subject, its source, its place. Everything that both layouts need."""
+"""What the columns about a row say: its model, its subject, its source, its place. Both layouts need it."""
 
 from __future__ import annotations
 

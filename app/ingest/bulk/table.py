@@ -1,5 +1,6 @@
-"""A table to claims and results, with a verdict for every cell. Wide: a row for each model, a column for each property
-or score. Long: a row for each value, as exports write them.
+"""A table to claims and results, with a verdict for every cell.
+
+Wide: a row for each model, a column for each property or score. Long: a row for each value, as exports write them.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ class Account:
         slug = (source.slug, source.retrieved)
         if slug not in self._there:
             claims, results = self.known(source)
-            self._there[slug] = frozenset(map(key_of, (*claims, *results)))
+            said: list[Content] = [*claims, *results]
+            self._there[slug] = frozenset(key_of(one) for one in said)
         return self._there[slug]
 
 

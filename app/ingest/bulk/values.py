@@ -78,7 +78,7 @@ def written(field: Field, value: Term, names: Names) -> str:
     return value.value
 
 
-def _one(field: Field, text: str, unit: str, names: Names) -> Value:
+def _one(field: Field, text: str, unit: str, names: Names) -> Value:  # noqa: PLR0911 - one for each kind
     match field.kind:
         case Kind.INTEGER | Kind.CONTEXT:
             return _integer(quantities.amount(text, whole=True, context=field.kind is Kind.CONTEXT, unit=unit))

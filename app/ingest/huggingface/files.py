@@ -12,7 +12,7 @@ from pathlib import Path
 from app import vocab
 from app.errors import BadFile, BadParameter
 from app.ingest.bulk import quantities, values
-from app.ingest.bulk.fields import BY_NAME
+from app.ingest.bulk.fields import BY_NAME, Field
 from app.ingest.bulk.names import Names
 from app.ingest.bulk.sheets import Cell, decoded
 from app.ingest.bulk.table import Account, Known, Reading, with_key
@@ -30,6 +30,7 @@ _RELEASED = concept("quantisation", "None")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _SHOTS = re.compile(r"\(?\s*(\d{1,3})\s*-?\s*shots?\s*\)?", re.IGNORECASE)
+_LONGEST = 1_000
 _SCORES = {"acc": "acc", "accuracy": None, "acc_norm": "acc_norm", "exact_match": "exact_match", "em": "exact_match"}
 """Metrics of a card that are accuracies, and how they pick an answer where their name says so."""
 _FROM_CARD = (("datasets", "training_datasets"), ("base_model", "base_model"))
@@ -188,10 +189,7 @@ def _claim(
 ) -> None:
     prop = BY_NAME[name]
     try:
-        if isinstance(node, Scalar) and node.is_text and prop.kind in values.NUMERIC and text != "slm:variesByLayer":
-            raise Refused("not-a-number", "a text stands where a number is wanted", "Correct the file.")
-        if "\n" in text or len(text) > 1_000:
-            raise Refused("too-long", "the text is too long for a value", "Correct the file.")
+        _check(prop, text, node)
         found = values.read(prop, Cell(text), "", names)
     except Refused as refused:
         account.findings.append(finding.refused(refused))
@@ -201,13 +199,21 @@ def _claim(
         account.add(finding, _made(subject, prop.predicate, value, text, node, source, finding.file), value.shown)
 
 
+def _check(prop: Field, text: str, node: Node) -> None:
+    """Refused where a value is of another kind than its property."""
+    if isinstance(node, Scalar) and node.is_text and prop.kind in values.NUMERIC:
+        raise Refused("not-a-number", "a text stands where a number is wanted", "Correct the file.")
+    if "\n" in text or len(text) > _LONGEST:
+        raise Refused("too-long", "the text is too long for a value", "Correct the file.")
+
+
 def _made(subject: IRI, predicate: str, value: values.Value, text: str, node: Node, source: Source, file: str) -> Claim:
     listed = not isinstance(node, Scalar)
     return Claim(
         subject=subject,
         predicate=predicate,
         value=value.term,
-        reported=node.quote.partition(":")[2].strip()[:1_000] if listed else text,
+        reported=node.quote.partition(":")[2].strip()[:_LONGEST] if listed else text,
         source=source,
         locator=f"{file}#{node.path}",
         quote=node.quote[:4_000],

@@ -1,4 +1,4 @@
-"""JSON and YAML with the place of every value: its key path and the exact characters. Refuses what no honest file holds.
+"""JSON and YAML with the place of every value: its key path and exact characters. Refuses what no honest file holds.
 
 Numbers keep their characters. Limits of size, depth and count, repeated keys, aliases (bombs) and NaN are refused with
 line and column.
@@ -200,11 +200,12 @@ def read_card(text: str, name: str) -> Mapped:
 def _check_events(front: str, name: str) -> None:
     depth = 0
     for count, event in enumerate(yaml.parse(front, Loader=yaml.BaseLoader)):
-        line, column = event.start_mark.line + 2, event.start_mark.column + 1
+        line, column = _mark(event.start_mark)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise BadFile(name, "holds an anchor or alias", line=line, column=column, advice="Write the value out.")
-        if getattr(event, "tag", None):
-            raise BadFile(name, f"holds the tag {event.tag}", line=line, column=column, advice="Leave it out.")
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise BadFile(name, f"holds the tag {tag}", line=line, column=column, advice="Leave it out.")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEPTH:
             raise BadFile(name, f"is nested deeper than {_DEPTH}", line=line, column=column, advice="Check it.")
@@ -242,6 +243,11 @@ def _yaml_node(node: Any, path: str, quoted_from: int, front: str, name: str) ->
             )
         members[key.value] = _yaml_node(value, f"{path}/{_pointer(key.value)}", key.start_mark.index, front, name)
     return Mapped(path, members, quote, line, column)
+
+
+def _mark(mark: Any) -> tuple[int, int]:
+    """Line and column in the card, whose front matter begins in its second line."""
+    return mark.line + 2, mark.column + 1
 
 
 def walk(node: Node) -> Iterator[Scalar]:

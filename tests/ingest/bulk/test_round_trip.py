@@ -54,7 +54,7 @@ def test_claims_of_the_seed_come_back_as_they_were(desk: Desk, seed_services: Se
     """Also what no comparison looks at: characters, locator, reading, note, interval."""
     claims, _ = everything(desk, seed_services)
     reading = read(desk, export.long_table(claims, [], desk.names), known=False)
-    expected = {}
+    expected: dict[object, Claim] = {}
     for claim in claims:
         expected.setdefault(key_of(claim), claim)
     assert {key_of(item): item for item in reading.items} == expected
@@ -84,7 +84,7 @@ TEXTS = st.one_of(WORDS, RISKY)
 NUMBERS = st.decimals(-(10**12), 10**12, allow_nan=False, allow_infinity=False, places=6)
 
 
-def terms(field: Field, desk: Desk) -> st.SearchStrategy[Term]:
+def terms(field: Field, desk: Desk) -> st.SearchStrategy[Term]:  # noqa: PLR0911
     """Values that a property may have."""
     match field.kind:
         case Kind.INTEGER | Kind.CONTEXT:

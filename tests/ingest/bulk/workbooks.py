@@ -52,7 +52,8 @@ def workbook(rows: Sequence[Sequence[object]], name: str = "Sheet1") -> bytes:
         )
         book.writestr(
             "xl/styles.xml",
-            f'<styleSheet xmlns="{_MAIN}"><cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+            f'<styleSheet xmlns="{_MAIN}"><cellXfs count="2"><xf numFmtId="0"/>'
+            '<xf numFmtId="14"/></cellXfs></styleSheet>',
         )
         lines = "".join(
             f'<row r="{line}">'
