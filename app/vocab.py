@@ -359,6 +359,7 @@ class slm:
     rejects: Final = "https://w3id.org/slmkg/ontology#rejects"
     releasedIn: Final = "https://w3id.org/slmkg/ontology#releasedIn"
     removedCount: Final = "https://w3id.org/slmkg/ontology#removedCount"
+    reopenedBy: Final = "https://w3id.org/slmkg/ontology#reopenedBy"
     Resolution: Final = "https://w3id.org/slmkg/ontology#Resolution"
     restsOnProposed: Final = "https://w3id.org/slmkg/ontology#restsOnProposed"
     retrievedOn: Final = "https://w3id.org/slmkg/ontology#retrievedOn"

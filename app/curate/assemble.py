@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import vocab
+from app.curate.cases import cardinality
 from app.curate.derive import Derivation, Key, LayerGroup, derive
-from app.curate.resolve import Cardinality, Outcome, Rule, Status, resolve
+from app.curate.outcomes import Named, derivation_quads, settled_quads
+from app.curate.resolve import Outcome, resolve
 from app.ingest.evidence import Decision, Evidence, KnownDisagreement
 from app.ingest.registry import Registry
 from app.ingest.seed import Seed
 from app.ingest.sources import cited
-from app.model.claims import Claim, Source, concept, digest, resource
-from app.model.graphs import CURATED, DECISIONS, INFERRED, META, ONTOLOGY, REGISTRY, VOCABULARY
+from app.model.claims import Claim, Source, concept, digest
+from app.model.graphs import CURATED, DECISIONS, INFERRED, META, ONTOLOGY, PROPOSALS, REGISTRY, VOCABULARY
 from app.model.quads import (
     LOADER,
     TEAM,
@@ -28,11 +30,10 @@ from app.model.quads import (
     result_quads,
     source_quads,
 )
-from app.model.rdf import IRI, Literal, Quad, date, describe, iri, literal, text
+from app.model.rdf import IRI, Literal, Quad, describe, iri, text
 from app.store.files import read_rdf
 
 _ONTOLOGY_FILES = (("slmkg.ttl", ONTOLOGY), ("vocab.ttl", VOCABULARY), ("units.ttl", VOCABULARY))
-_NAMESPACE = vocab.BASE + "ontology#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,8 @@ def assemble(seed: Seed, ontology: Path) -> Assembly:
             quads.update(protocol_quads(result.protocol))
         if result.configuration is not None:
             quads.update(configuration_quads(result.configuration))
-    quads.update(_curated(outcomes))
-    quads.update(_statuses(outcomes))
-    quads.update(_disagreements(outcomes, evidence.disagreements))
-    quads.update(_inferred(derivations))
+    quads.update(settled_quads(outcomes, _named(evidence.disagreements)))
+    quads.update(derivation_quads(derivations))
     quads.update(_absences(evidence, outcomes))
     quads.update(_meta())
     return Assembly(frozenset(quads), outcomes, derivations)
@@ -84,13 +83,6 @@ def trust_ranks(quads: Iterable[Quad]) -> dict[str, int]:
         and isinstance(quad.subject, IRI)
         and isinstance(quad.object, Literal)
     }
-
-
-def cardinality(predicate: str) -> Cardinality:
-    """How many values a property may have, as the ontology says."""
-    if predicate in vocab.COMPLETE_SET:
-        return Cardinality.COMPLETE_SET
-    return Cardinality.ADDITIVE if predicate in vocab.ADDITIVE else Cardinality.SINGLE
 
 
 def settle(claims: Iterable[Claim], ranks: Mapping[str, int], decisions: Mapping[Key, Decision]) -> dict[Key, Outcome]:
@@ -137,93 +129,16 @@ def _layer_groups(quads: Iterable[Quad]) -> dict[IRI, tuple[LayerGroup, ...]]:
     return groups
 
 
-def _curated(outcomes: Mapping[Key, Outcome]) -> Iterator[Quad]:
-    """Accepted facts. "There is no single value" is a statement about the property, not a value of it."""
-    for (subject, predicate), outcome in outcomes.items():
-        for value in outcome.values:
-            if isinstance(value, IRI) and value.value.startswith(_NAMESPACE):
-                yield Quad(subject, value, iri(predicate), CURATED)
-            else:
-                yield Quad(subject, iri(predicate), value, CURATED)
-
-
-def _statuses(outcomes: Mapping[Key, Outcome]) -> Iterator[Quad]:
-    for outcome in outcomes.values():
-        for claim, status in outcome.statuses.items():
-            yield Quad(claim.iri, iri(vocab.slm.status), concept("claim-status", status.value), DECISIONS)
-
-
-def _disagreements(outcomes: Mapping[Key, Outcome], known: Iterable[KnownDisagreement]) -> Iterator[Quad]:
-    """Every question on which cited sources differ, that the evidence names, or that a person decided."""
-    named: dict[Key, list[KnownDisagreement]] = defaultdict(list)
+def _named(known: Iterable[KnownDisagreement]) -> dict[Key, Named]:
+    """What the evidence says about the disagreements that it names, each kind and note once."""
+    found: dict[Key, Named] = defaultdict(Named)
     for one in known:
-        named[one.subject, one.predicate].append(one)
-    for key, outcome in outcomes.items():
-        if outcome.disputed or key in named or outcome.decision is not None:
-            yield from _disagreement(key, outcome, named.get(key, []))
-
-
-def _disagreement(key: Key, outcome: Outcome, named: list[KnownDisagreement]) -> Iterator[Quad]:
-    subject, predicate = key
-    name = digest(subject.value, predicate)
-    node = resource("disagreement", name)
-    resolution = resource("resolution", name)
-    notes = dict.fromkeys(one.note for one in named if one.note)
-    yield from describe(
-        DECISIONS,
-        node,
-        [
-            (vocab.slm.aboutSubject, subject),
-            (vocab.slm.aboutProperty, iri(predicate)),
-            *((vocab.slm.involves, claim.iri) for claim in outcome.statuses if not claim.recalled),
-            *((vocab.slm.disagreementKind, literal(kind)) for kind in dict.fromkeys(one.kind for one in named)),
-            *((vocab.skos.note, text(note)) for note in notes),
-            (vocab.slm.settledBy, None if outcome.is_open else resolution),
-        ],
-        kind=vocab.slm.Disagreement,
-    )
-    if outcome.is_open:
-        return
-    accepting = {Status.ACCEPTED, Status.COMPATIBLE}
-    decision = outcome.decision
-    yield from describe(
-        DECISIONS,
-        resolution,
-        [
-            (vocab.slm.aboutSubject, subject),
-            (vocab.slm.aboutProperty, iri(predicate)),
-            *((vocab.slm.accepts, claim.iri) for claim, status in outcome.statuses.items() if status in accepting),
-            *(
-                (vocab.slm.rejects, claim.iri)
-                for claim, status in outcome.statuses.items()
-                if status is Status.REJECTED
-            ),
-            (vocab.slm.decisionRule, literal((outcome.rule or Rule.AGREEMENT).value)),
-            (vocab.skos.note, text(decision.reason) if decision else None),
-            (vocab.dct.date, date(decision.decided_on) if decision else None),
-            (vocab.prov.wasAttributedTo, resource("agent", decision.decided_by) if decision else LOADER),
-        ],
-        kind=vocab.slm.Resolution,
-    )
-
-
-def _inferred(derivations: Iterable[Derivation]) -> Iterator[Quad]:
-    for derivation in derivations:
-        if not derivation.rests_on_proposed:
-            yield Quad(derivation.subject, iri(derivation.predicate), derivation.value, INFERRED)
-        yield from describe(
-            INFERRED,
-            derivation.iri,
-            [
-                (vocab.slm.aboutSubject, derivation.subject),
-                (vocab.slm.aboutProperty, iri(derivation.predicate)),
-                (vocab.slm.derivedValue, derivation.value),
-                (vocab.slm.formula, literal(derivation.formula)),
-                (vocab.slm.restsOnProposed, literal(derivation.rests_on_proposed)),
-                *((vocab.slm.usedClaim, claim.iri) for claim in derivation.inputs),
-            ],
-            kind=vocab.slm.Derivation,
+        before = found[one.subject, one.predicate]
+        notes = (*before.notes, one.note) if one.note else before.notes
+        found[one.subject, one.predicate] = Named(
+            tuple(dict.fromkeys((*before.kinds, one.kind))), tuple(dict.fromkeys(notes))
         )
+    return dict(found)
 
 
 def _absences(evidence: Evidence, outcomes: Mapping[Key, Outcome]) -> Iterator[Quad]:
@@ -247,5 +162,6 @@ def _meta() -> Iterator[Quad]:
         (REGISTRY, vocab.slm.Graph),
         (DECISIONS, vocab.slm.Graph),
         (META, vocab.slm.Graph),
+        (PROPOSALS, vocab.slm.Graph),
     ):
         yield from describe(META, graph, [(vocab.prov.wasAttributedTo, TEAM)], kind=kind)

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
 
 from app import vocab
 from app.errors import BadParameter, InvalidGraph, StoreEmpty
 from app.model.changes import ChangeSet, Revision
 from app.model.claims import resource
-from app.model.graphs import HISTORY, ONTOLOGY, VOCABULARY
-from app.model.rdf import IRI, Blank, Literal, Quad, Term, describe, iri, literal, moment, text
+from app.model.graphs import HISTORY, META, ONTOLOGY, VOCABULARY
+from app.model.rdf import IRI, Blank, Literal, Quad, describe, iri, literal, moment, text
 from app.store.engine import as_stored
 from app.store.port import GraphStore, Query, Row, Snapshot
 from app.validation.findings import Report, Severity
-from app.validation.records import REACH, SHARED_BY, Edge, Find, RecordValidator, edges_of, referrers
+from app.validation.records import REACH, SHARED_BY, RecordValidator
 from app.validation.sets import SetValidator
 
 _SUBJECTS = 200
 """Changed subjects up to which only what they touch is validated."""
-_FOCUS = 100
-"""Touched nodes up to which judging them one by one is faster than the set queries over the whole graph (measured)."""
+_FOCUS = 1_000
+"""Touched nodes up to which queries bound to them are faster than those over the whole graph (measured)."""
+_EDGES = 5_000
+"""Edges that are looked at in one step."""
 _EVERYWHERE = frozenset({ONTOLOGY, VOCABULARY})
-_LEAVING = "SELECT ?p ?o WHERE { ?s ?p ?o }"
-_ARRIVING = "SELECT ?s ?p WHERE { ?s ?p ?o }"
-_BLANKS = "CONSTRUCT { ?s ?p ?o } WHERE { ?s ?p ?o FILTER(isBlank(?s) || isBlank(?o)) }"
+_LEAVING = "SELECT ?s ?p ?o WHERE { ?s ?p ?o }"
+_ARRIVING = "SELECT ?s ?p ?o WHERE { ?s ?p ?o }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,43 +120,76 @@ def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Rep
     Terms and concepts are spoken of by everything, and blank nodes cannot be looked up.
     """
     changed = [*change.add, *change.remove]
-    subjects = {quad.subject for quad in changed}
-    spoken_of = subjects | {quad.object for quad in changed if isinstance(quad.object, IRI | Blank)}
+    spoken_of = {quad.subject for quad in changed} | {quad.object for quad in changed}
     everywhere = any(quad.graph_name in _EVERYWHERE for quad in changed)
-    named = {node for node in spoken_of if isinstance(node, IRI)}
-    if not everywhere and len(subjects) <= _SUBJECTS and len(named) == len(spoken_of):
-        find = _edges_in(candidate)
-        focus = _touched(find, named, named & subjects)
+    unnamed = any(isinstance(node, Blank) for node in spoken_of)
+    if not (everywhere or unnamed or _redescribes(candidate, change)):
+        focus = _touched(candidate, changed, rules.sets.looked_back)
         if focus is not None:
-            return rules.records.validate_slice(find, focus) + rules.sets.checks(_runner(candidate))
+            return rules.sets.at(_runner(candidate), focus)
     return validate(candidate, rules.sets)
 
 
-def _touched(find: Find, named: set[IRI], subjects: set[IRI]) -> frozenset[IRI] | None:
+def _touched(candidate: Snapshot, changed: list[Quad], looked_back: frozenset[str]) -> frozenset[IRI | Literal] | None:
     """The nodes whose findings a change may alter; None when they are many.
 
-    These are: what the change speaks of, what its subjects point at, the records that lead to its subjects in as
-    many steps as constraints look, and the other records about the same things (claims are compared with each other).
+    These are: its subjects, the records that lead to its subjects in as many steps as constraints look, the other
+    records about the same things (claims are compared with each other), what constraints reach by looking back, and
+    the graphs that it writes to.
     """
-    focus = set(named)
-    for node in subjects:
-        focus.update(value for _, _, value in find(node, None) if isinstance(value, IRI))
-        about = [value for _, predicate, value in find(node, None) if predicate.value in SHARED_BY]
-        focus.update(
-            other
-            for value in about
-            for other, by, _ in find(None, value)
-            if by.value in SHARED_BY and isinstance(other, IRI)
-        )
-        if len(focus) > _FOCUS:
-            return None
-    reached = frozenset(subjects)
+    subjects = {quad.subject for quad in changed if isinstance(quad.subject, IRI)}
+    if len(subjects) > _SUBJECTS:
+        return None
+    focus: set[IRI | Literal] = {*subjects, *(quad.graph_name for quad in changed if isinstance(quad.graph_name, IRI))}
+    by_objects = looked_back | SHARED_BY
+    focus |= {
+        quad.object for quad in changed if quad.predicate.value in by_objects and isinstance(quad.object, IRI | Literal)
+    }
+    reached = set(subjects)
+    frontier = reached
     for _ in range(REACH):
-        reached = referrers(find, reached)
-        focus |= reached
-        if len(focus) > _FOCUS:
+        found = _look(candidate, _ARRIVING, "o", frontier)
+        if found is None:
             return None
-    return frozenset(focus)
+        frontier = {row["s"] for row in found if isinstance(row["s"], IRI)} - reached
+        reached |= frontier
+    focus |= reached
+    leaving = _look(candidate, _LEAVING, "s", reached, by_objects)
+    if leaving is None:
+        return None
+    focus |= {row["o"] for row in leaving if isinstance(row["o"], IRI | Literal)}
+    about = {row["o"] for row in leaving if row["s"] in subjects and row["p"].value in SHARED_BY}
+    lost = {quad.object for quad in changed if quad.predicate.value in SHARED_BY}
+    sharing = _look(candidate, _ARRIVING, "o", {node for node in (*about, *lost) if isinstance(node, IRI)}, SHARED_BY)
+    if sharing is None:
+        return None
+    focus |= {row["s"] for row in sharing if isinstance(row["s"], IRI)}
+    return frozenset(focus) if len(focus) <= _FOCUS else None
+
+
+def _redescribes(candidate: Snapshot, change: ChangeSet) -> bool:
+    """Whether the change says something new of a graph that holds more than the change brings."""
+    names = {quad.subject for quad in (*change.add, *change.remove) if quad.graph_name == META}
+    return any(
+        any(quad not in change.add for quad in candidate.quads(name))
+        for name in names
+        if isinstance(name, IRI) and name.value.startswith(vocab.graph.NS)
+    )
+
+
+def _look(
+    candidate: Snapshot, query: str, variable: str, nodes: set[IRI], predicates: Collection[str] | None = None
+) -> list[Row] | None:
+    """The edges at these nodes, with these predicates only if any are given; None when there are many."""
+    if not nodes:
+        return []
+    rows: list[Row] = []
+    for row in candidate.query(Query(query, values={variable: sorted(nodes, key=str)})).rows():
+        if predicates is None or row["p"].value in predicates:
+            rows.append(row)
+            if len(rows) > _EDGES:
+                return None
+    return rows
 
 
 def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report]) -> Committed:
@@ -191,34 +224,6 @@ def _check_homes(change: ChangeSet) -> None:
 
 def _runner(snapshot: Snapshot) -> Callable[[str], Iterator[Row]]:
     return lambda query: snapshot.query(Query(query)).rows()
-
-
-def _edges_in(snapshot: Snapshot) -> Find:
-    """Look-ups in a snapshot, each made once. Edges of blank nodes are fetched all at once, as they have no names."""
-    seen: dict[tuple[Term | None, Term | None], list[Edge]] = {}
-
-    @cache
-    def blanks() -> Find:
-        return edges_of(snapshot.query(Query(_BLANKS)).triples())
-
-    def look(subject: Term | None, value: Term | None) -> Iterable[Edge]:
-        if isinstance(subject, Blank) or isinstance(value, Blank):
-            return blanks()(subject, value)
-        if isinstance(subject, IRI):
-            rows = snapshot.query(Query(_LEAVING, values={"s": [subject]})).rows()
-            return [(subject, row["p"], row["o"]) for row in rows if isinstance(row["p"], IRI)]
-        if isinstance(value, IRI | Literal):
-            rows = snapshot.query(Query(_ARRIVING, values={"o": [value]})).rows()
-            return [(row["s"], row["p"], value) for row in rows if isinstance(row["p"], IRI)]
-        return ()
-
-    def find(subject: Term | None, value: Term | None) -> Iterable[Edge]:
-        key = (subject, value)
-        if key not in seen:
-            seen[key] = list(look(subject, value))
-        return seen[key]
-
-    return find
 
 
 def _record(change: ChangeSet, number: int) -> list[Quad]:

@@ -45,6 +45,19 @@ _FACTS = {
     "sliding_window_size": vocab.slm.slidingWindowSize,
     "attention_pattern": vocab.slm.attentionPattern,
 }
+OF_MODEL = (
+    vocab.slm.computedParameterCount,
+    vocab.slm.computedNonEmbeddingParameterCount,
+    vocab.slm.embeddingShare,
+    vocab.slm.tokensPerParameter,
+)
+"""What can be derived for a model."""
+OF_ARCHITECTURE = (
+    vocab.slm.kvCacheBytesPerToken,
+    vocab.slm.kvCacheBytesPerTokenBeyondWindow,
+    vocab.slm.computedFfnRatio,
+)
+"""What can be derived for an architecture."""
 _PER_LAYER = ("num_attention_heads", "num_key_value_heads", "intermediate_size")
 _CLASS_DECIDES = frozenset({"attention_pattern"})
 """Facts that the class states by itself, so that an open question about them blocks nothing."""
@@ -72,12 +85,17 @@ class Derivation:
     @property
     def iri(self) -> IRI:
         """The derivation's own IRI."""
-        return resource("derivation", digest(self.subject.value, self.predicate))
+        return derivation_iri(self.subject, self.predicate)
 
     @property
     def rests_on_proposed(self) -> bool:
         """Whether a claim that nobody cited went in."""
         return any(claim.recalled for claim in self.inputs)
+
+
+def derivation_iri(subject: IRI, predicate: str) -> IRI:
+    """The IRI of the derivation of one property of one thing."""
+    return resource("derivation", digest(subject.value, predicate))
 
 
 @dataclass(slots=True)

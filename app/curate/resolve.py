@@ -2,7 +2,7 @@
 
 The rules, in order (a claim that nobody cited stays proposed and takes no part):
 
-1. A person's decision stands.
+1. A person's decision stands, until a claim that it has not seen disagrees with what it keeps: then the case is open.
 2. Claims that agree are accepted. A rounded value agrees with every exact value that its characters allow.
 3. Where they disagree, the sources with the best trust rank decide, if they agree among themselves.
 4. Otherwise the case stays open and no value is curated.
@@ -13,7 +13,7 @@ Pure: claims in, outcome out. Never reads a store or a clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -55,7 +55,8 @@ class Outcome:
     """The answer for one property of one thing.
 
     `values` are what the curated graph says (none where the case is open or nothing is cited). `disputed` tells
-    whether cited sources differ; `rule` is None where nothing had to be decided or the case is open.
+    whether cited sources differ; `rule` is None where nothing had to be decided or the case is open. `reopened_by` are
+    the claims that a person's decision has not seen and that disagree with it.
     """
 
     values: tuple[Term, ...]
@@ -63,6 +64,7 @@ class Outcome:
     disputed: bool
     rule: Rule | None = None
     decision: Decision | None = field(default=None)
+    reopened_by: tuple[Claim, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -80,7 +82,7 @@ def resolve(
     cited = [claim for claim in claims if not claim.recalled]
     outcome = _settle(cited, rank_of, cardinality, decision)
     proposed = {claim: Status.PROPOSED for claim in claims if claim.recalled}
-    return Outcome(outcome.values, {**outcome.statuses, **proposed}, outcome.disputed, outcome.rule, outcome.decision)
+    return replace(outcome, statuses={**outcome.statuses, **proposed})
 
 
 def agree(one: Claim, other: Claim) -> bool:
@@ -105,8 +107,11 @@ def _settle(
 def _settle_single(cited: list[Claim], rank_of: Mapping[str, int], decision: Decision | None) -> Outcome:
     disputed = any(not agree(one, other) for one in cited for other in cited)
     if decision is not None:
-        kept = [claim for claim in cited if decision.reported is not None and claim.reported == decision.reported]
-        return _keep(cited, _best(kept, rank_of)[:1], disputed, Rule.MANUAL, decision)
+        kept = _best(
+            [claim for claim in cited if decision.saw(claim) and claim.reported == decision.reported], rank_of
+        )[:1]
+        against = [claim for claim in cited if not decision.saw(claim) and not any(agree(claim, one) for one in kept)]
+        return _reopened(cited, against, decision) or _keep(cited, kept, disputed, Rule.MANUAL, decision)
     if not disputed:
         return _keep(cited, _best(cited, rank_of)[:1], disputed=False, rule=None)
     best_rank = min(rank_of[claim.source.kind] for claim in cited)
@@ -122,8 +127,11 @@ def _settle_set(cited: list[Claim], rank_of: Mapping[str, int], decision: Decisi
         by_source.setdefault(claim.source.slug, set()).add(claim.value)
     disputed = len({frozenset(values) for values in by_source.values()}) > 1
     if decision is not None:
-        kept = [claim for claim in cited if claim.reported == decision.reported]
-        return _keep_set(cited, kept, disputed, Rule.MANUAL, decision)
+        kept = [claim for claim in cited if decision.saw(claim) and claim.reported == decision.reported]
+        values = {claim.value for claim in kept}
+        new = [claim for claim in cited if not decision.saw(claim)]
+        against = [claim for claim in new if by_source[claim.source.slug] != values]
+        return _reopened(cited, against, decision) or _keep_set(cited, kept, disputed, Rule.MANUAL, decision)
     if not disputed:
         return _keep_set(cited, cited, disputed=False, rule=None)
     best_rank = min(rank_of[claim.source.kind] for claim in cited)
@@ -132,6 +140,14 @@ def _settle_set(cited: list[Claim], rank_of: Mapping[str, int], decision: Decisi
     if len(strongest) < len(cited) and len(answers) == 1:
         return _keep_set(cited, strongest, disputed=True, rule=Rule.TRUST_RANK)
     return Outcome((), dict.fromkeys(cited, Status.OPEN), disputed=True)
+
+
+def _reopened(cited: list[Claim], against: list[Claim], decision: Decision) -> Outcome | None:
+    """The open case, if there are new claims against a decision, or if what it keeps is not to be found any more."""
+    is_lost = decision.reported is not None and all(claim.reported != decision.reported for claim in cited)
+    if not against and not is_lost and not decision.reopens:
+        return None
+    return Outcome((), dict.fromkeys(cited, Status.OPEN), disputed=True, decision=decision, reopened_by=tuple(against))
 
 
 def _keep(

@@ -13,7 +13,7 @@ from app import vocab
 from app.ingest.evidence import Decision, Evidence, KnownDisagreement
 from app.ingest.properties import PROPERTIES, Property, Reading
 from app.ingest.registry import Model, Registry
-from app.ingest.sources import check_date, check_slug, cited
+from app.ingest.sources import check_date, check_slug, cited, parts_of
 from app.ingest.tables import Row, read_table
 from app.model.claims import Claim, Source
 
@@ -96,7 +96,7 @@ def _source(
     retrieved: str,
 ) -> Source:
     own = readings.get(model.slug)
-    if own is not None and "; ".join(own.parts) == citation.strip():
+    if own is not None and own.parts == tuple(sorted(set(parts_of(citation)))):
         return own
     return cited(citation.strip(), retrieved, sources)
 

@@ -43,7 +43,11 @@ class KnownDisagreement:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A person's decision about one property of one thing: the value to keep, or None to keep nothing."""
+    """A person's decision about one property of one thing: the value to keep, or None to keep nothing.
+
+    `seen` are the claims that were there when it was made; None stands for all. Another claim that disagrees with what
+    is kept opens the case again. One that `reopens` keeps nothing and leaves the case open.
+    """
 
     subject: IRI
     predicate: str
@@ -51,6 +55,12 @@ class Decision:
     reason: str
     decided_by: str
     decided_on: str
+    seen: frozenset[IRI] | None = None
+    reopens: bool = False
+
+    def saw(self, claim: Claim) -> bool:
+        """Whether this claim was there when the decision was made."""
+        return self.seen is None or claim.iri in self.seen
 
 
 @dataclass(slots=True)

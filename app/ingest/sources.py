@@ -125,12 +125,12 @@ def parts_of(citation: str) -> tuple[str, ...]:
 
 
 def reading(slug: str, label: str, citation: str, retrieved: str) -> Source:
-    """This project's reading of several documents about one model, typed by the strongest of them.
+    """This project's reading of several documents about one model, in alphabetical order, typed by the strongest.
 
     It counts as a reading of configurations only where one of the documents is a configuration file or the maker's
     own code; a reading of other people's restatements is as strong as they are.
     """
-    parts = parts_of(citation)
+    parts = tuple(sorted(set(parts_of(citation))))
     kinds = {kind_of(part) for part in parts}
     kind = "ConfigurationReading" if kinds & _STRONG else "Reimplementation"
     return Source(

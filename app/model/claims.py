@@ -69,6 +69,7 @@ class Claim:
 
     `reported` holds the source's characters; `reading` is a notation of the scheme `reading`; `recalled` marks a
     value without a citation, which stays proposed whatever else happens. `quote` holds the words around the value.
+    `given_iri` is set for a claim that somebody wrote into the graph under another IRI than the usual one.
     """
 
     subject: IRI
@@ -82,10 +83,13 @@ class Claim:
     interval: Interval | None = None
     note: str | None = None
     quote: str | None = None
+    given_iri: IRI | None = None
 
     @property
     def iri(self) -> IRI:
         """The claim's IRI: the same statement at the same place of the same source has the same one."""
+        if self.given_iri is not None:
+            return self.given_iri
         return resource(
             "claim",
             digest(

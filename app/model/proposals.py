@@ -143,13 +143,16 @@ class Choice(StrEnum):
     """Keep no value."""
     RULES = "rules"
     """Leave it to the rules."""
+    OPEN = "open"
+    """Open the case again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A person's decision about one property of one thing, as it stands in the proposals graph.
 
-    `keeps` are the kept value's characters as reported (for VALUE only); `seen` are the claims that were there.
+    `keeps` are the kept value's characters as reported (for VALUE only); `seen` are the claims that were there;
+    `replaced_at` is when another decision took its place.
     """
 
     subject: IRI
@@ -160,6 +163,7 @@ class Judgement:
     at: datetime
     keeps: str | None = None
     seen: frozenset[IRI] = frozenset()
+    replaced_at: datetime | None = None
 
     @property
     def iri(self) -> IRI:

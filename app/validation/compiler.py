@@ -60,7 +60,8 @@ _PROPERTY_SHAPE = _ANNOTATIONS | _VALUE_PARTS | _SET_PARTS | {SH.path}
 class CompiledQuery:
     """A query whose rows are findings of one constraint.
 
-    A row has ?this, ?value where there is an offending value, and what the message names.
+    A row has ?this, ?value where there is an offending value, and what the message names. `targets` selects the nodes
+    that the constraint speaks of.
     """
 
     constraint: str
@@ -69,6 +70,7 @@ class CompiledQuery:
     path: str | None
     message: str
     text: str
+    targets: str
 
 
 def compile_shapes(shapes: Shapes) -> tuple[CompiledQuery, ...]:
@@ -108,6 +110,7 @@ class _Compilation:
         self._graph = shapes.graph
         self._constraint = constraint
         self._numbers = count()
+        self._target = self._fresh()
 
     def queries(self) -> Iterator[CompiledQuery]:
         shape = self._constraint.iri
@@ -152,10 +155,11 @@ class _Compilation:
             path,
             message,
             self._shapes.header() + text,
+            self._shapes.header() + self._targets(),
         )
 
     def _targets(self) -> str:
-        shape, node = self._constraint.iri, self._fresh()
+        shape, node = self._constraint.iri, self._target
         options = [
             *(
                 f"{kind} ^{RDFS.subClassOf.n3()}* {node} . ?this a {node}"

@@ -6,10 +6,12 @@ as default graph. Never reads shapes and never writes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias
 
-from app.model.rdf import XSD, Blank, Literal, Term
+from app import vocab
+from app.model.rdf import IRI, XSD, Blank, Literal, Term
 from app.validation.compiler import CompiledQuery, compile_shapes
 from app.validation.findings import Finding, Report, fill, number_text
 from app.validation.shapes import Check, Shapes
@@ -17,6 +19,8 @@ from app.validation.shapes import Check, Shapes
 Row: TypeAlias = Mapping[str, Term]
 Run: TypeAlias = Callable[[str], Iterable[Row]]
 
+_LOOKING_BACK = re.compile(r"([\w-]+:[\w-]+)\s+[?$]this\b")
+_SELECTS_THIS = re.compile(r"SELECT[^{}]*[?$]this\b[^{}]*WHERE\s*\{")
 _FRACTIONS = frozenset(XSD + name for name in ("decimal", "double", "float"))
 
 
@@ -40,6 +44,36 @@ class SetValidator:
         """Run everything and return the report; `on_step` is called after each query."""
         return self.constraints(run, on_step=on_step) + self.checks(run, on_step=on_step)
 
+    @property
+    def looked_back(self) -> frozenset[str]:
+        """The predicates by which some constraint looks from a node to what points at it."""
+        found: set[str] = set()
+        for query in self._queries:
+            found |= {vocab.expand(name) for name in _LOOKING_BACK.findall(query.text)}
+            found |= set(re.findall(r"<([^<>]+)> \?this\b", query.targets))
+            found |= set(re.findall(r"\^<([^<>]+)>", query.path or ""))
+        return frozenset(found)
+
+    def at(self, run: Run, focus: Iterable[IRI | Literal]) -> Report:
+        """Run the compiled shapes (C…) and the graph checks (G…), and return the findings at these nodes only.
+
+        Each query is bound to the nodes, so that an engine with indexes need not look at the whole graph.
+        """
+        nodes = list(focus)
+        if not nodes:
+            return Report()
+        findings: list[Finding] = []
+        targeted: dict[str, list[Term]] = {}
+        for query in self._queries:
+            if query.targets not in targeted:
+                targeted[query.targets] = [row["this"] for row in run(_bound(query.targets, nodes))]
+            chosen = targeted[query.targets]
+            if chosen:
+                findings += _findings(query, run(_bound(query.text, chosen)))
+        for check in self._checks:
+            findings += _rows_of_check(check, run(_bound(check.query, nodes)))
+        return Report.of(findings)
+
     def constraints(self, run: Run, *, on_step: Callable[[], None] = lambda: None) -> Report:
         """Run the compiled shapes (C…) only."""
         findings: list[Finding] = []
@@ -55,6 +89,12 @@ class SetValidator:
             findings += _rows_of_check(check, run(check.query))
             on_step()
         return Report.of(findings)
+
+
+def _bound(text: str, nodes: Iterable[Term]) -> str:
+    """A query with ?this bound in each select that gives it. Terms print themselves escaped."""
+    values = f" VALUES ?this {{ {' '.join(map(str, nodes))} }} "
+    return _SELECTS_THIS.sub(lambda found: found.group() + values, text)
 
 
 def text_of(term: Term) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pyoxigraph as ox
@@ -18,10 +17,9 @@ from app.model.quads import TEAM
 from app.model.rdf import IRI, Blank, Literal, Quad, iri
 from app.store.engine import EngineSnapshot
 from app.store.memory import MemoryStore
-from app.store.port import Query
 from app.validation import shapes
 from app.validation.findings import Report
-from app.validation.records import Find, RecordValidator
+from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
 from tests.validation.graphs import EXAMPLE, Data
 from tests.validation.mutants import GRAPH, GRAPH_MUTANTS, HARMLESS, MUTANTS, Mutant
@@ -106,15 +104,15 @@ def spied(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Which of the two ways a validation takes."""
     taken: list[str] = []
 
-    def one_by_one(find: Find, focus: frozenset[IRI]) -> Report:
-        taken.append("records")
+    def only_these(_: object, __: object) -> Report:
+        taken.append("touched")
         return Report()
 
     def everything(*_: object, **__: object) -> Report:
-        taken.append("sets")
+        taken.append("whole")
         return Report()
 
-    monkeypatch.setattr(rules.records, "validate_slice", one_by_one)
+    monkeypatch.setattr(rules.sets, "at", only_these)
     monkeypatch.setattr(commit, "validate", everything)
     return taken
 
@@ -122,12 +120,12 @@ def spied(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize(
     ("quads", "way"),
     [
-        ([Quad(MODEL, NOTE, Literal("x"), REGISTRY)], "records"),
-        ([Quad(iri(f"urn:x:{n}"), NOTE, Literal("x"), REGISTRY) for n in range(101)], "sets"),
-        ([Quad(iri(f"urn:x:{n}"), NOTE, Literal("x"), REGISTRY) for n in range(100)], "records"),
-        ([Quad(MODEL, NOTE, Literal("x"), ONTOLOGY)], "sets"),
-        ([Quad(Blank("b"), NOTE, Literal("x"), REGISTRY)], "sets"),
-        ([Quad(MODEL, NOTE, Blank("b"), REGISTRY)], "sets"),
+        ([Quad(MODEL, NOTE, Literal("x"), REGISTRY)], "touched"),
+        ([Quad(iri(f"urn:x:{n}"), NOTE, Literal("x"), REGISTRY) for n in range(201)], "whole"),
+        ([Quad(iri(f"urn:x:{n}"), NOTE, Literal("x"), REGISTRY) for n in range(200)], "touched"),
+        ([Quad(MODEL, NOTE, Literal("x"), ONTOLOGY)], "whole"),
+        ([Quad(Blank("b"), NOTE, Literal("x"), REGISTRY)], "whole"),
+        ([Quad(MODEL, NOTE, Blank("b"), REGISTRY)], "whole"),
     ],
 )
 def test_the_whole_graph_is_validated_when_much_is_touched(
@@ -207,30 +205,3 @@ def test_a_throw_away_store_takes_anything_and_keeps_no_record() -> None:
     anything = [Quad(Blank("b"), NOTE, Literal("x")), Quad(MODEL, LABEL, Literal(1), HISTORY)]
     assert commit_to(store, None, anything, []) == 2
     assert len(list(store.at().quads())) == 2
-
-
-def test_look_ups_in_a_snapshot_are_those_in_memory(example: Data) -> None:
-    from app.validation.records import edges_of
-
-    with_blanks = [
-        Quad(MODEL, iri("urn:x:p"), Blank("b"), REGISTRY),
-        Quad(Blank("b"), iri("urn:x:q"), Literal("x"), REGISTRY),
-        Quad(Blank("b"), iri("urn:x:q"), MODEL, REGISTRY),
-    ]
-    engine = ox.Store()
-    engine.bulk_extend([*example.store, *with_blanks])
-    in_memory, looked_up = edges_of(engine), commit._edges_in(EngineSnapshot(engine))
-
-    def terms() -> Iterator[IRI | Blank | Literal]:
-        for quad in engine:
-            yield from (quad.subject, quad.object)
-
-    for term in set(terms()):
-        assert set(looked_up(None, term)) == set(in_memory(None, term)), term
-        if not isinstance(term, Literal):
-            assert set(looked_up(term, None)) == set(in_memory(term, None)), term
-
-
-def test_the_test_of_look_ups_has_something_to_look_up(example: Data) -> None:
-    answer = EngineSnapshot(example.store).query(Query("SELECT ?s WHERE { ?s ?p ?o }"))
-    assert len(list(answer.rows())) > 100

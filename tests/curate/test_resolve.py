@@ -152,7 +152,7 @@ def test_a_decision_never_accepts_what_nobody_cited() -> None:
     recalled, cited = claim(1, recalled=True), claim(2, by="b")
     outcome = settle(recalled, cited, decision=decide("1"))
     assert outcome.values == ()
-    assert outcome.statuses == {recalled: Status.PROPOSED, cited: Status.REJECTED}
+    assert outcome.statuses == {recalled: Status.PROPOSED, cited: Status.OPEN}
 
 
 # --- several values ------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def test_property_tables_agree_with_the_ontology() -> None:
     assert vocab.SCHEMES[slm.attentionType] == vocab.vocab.attention
     assert vocab.UNITS[slm.memoryBandwidth] == vocab.unit.BYTE_PER_SEC
     datatype = {str(s) for s in graph.subjects(RDF.type, OWL.DatatypeProperty)}
-    literal = {slm.settingValue, slm.derivedValue}
+    literal = {slm.settingValue, slm.derivedValue, slm.proposedValue}
     assert set(vocab.DATATYPES) == datatype - literal
 
 
