@@ -6,6 +6,7 @@ An import ends in one proposal or in none; a second import of the same file prop
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -18,10 +19,12 @@ from app.ingest.bulk.names import Names, read_names
 from app.ingest.bulk.recorded import recorded
 from app.ingest.bulk.rows import AtRole, is_day, is_slug, new_source
 from app.ingest.bulk.sheets import Sheet
-from app.ingest.bulk.table import Known, Options, Reading, read_table
+from app.ingest.bulk.table import Content, Known, Options, Reading, key_of, read_table
 from app.ingest.huggingface.files import Files, read_files
 from app.model.claims import Claim, Result, Source
-from app.model.graphs import DECISIONS
+from app.model.graphs import DECISIONS, PROPOSALS
+from app.model.proposal_quads import proposals_of
+from app.model.proposals import ItemState, State
 from app.model.rdf import IRI
 from app.store.port import Snapshot
 
@@ -75,10 +78,16 @@ def read_model_files(snapshot: Snapshot, files: Files, names: Names, today: date
 
 
 def known_in(snapshot: Snapshot, names: Names) -> Known:
-    """What a revision holds of a source, on whichever day it was read."""
+    """What a revision holds of a source, on whichever day it was read, and what proposals say in its name.
 
-    def known(source: Source) -> tuple[list[Claim], list[Result]]:
-        return recorded(snapshot, names.sources.get(source.slug, ()))
+    A rejected item counts: it does not come back with the next import. A withdrawn proposal does not.
+    """
+    proposed = _proposed(snapshot)
+
+    def known(source: Source) -> dict[object, str]:
+        claims, results = recorded(snapshot, names.sources.get(source.slug, ()))
+        said: list[Content] = [*claims, *results]
+        return {**proposed.get(source.slug, {}), **{key_of(content): "" for content in said}}
 
     return known
 
@@ -120,6 +129,19 @@ def exported_contents(contents: Iterable[Claim | Result], names: Names) -> str:
     listed = list(contents)
     claims = [one for one in listed if isinstance(one, Claim)]
     return export.long_table(claims, [one for one in listed if isinstance(one, Result)], names)
+
+
+def _proposed(snapshot: Snapshot) -> dict[str, dict[object, str]]:
+    """What proposals say, by slug of the source, and in which of them."""
+    found: dict[str, dict[object, str]] = defaultdict(dict)
+    for proposal in proposals_of(snapshot.quads(PROPOSALS)).values():
+        if proposal.state is State.WITHDRAWN:
+            continue
+        for item in proposal.items:
+            rejected = "rejected in " if item.state is ItemState.REJECTED else ""
+            where = f"{rejected}proposal {proposal.number}, item {item.number}"
+            found[item.content.source.slug][key_of(item.content)] = where
+    return found
 
 
 def statuses(snapshot: Snapshot) -> dict[str, str]:

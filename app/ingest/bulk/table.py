@@ -28,8 +28,8 @@ from app.model.claims import Claim, Configuration, Interval, Protocol, Result, S
 from app.model.rdf import IRI
 
 Content: TypeAlias = Claim | Result
-Known: TypeAlias = Callable[[Source], tuple[list[Claim], list[Result]]]
-"""What the graph holds of a source already."""
+Known: TypeAlias = Callable[[Source], Mapping[object, str]]
+"""What is said in the name of a source already (as `key_of` tells it), and where: empty for the graph itself."""
 
 _T = TypeVar("_T")
 _RELEASED = concept("quantisation", "None")
@@ -76,13 +76,15 @@ class Account:
     known: Known
     items: dict[object, Content] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    _there: dict[tuple[str, str], frozenset[object]] = field(default_factory=dict)
+    _there: dict[str, Mapping[object, str]] = field(default_factory=dict)
 
     def add(self, finding: Finding, content: Content, read_as: str) -> None:
         """Record a content, unless the graph or an earlier cell has it."""
         key = key_of(content)
-        if key in self._of(content.source):
-            self.findings.append(replace(finding, verdict=Verdict.UNCHANGED, read_as=read_as))
+        there = self._of(content.source)
+        if key in there:
+            told_where = there[key]
+            self.findings.append(replace(finding, verdict=Verdict.UNCHANGED, read_as=read_as, problem=told_where))
             return
         own = content.key if isinstance(content, Result) else key
         repeated = "an earlier cell says the same" if own in self.items else ""
@@ -90,13 +92,10 @@ class Account:
         verdict = Verdict.UNCHANGED if repeated else Verdict.ACCEPTED
         self.findings.append(replace(finding, verdict=verdict, read_as=read_as, problem=repeated))
 
-    def _of(self, source: Source) -> frozenset[object]:
-        slug = (source.slug, source.retrieved)
-        if slug not in self._there:
-            claims, results = self.known(source)
-            said: list[Content] = [*claims, *results]
-            self._there[slug] = frozenset(key_of(one) for one in said)
-        return self._there[slug]
+    def _of(self, source: Source) -> Mapping[object, str]:
+        if source.slug not in self._there:
+            self._there[source.slug] = self.known(source)
+        return self._there[source.slug]
 
 
 def key_of(content: Content) -> object:

@@ -29,7 +29,7 @@ from tests.ingest.bulk.tables import Desk
 
 def read(desk: Desk, text: str, *, known: bool) -> Reading:
     sheet = read_sheet(text.encode(), "export.csv", form="csv")
-    return read_table(sheet, desk.names, desk.known if known else lambda _: ([], []), Options(date(2026, 11, 21)))
+    return read_table(sheet, desk.names, desk.known if known else lambda _: {}, Options(date(2026, 11, 21)))
 
 
 def everything(desk: Desk, services: Services) -> tuple[list[Claim], list[Content]]:
