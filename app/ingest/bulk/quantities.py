@@ -149,7 +149,7 @@ def amount(cell: str, *, whole: bool, context: bool = False, unit: str = "") -> 
     _refuse_what_is_no_single_number(text)
     percent = text.endswith("%")
     match = _AMOUNT.fullmatch(text.removesuffix("%").rstrip() if percent else text)
-    if match is None:
+    if match is None or not any(character.isdigit() for character in match["number"]):
         raise Refused("not-a-number", f"{cell.strip()!r} is no number", "Write one number, such as 2048 or 1.1B.")
     power, named = _power((match["unit"] or "").strip(), unit)
     value = _number(match["number"].strip(), whole=whole and power == 1)
@@ -223,7 +223,7 @@ def _without_marks(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _refuse_what_is_no_single_number(text: str) -> None:
-    if text.lower() in {"nan", "inf", "-inf", "infinity", "+inf", "∞"}:
+    if text.lower() in {"nan", ".nan", "inf", ".inf", "-inf", "-.inf", "infinity", "+inf", "∞"}:
         raise Refused("not-finite", f"{text!r} is no finite number", "Leave the cell empty.")
     if text.startswith("#") and text.endswith(("!", "?", "/A", "!?", "#")):
         raise Refused("error-value", "it is a spreadsheet's mark of an error", "Mend the sheet.")
