@@ -7,11 +7,15 @@
     │   ├── BadParameter        a request parameter or option does not fit                (bad-parameter)
     │   ├── BadQuery            SPARQL that does not parse                                (bad-query)
     │   ├── QueryRefused        SPARQL that parses and is not allowed here                (query-refused)
+    │   ├── BadValue            a member of a body does not fit                           (bad-value)
     │   ├── NotAcceptable       no format on offer fits the Accept header                 (not-acceptable)
     │   └── UnsupportedMedia    a body in a format that is not read here                  (unsupported-media)
     ├── NotFound                no such thing                                             (not-found)
     ├── Unauthorized            no key, or an unknown one                                 (unauthorized)
     ├── Forbidden               the key lacks a scope                                     (forbidden)
+    ├── SelfReview          nobody reviews what they proposed                         (self-review)
+    ├── Conflict            what is asked collides with what stands                   (conflict)
+    ├── PreconditionNeeded  a write that needs `If-Match` came without it             (precondition-needed)
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
     ├── TooBusy                 everybody together asks too much                          (too-busy)
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
@@ -109,6 +113,17 @@ class BadParameter(InputError):
         self.problem = problem
 
 
+class BadValue(InputError):
+    """A member of what was sent does not fit. `pointer` is a JSON pointer to it: /items/0/value."""
+
+    code: ClassVar[str] = "bad-value"
+
+    def __init__(self, pointer: str, problem: str, *, advice: str = "") -> None:
+        super().__init__(f"{pointer}: {problem}", advice=advice)
+        self.pointer = pointer
+        self.problem = problem
+
+
 class BadQuery(InputError):
     """A SPARQL query that does not parse. `line` and `column` count from 1 where the parser tells."""
 
@@ -170,9 +185,16 @@ class StaleRevision(AppError):
 
 
 class ConditionFailed(AppError):
-    """The request says what must hold before it is done (`If-Match`, `If-None-Match`), and that does not hold."""
+    """The request says what must hold before it is done (`If-Match`, `If-None-Match`), and that does not hold.
+
+    `changes` are lines for people: what changed since the client looked.
+    """
 
     code: ClassVar[str] = "condition-failed"
+
+    def __init__(self, message: str, *, advice: str = "", changes: tuple[str, ...] = ()) -> None:
+        super().__init__(message, advice=advice)
+        self.changes = changes
 
 
 class InvalidGraph(AppError):
@@ -270,3 +292,35 @@ class QueryTimeout(AppError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, advice="Ask for less: bind more terms, avoid cross products, add LIMIT.")
+
+
+class SelfReview(AppError):
+    """Somebody reviews what they proposed themselves, and the settings do not allow it."""
+
+    code: ClassVar[str] = "self-review"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "nobody reviews their own proposal", advice="Ask somebody else, or set SLMKG_SELF_REVIEW=true."
+        )
+
+
+class Conflict(AppError):
+    """What is asked collides with what stands. `pointer` is a JSON pointer to the part of the body, where one is."""
+
+    code: ClassVar[str] = "conflict"
+
+    def __init__(self, message: str, *, advice: str = "", pointer: str | None = None) -> None:
+        super().__init__(message, advice=advice)
+        self.pointer = pointer
+
+
+class PreconditionNeeded(AppError):
+    """A write on something that others may change came without the state that it was made for."""
+
+    code: ClassVar[str] = "precondition-needed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this write needs If-Match", advice="Read it first, and send the ETag of that answer as If-Match."
+        )

@@ -137,7 +137,7 @@ def _queries() -> Mapping[str, QueryFile]:
     return read_queries(Path(__file__).parent / "queries")
 
 
-def rows(snapshot: Snapshot, name: str, **values: Iterable[Term]) -> list[Row]:
+def rows(snapshot: Snapshot, query: str, /, **values: Iterable[Term]) -> list[Row]:
     """Rows of a query beside this module; a keyword names the variable that the given terms are joined to."""
     chosen = {
         variable: [term for term in dict.fromkeys(terms) if isinstance(term, IRI | Literal)]
@@ -145,7 +145,7 @@ def rows(snapshot: Snapshot, name: str, **values: Iterable[Term]) -> list[Row]:
     }
     if any(not terms for terms in chosen.values()):
         return []
-    return list(snapshot.query(Query(_queries()[name].text, values=chosen)).rows())
+    return list(snapshot.query(Query(_queries()[query].text, values=chosen)).rows())
 
 
 class _Desk:

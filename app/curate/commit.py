@@ -92,6 +92,35 @@ def commit_change(
     return _commit(store, change, expected, lambda candidate: validate_change(candidate, change, rules))
 
 
+def examine(
+    store: GraphStore, add: Iterable[Quad], remove: Iterable[Quad], *, rules: Rules, now: datetime, expect: int
+) -> Report:
+    """What validation would newly find if this were committed on revision `expect`; nothing is committed.
+
+    StaleRevision and StoreBusy as for a commit: the candidate is made where commits are made.
+    """
+    wanted = as_stored(add)
+    change = ChangeSet(wanted, as_stored(remove) - wanted, "what if", vocab.BASE, now)
+    if change.is_empty:
+        return Report()
+    found: list[Report] = []
+
+    def look(candidate: Snapshot) -> None:
+        before = store.at(expect)
+        found.append(_new_findings(before, candidate, change, rules))
+        raise _Enough
+
+    try:
+        store.apply(change, expect=expect, check=look)
+    except _Enough:
+        return found[0]
+    raise AssertionError("a store asks the check before it commits")
+
+
+class _Enough(Exception):
+    """The candidate was looked at, and is not wanted."""
+
+
 def replace_graphs(
     store: GraphStore,
     quads: Iterable[Quad],
@@ -115,7 +144,23 @@ def replace_graphs(
 
 
 def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Report:
-    """Validate what a change touches, in the graph as it would be; the whole graph where it touches much.
+    """Validate what a change touches, in the graph as it would be; the whole graph where it touches much."""
+    focus = _focus(candidate, change, rules)
+    return validate(candidate, rules.sets) if focus is None else rules.sets.at(_runner(candidate), focus)
+
+
+def _new_findings(before: Snapshot, candidate: Snapshot, change: ChangeSet, rules: Rules) -> Report:
+    """What is found in the candidate and was not found before."""
+    focus = _focus(candidate, change, rules)
+    if focus is None:
+        found, known = (validate(snapshot, rules.sets) for snapshot in (candidate, before))
+    else:
+        found, known = (rules.sets.at(_runner(snapshot), focus) for snapshot in (candidate, before))
+    return Report.of(set(found.findings) - set(known.findings))
+
+
+def _focus(candidate: Snapshot, change: ChangeSet, rules: Rules) -> frozenset[IRI | Literal] | None:
+    """The nodes to judge after a change; None for the whole graph.
 
     Terms and concepts are spoken of by everything, and blank nodes cannot be looked up.
     """
@@ -123,11 +168,9 @@ def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Rep
     spoken_of = {quad.subject for quad in changed} | {quad.object for quad in changed}
     everywhere = any(quad.graph_name in _EVERYWHERE for quad in changed)
     unnamed = any(isinstance(node, Blank) for node in spoken_of)
-    if not (everywhere or unnamed or _redescribes(candidate, change)):
-        focus = _touched(candidate, changed, rules.sets.looked_back)
-        if focus is not None:
-            return rules.sets.at(_runner(candidate), focus)
-    return validate(candidate, rules.sets)
+    if everywhere or unnamed or _redescribes(candidate, change):
+        return None
+    return _touched(candidate, changed, rules.sets.looked_back)
 
 
 def _touched(candidate: Snapshot, changed: list[Quad], looked_back: frozenset[str]) -> frozenset[IRI | Literal] | None:

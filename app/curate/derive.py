@@ -62,6 +62,9 @@ _PER_LAYER = ("num_attention_heads", "num_key_value_heads", "intermediate_size")
 _CLASS_DECIDES = frozenset({"attention_pattern"})
 """Facts that the class states by itself, so that an open question about them blocks nothing."""
 
+BLOCKING = frozenset(predicate for name, predicate in _FACTS.items() if name not in _CLASS_DECIDES)
+"""Properties about which an open question leaves a model without any derived value."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerGroup:

@@ -113,7 +113,10 @@ def _verdict_quads(node: IRI, on: IRI, verdict: Verdict) -> list[Quad]:
         kind=vocab.slm.Verdict,
     )
     if not verdict.accepted:
-        ended = [(vocab.prov.wasInvalidatedBy, node), (vocab.prov.invalidatedAtTime, _moment(verdict.at))]
+        ended: list[tuple[str, Term | None]] = [
+            (vocab.prov.wasInvalidatedBy, node),
+            (vocab.prov.invalidatedAtTime, _moment(verdict.at)),
+        ]
         quads += describe(PROPOSALS, on, ended)
     return quads
 
