@@ -11,8 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import TypeAlias
 
 from app import vocab
+from app.curate.proposals import propose
+from app.curate.steps import Bench, Step, Work
 from app.errors import BadParameter, BadTable, NotFound
 from app.ingest.bulk import export
 from app.ingest.bulk.names import Names, read_names
@@ -65,24 +68,62 @@ def names_of(snapshot: Snapshot, seed: Path) -> Names:
     return read_names(snapshot, _spellings(seed / "registry" / "spellings.csv"))
 
 
-def read(snapshot: Snapshot, table: Table, names: Names, today: date) -> Reading:
-    """Read a table against a revision: what is new, and what became of each cell. Changes nothing."""
-    source = None if table.source is None else _source(table.source, names, today)
-    options = Options(today, source, table.mapping)
-    return read_table(table.sheet, names, known_in(snapshot, names), options)
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of one model, and which model it is, where they do not say."""
+
+    files: Files
+    model: str | None = None
 
 
-def read_model_files(snapshot: Snapshot, files: Files, names: Names, today: date, *, model: str | None) -> Reading:
-    """Read the files of one model against a revision. Changes nothing."""
-    return read_files(files, names, known_in(snapshot, names), model=model, today=today)
+Input: TypeAlias = Table | ModelFiles
+"""What can be imported."""
 
 
-def known_in(snapshot: Snapshot, names: Names) -> Known:
+def read(snapshot: Snapshot, given: Input, seed: Path, today: date, *, again: bool = False) -> Reading:
+    """Read a table, or a model's files, against a revision: what is new, what became of each cell. Changes nothing."""
+    names = names_of(snapshot, seed)
+    known = known_in(snapshot, names, again=again)
+    if isinstance(given, ModelFiles):
+        return read_files(given.files, names, known, model=given.model, today=today)
+    source = None if given.source is None else _source(given.source, names, today)
+    return read_table(given.sheet, names, known, Options(today, source, given.mapping))
+
+
+def proposing(given: Input, seed: Path, *, title: str | None = None, again: str | None = None) -> Work:
+    """The step that proposes what is new in a table or a model's files, all of it in one proposal.
+
+    Nothing new makes no proposal and no revision. A table with a cell that waits to be settled raises BadTable; a
+    model's file is not the reader's to correct, so what cannot be read of it is left out.
+    """
+
+    def work(bench: Bench) -> Step:
+        reading = read(bench.snapshot, given, seed, bench.now.date(), again=again is not None)
+        if isinstance(given, Table):
+            checked(reading, given.sheet.name)
+        if not reading.items:
+            return Step(frozenset(), frozenset(), "nothing new to propose")
+        called = title or f"Import of {_called(given)}"
+        return propose(reading.items, title=called, again=again)(bench)
+
+    return work
+
+
+def _called(given: Input) -> str:
+    """What an import is called where nobody gave it a title."""
+    if isinstance(given, Table):
+        return given.sheet.name
+    of = given.files.repository or given.model or "a model"
+    return f"{' and '.join(given.files.texts)} of {of}"
+
+
+def known_in(snapshot: Snapshot, names: Names, *, again: bool = False) -> Known:
     """What a revision holds of a source, on whichever day it was read, and what proposals say in its name.
 
-    A rejected item counts: it does not come back with the next import. A withdrawn proposal does not.
+    A rejected item counts, unless it is to be proposed `again`: it does not come back with the next import by itself.
+    A withdrawn proposal does not count.
     """
-    proposed = _proposed(snapshot)
+    proposed = _proposed(snapshot, again)
 
     def known(source: Source) -> dict[object, str]:
         claims, results = recorded(snapshot, names.sources.get(source.slug, ()))
@@ -131,13 +172,15 @@ def exported_contents(contents: Iterable[Claim | Result], names: Names) -> str:
     return export.long_table(claims, [one for one in listed if isinstance(one, Result)], names)
 
 
-def _proposed(snapshot: Snapshot) -> dict[str, dict[object, str]]:
+def _proposed(snapshot: Snapshot, again: bool) -> dict[str, dict[object, str]]:
     """What proposals say, by slug of the source, and in which of them."""
     found: dict[str, dict[object, str]] = defaultdict(dict)
     for proposal in proposals_of(snapshot.quads(PROPOSALS)).values():
         if proposal.state is State.WITHDRAWN:
             continue
         for item in proposal.items:
+            if again and item.state is ItemState.REJECTED:
+                continue
             rejected = "rejected in " if item.state is ItemState.REJECTED else ""
             where = f"{rejected}proposal {proposal.number}, item {item.number}"
             found[item.content.source.slug][key_of(item.content)] = where
