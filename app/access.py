@@ -21,6 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.errors import BadParameter, NotFound, StoreDamaged
+from app.model.agents import Agent, orcid_of
 
 _PREFIX = "slmkg"
 _SECRET_BYTES = 32
@@ -40,7 +41,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key without its secret. Times are ISO text; a key with a `revoked` time opens nothing."""
+    """One key without its secret. Times are ISO text; a key with a `revoked` time opens nothing.
+
+    `orcid` is the owner's ORCID iD: keys with the same one act for the same person.
+    """
 
     id: str
     name: str
@@ -48,6 +52,14 @@ class Key:
     created: str
     digest: str
     revoked: str | None = None
+    orcid: str | None = None
+
+    @property
+    def agent(self) -> Agent:
+        """Who acts when this key is used."""
+        if self.orcid is None:
+            return Agent(f"key-{self.id}", self.name)
+        return Agent(f"orcid-{self.orcid.lower()}", self.name, self.orcid)
 
     def allows(self, scope: Scope) -> bool:
         """Whether the key may do this; `admin` may do everything."""
@@ -63,19 +75,26 @@ class KeyRing:
         self._seen: tuple[int, int] | None = None
         self._keys: dict[str, Key] = {}
 
-    def create(self, name: str, scopes: tuple[Scope, ...], now: datetime) -> tuple[Key, str]:
-        """Make a key; return it and the token, which cannot be had again."""
+    def create(
+        self, name: str, scopes: tuple[Scope, ...], now: datetime, *, orcid: str | None = None
+    ) -> tuple[Key, str]:
+        """Make a key; return it and the token, which cannot be had again. BadParameter for an ORCID iD that is wrong."""
         if not name.strip():
             raise BadParameter("name", "is empty", advice="Say whose key it is.")
         if not scopes:
             raise BadParameter("scopes", "is empty", advice=f"Give at least one of: {', '.join(Scope)}.")
+        try:
+            person = None if orcid is None else orcid_of(orcid)
+        except ValueError as error:
+            raise BadParameter("orcid", str(error), advice="Copy it from the person's page at orcid.org.") from error
         with self._lock:
             keys = self._read()
             identity = secrets.token_hex(4)
             while identity in keys:
                 identity = secrets.token_hex(4)
             secret = base64.urlsafe_b64encode(secrets.token_bytes(_SECRET_BYTES)).rstrip(b"=").decode()
-            key = Key(identity, name.strip(), tuple(sorted(set(scopes))), now.isoformat(), _digest(secret))
+            chosen = tuple(sorted(set(scopes)))
+            key = Key(identity, name.strip(), chosen, now.isoformat(), _digest(secret), orcid=person)
             self._write({**keys, identity: key})
         return key, f"{_PREFIX}_{identity}_{secret}"
 

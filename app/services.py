@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from anyio import to_thread
 
+from app import vocab
 from app.access import KeyRing
 from app.compare import models, table
 from app.compare.counts import count
 from app.compare.page import model_page
-from app.compare.properties import properties
+from app.compare.properties import DEFAULT, properties
+from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
 from app.curate.commit import validate
+from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
 from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import QueryRefused
@@ -33,12 +38,14 @@ from app.validation.findings import Report
 from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
 
+_OUR_TERM = re.compile(r"\bslm:(\w+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
-    `writer` makes every change that comes over HTTP. `public` answers strangers' queries in processes that can be
+    `writer` makes every change that comes over HTTP; `curation` reads proposals and cases. `public` answers strangers' queries in processes that can be
     killed; without it (a store in memory, an external engine with limits of its own) queries run in threads.
     """
 
@@ -51,6 +58,7 @@ class Services:
     keys: KeyRing
     now: Callable[[], datetime]
     writer: Writer
+    curation: Curation
     public: PublicQueries | None = None
 
     def load(
@@ -151,6 +159,13 @@ class Services:
     def counts(self, *, revision: int | None = None) -> Counts:
         """How much the graph holds."""
         return count(self._reader(revision))
+
+    def weights(self) -> Mapping[str, int]:
+        """How many views a property takes part in besides the page of its model: the usual comparison, the questions."""
+        counted = Counter(vocab.slm.NS + name for name in DEFAULT)
+        for question in questions():
+            counted.update({vocab.slm.NS + name for name in set(_OUR_TERM.findall(question.text))})
+        return counted
 
     def _reader(self, revision: int | None) -> Reader:
         return Reader(self.store.at(revision))

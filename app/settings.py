@@ -24,6 +24,11 @@ class Settings(BaseSettings):
     seed_dir: Path | None = Field(
         default=None, description="Folder of seed data to load instead of the one that ships with slmkg."
     )
+    self_review: bool = Field(default=False, description="Let people review what they proposed themselves.")
+    agent: str | None = Field(
+        default=None,
+        description="Who acts on the command line: an ORCID iD, or a short name of small letters, digits and hyphens.",
+    )
     max_page: int = Field(default=200, ge=1, le=1000, description="Largest page of a list, in items.")
     max_query_bytes: int = Field(default=100_000, ge=1_000, description="Longest SPARQL query that is read, in bytes.")
     max_result_bytes: int = Field(default=50_000_000, ge=1_000, description="Largest SPARQL answer, in bytes.")

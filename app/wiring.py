@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from app import resources
 from app.access import KeyRing
 from app.curate.commit import Rules
+from app.curate.curation import Curation
 from app.curate.write import Writer
 from app.services import Services
 from app.settings import Settings
@@ -32,6 +33,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         store=store,
         public=public,
         writer=Writer(store, public=public, rules=rules, now=_now),
+        curation=Curation(store, rules, _now, settings.self_review),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,
         record_validator=RecordValidator(loaded),

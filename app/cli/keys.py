@@ -23,11 +23,12 @@ app = typer.Typer(
 def create(
     name: Annotated[str, typer.Argument(help="Whose key it is, for the list of keys.")],
     scope: Annotated[list[Scope], typer.Option("--scope", help="What the key may do; may be given several times.")],
+    orcid: Annotated[str | None, typer.Option("--orcid", help="ORCID iD of the person whose key it is.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make a key and print it. It is shown this once: only a hash of it is kept."""
     services = build(Settings())
-    key, token = services.keys.create(name, tuple(scope), services.now())
+    key, token = services.keys.create(name, tuple(scope), services.now(), orcid=orcid)
     if as_json:
         write_json({**_described(key), "key": token})
         return
@@ -69,6 +70,8 @@ def _described(key: Key) -> dict[str, object]:
         "id": key.id,
         "name": key.name,
         "scopes": list(key.scopes),
+        "orcid": key.orcid,
+        "agent": key.agent.iri.value,
         "created": key.created,
         "revoked": key.revoked,
     }

@@ -1,4 +1,4 @@
-"""What others write over HTTP: updates, and whole graphs. Each write is one revision, or changes nothing.
+"""What others write over HTTP: updates, whole graphs, steps of curation. Each write is one revision, or changes nothing.
 
 A write is worked out on the newest revision and committed on that revision only. When another commit came between, it
 is worked out again. The store keeps no empty graphs: a graph exists while it has a triple, and replacing a graph by
@@ -17,7 +17,9 @@ from typing import TypeAlias
 from anyio import to_thread
 
 from app.curate.commit import Committed, Rules, commit_change
-from app.errors import StaleRevision, StoreBusy, TooBusy
+from app.curate.steps import PAUSES, Taken, Work, attempt
+from app.errors import Conflict, StaleRevision, StoreBusy, TooBusy
+from app.model.agents import Agent
 from app.model.rdf import IRI, Quad
 from app.store import documents
 from app.store.documents import GraphName
@@ -30,8 +32,6 @@ Content: TypeAlias = frozenset[Quad]
 Condition: TypeAlias = Callable[[int, Content], None]
 """Looks at a revision's number and the graph's content there, and raises when the write must not go on."""
 
-_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Seconds before each try."""
 _WAITING = 32
 
 
@@ -117,6 +117,24 @@ class Writer:
 
         return await self._write(work_out, author, reason, existed=lambda: existed)
 
+    async def take(self, work: Work, agent: Agent) -> Taken:
+        """Make a step of curation, worked out again when another commit came between."""
+        rules = self._rules
+        if rules is None:
+            raise Conflict("a throw-away service keeps no proposals", advice="Start one with `slmkg serve`.")
+        async with self._in_turn():
+            for number, pause in enumerate(PAUSES, start=1):
+                await asyncio.sleep(pause)
+                try:
+                    taken = await to_thread.run_sync(attempt, self._store, rules, work, agent, self._now())
+                except (StaleRevision, StoreBusy):
+                    if number == len(PAUSES):
+                        raise
+                else:
+                    await self._head()
+                    return taken
+            raise AssertionError("the last try returns or raises")
+
     async def _write(
         self,
         work_out: Callable[[int], Awaitable[tuple[Content, Content]]],
@@ -127,17 +145,17 @@ class Writer:
         again: bool = True,
     ) -> Written:
         async with self._in_turn():
-            for number, pause in enumerate(_PAUSES, start=1):
+            for number, pause in enumerate(PAUSES, start=1):
                 await asyncio.sleep(pause)
                 head = await self._head()
                 added, removed = await work_out(head)
                 try:
                     committed = await to_thread.run_sync(self._commit, head, added, removed, author.agent, reason)
                 except StaleRevision:
-                    if number == len(_PAUSES) or not again:
+                    if number == len(PAUSES) or not again:
                         raise
                 except StoreBusy:
-                    if number == len(_PAUSES):
+                    if number == len(PAUSES):
                         raise
                 else:
                     if committed.revision is None:

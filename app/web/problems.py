@@ -19,6 +19,9 @@ from app.errors import (
     BadFile,
     BadParameter,
     BadQuery,
+    BadValue,
+    ConditionFailed,
+    Conflict,
     InvalidGraph,
     NotFound,
     TooBusy,
@@ -53,6 +56,7 @@ class Problem(BaseModel):
     pointer: str | None = Field(None, description="JSON pointer to the part of the body that does not fit.")
     line: int | None = Field(None, description="Line of the query or body, from 1.")
     column: int | None = Field(None, description="Column of the query or body, from 1.")
+    changes: list[str] | None = Field(None, description="What changed since the client looked.")
     findings: list[str] | None = Field(None, description="What breaks constraints, at most the first hundred.")
     request: str | None = Field(None, description="Id of the request, to be quoted in a report of an internal error.")
 
@@ -66,6 +70,10 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
         place["findings"] = list(error.findings[:_FINDINGS])
     if isinstance(error, BadQuery | BadFile):
         place |= {"line": error.line, "column": error.column}
+    if isinstance(error, BadValue | Conflict):
+        place["pointer"] = error.pointer
+    if isinstance(error, ConditionFailed) and error.changes:
+        place["changes"] = list(error.changes[:_FINDINGS])
     if isinstance(error, TooManyRequests | TooBusy):
         headers = {"Retry-After": str(error.retry_after), **(headers or {})}
     if isinstance(error, Unauthorized):

@@ -12,7 +12,6 @@ from werkzeug.http import parse_etags, parse_options_header
 from app.access import Scope
 from app.curate.write import Author, Written
 from app.errors import BadParameter, BadQuery, ConditionFailed, QueryRefused, UnsupportedMedia
-from app.model.claims import resource
 from app.model.rdf import IRI, iri
 from app.web.clients import Client
 
@@ -23,7 +22,7 @@ _REVISION = re.compile(r"(\d{1,12})(?:-.*)?", re.ASCII)
 def author_of(client: Client) -> Author:
     """The client as an author; Unauthorized, Forbidden. Called before anything of the request is read."""
     key = client.needs(Scope.UPDATE)
-    return Author(resource("agent", f"key-{key.id}"), client.name, client.limits, client.share)
+    return Author(key.agent.iri, client.name, client.limits, client.share)
 
 
 def media_type_of(request: Request) -> tuple[str, Mapping[str, str]]:
