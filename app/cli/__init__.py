@@ -1,4 +1,4 @@
-"""The command line: `slmkg load | validate | serve | query | revisions | keys`. Thin: each command calls one use case.
+"""The command line, such as `slmkg load`, `slmkg serve`, `slmkg import`. Thin: each command calls one use case.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """
@@ -12,9 +12,9 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import graph, keys, service
+from app.cli import bulk, graph, keys, service
 from app.cli.output import console
-from app.errors import AppError, InvalidGraph
+from app.errors import AppError, BadTable, InvalidGraph
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ app.command("load")(graph.load)
 app.command("validate")(graph.validate)
 app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
+app.command("import")(bulk.import_table)
+app.command("import-hf")(bulk.import_model)
+app.command("export")(bulk.export)
 app.command("serve")(service.serve)
 app.add_typer(keys.app, name="keys")
 
@@ -78,7 +81,7 @@ def main() -> None:
 def _report(error: AppError) -> None:
     """Say what is wrong and what to do."""
     console.print(f"error: {error.message}", style="red", markup=False, soft_wrap=True)
-    if isinstance(error, InvalidGraph):
+    if isinstance(error, InvalidGraph | BadTable):
         for finding in error.findings[:20]:
             console.print(f"  {finding}", markup=False, soft_wrap=True)
         if len(error.findings) > 20:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TypeAlias
 
 from app import vocab
-from app.curate.proposals import propose
+from app.curate.proposals import propose, read_many
 from app.curate.steps import Bench, Step, Work
 from app.errors import BadParameter, BadTable, NotFound
 from app.ingest.bulk import export
@@ -61,6 +61,19 @@ class Table:
     sheet: Sheet
     source: Described | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+def mapping_of(pairs: Iterable[str]) -> dict[str, str]:
+    """The meanings of columns from texts such as `#blocks=num_layers`; BadParameter."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        column, mark, meaning = pair.rpartition("=")
+        if not mark or not column.strip() or not meaning.strip():
+            raise BadParameter("map", f"{pair!r} is no meaning of a column", advice="Write COLUMN=PROPERTY.")
+        if column.strip() in found:
+            raise BadParameter("map", f"column {column.strip()!r} has two meanings", advice="Keep one of them.")
+        found[column.strip()] = meaning.strip()
+    return found
 
 
 def names_of(snapshot: Snapshot, seed: Path) -> Names:
@@ -185,6 +198,44 @@ def _proposed(snapshot: Snapshot, again: bool) -> dict[str, dict[object, str]]:
             where = f"{rejected}proposal {proposal.number}, item {item.number}"
             found[item.content.source.slug][key_of(item.content)] = where
     return found
+
+
+def contents_of_proposal(snapshot: Snapshot, number: int) -> list[Content] | None:
+    """What a proposal proposes; None where there is none of this number."""
+    found = read_many(snapshot, [number]).get(number)
+    return None if found is None else [item.content for item in found.items]
+
+
+EXPORTS: Mapping[str, Callable[[Snapshot, Names, Chosen], str]] = {
+    "claims": exported_claims,
+    "models": exported_models,
+    "observations": exported_observations,
+}
+"""What can be exported besides proposals."""
+
+
+def report(reading: Reading) -> dict[str, object]:
+    """What an import found, as plain data."""
+    return {
+        "columns": [{"header": header, "meaning": meaning} for header, meaning in reading.columns],
+        "counts": reading.counts,
+        "new": len(reading.items),
+        "findings": [
+            {
+                "file": one.file,
+                "line": one.line,
+                "column": one.column,
+                "field": one.field,
+                "cell": one.cell,
+                "verdict": one.verdict.value,
+                "read_as": one.read_as or None,
+                "code": one.code or None,
+                "problem": one.problem or None,
+                "advice": one.advice or None,
+            }
+            for one in reading.findings
+        ],
+    }
 
 
 def statuses(snapshot: Snapshot) -> dict[str, str]:

@@ -12,6 +12,7 @@ from app.ingest.bulk.names import Names
 from app.ingest.bulk.quantities import Amount
 from app.ingest.bulk.sheets import Cell, Made
 from app.ingest.bulk.verdicts import Refused
+from app.ingest.cells import is_placeholder
 from app.model.claims import Interval
 from app.model.rdf import IRI, Literal, Term, date, iri, literal
 
@@ -71,7 +72,7 @@ def written(field: Field, value: Term, names: Names) -> str:
     if field.kind in {Kind.THING, Kind.CONCEPT}:
         name = value.value.replace("#", "/").rsplit("/", 1)[-1]
         try:
-            if ";" not in name and _thing(field, name, names) == value:
+            if ";" not in name and not is_placeholder(name) and _thing(field, name, names) == value:
                 return name
         except Refused:
             return value.value

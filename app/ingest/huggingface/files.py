@@ -115,8 +115,7 @@ def read_files(files: Files, names: Names, known: Known, *, model: str | None, t
             _read_config(node, chosen, source, names, account)
         else:
             _read_card(node, chosen, source, names, account)
-    columns = tuple((one.locator, one.source.slug) for one in account.items.values())
-    return Reading(tuple(account.items.values()), tuple(account.findings), columns)
+    return Reading(tuple(account.items.values()), tuple(account.findings))
 
 
 def _model(files: Files, parsed: dict[str, Mapped], names: Names, given: str | None) -> Model:
