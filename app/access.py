@@ -78,7 +78,7 @@ class KeyRing:
     def create(
         self, name: str, scopes: tuple[Scope, ...], now: datetime, *, orcid: str | None = None
     ) -> tuple[Key, str]:
-        """Make a key; return it and the token, which cannot be had again. BadParameter for an ORCID iD that is wrong."""
+        """Make a key; return it and the token, which cannot be had again. BadParameter for a wrong ORCID iD."""
         if not name.strip():
             raise BadParameter("name", "is empty", advice="Say whose key it is.")
         if not scopes:

@@ -49,8 +49,9 @@ _OUR_TERM = re.compile(r"\bslm:(\w+)")
 class Services:
     """Built use cases. `now` is the clock, so that tests can set it.
 
-    `writer` makes every change that comes over HTTP; `curation` reads proposals and cases. `public` answers strangers' queries in processes that can be
-    killed; without it (a store in memory, an external engine with limits of its own) queries run in threads.
+    `writer` makes every change that comes over HTTP; `curation` reads proposals and cases. `public` answers strangers'
+    queries in processes that can be killed; without it (a store in memory, an external engine with limits of its own)
+    queries run in threads.
     """
 
     settings: Settings
@@ -165,7 +166,7 @@ class Services:
         return count(self._reader(revision))
 
     def weights(self) -> Mapping[str, int]:
-        """How many views a property takes part in besides the page of its model: the usual comparison, the questions."""
+        """How many views a property is part of besides its model's page: the usual comparison, the questions."""
         counted = Counter(vocab.slm.NS + name for name in DEFAULT)
         for question in questions():
             counted.update({vocab.slm.NS + name for name in set(_OUR_TERM.findall(question.text))})

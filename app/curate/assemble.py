@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app import vocab
 from app.curate.cases import cardinality
+from app.curate.contributions import Contributions
+from app.curate.decide import decision_of
 from app.curate.derive import Derivation, Key, LayerGroup, derive
 from app.curate.outcomes import Named, derivation_quads, settled_quads
 from app.curate.resolve import Outcome, resolve
@@ -45,22 +47,29 @@ class Assembly:
     derivations: tuple[Derivation, ...]
 
 
-def assemble(seed: Seed, ontology: Path) -> Assembly:
-    """Build the whole graph from a seed and the ontology folder."""
+def assemble(seed: Seed, ontology: Path, contributed: Contributions | None = None) -> Assembly:
+    """Build the whole graph from a seed, the ontology folder, and what people contributed.
+
+    A decision of the folder has seen the folder's claims; a person's decision goes before it.
+    """
     quads: set[Quad] = set(seed.graphs)
     for name, graph in _ONTOLOGY_FILES:
         quads.update(read_rdf(ontology / name, graph))
     ranks = trust_ranks(quads)
     evidence = seed.evidence
-    decisions = {(decision.subject, decision.predicate): decision for decision in evidence.decisions}
-    outcomes = settle(evidence.claims.values(), ranks, decisions)
+    sources = {source.slug: source for source in all_sources(evidence, seed.sources)}
+    given = (contributed or Contributions()).at_home(sources)
+    claims = {claim.iri: claim for claim in given.claims} | evidence.claims
+    results = {result.key: result for result in given.results} | evidence.results
+    outcomes = settle(claims.values(), ranks, _decisions(evidence, given))
     derivations = tuple(_derivations(seed.registry, outcomes, evidence))
     quads.update(seed.registry.quads, evidence.registry)
-    for source in all_sources(evidence, seed.sources):
+    for source in sources.values():
         quads.update(source_quads(source))
-    for claim in evidence.claims.values():
+    quads.update(given.source_quads(sources), given.quads)
+    for claim in claims.values():
         quads.update(claim_quads(claim))
-    for result in evidence.results.values():
+    for result in results.values():
         quads.update(result_quads(result))
         if result.protocol is not None:
             quads.update(protocol_quads(result.protocol))
@@ -127,6 +136,22 @@ def _layer_groups(quads: Iterable[Quad]) -> dict[IRI, tuple[LayerGroup, ...]]:
         ends = bounds[group]
         groups[architecture] += (LayerGroup(group, ends[vocab.slm.firstLayer], ends[vocab.slm.lastLayer]),)
     return groups
+
+
+def _decisions(evidence: Evidence, given: Contributions) -> dict[Key, Decision]:
+    """The decisions that stand: people's go before the folder's, and one for the rules takes the folder's away."""
+    seen: dict[Key, set[IRI]] = defaultdict(set)
+    for claim in evidence.claims.values():
+        seen[claim.subject, claim.predicate].add(claim.iri)
+    found: dict[Key, Decision] = {}
+    for decision in evidence.decisions:
+        key = (decision.subject, decision.predicate)
+        found[key] = replace(decision, seen=frozenset(seen[key]))
+    for key, judgement in given.judgements.items():
+        found.pop(key, None)
+        if (own := decision_of(judgement)) is not None:
+            found[key] = own
+    return found
 
 
 def _named(known: Iterable[KnownDisagreement]) -> dict[Key, Named]:

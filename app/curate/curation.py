@@ -42,7 +42,7 @@ class Curation:
         return take(self.store, self._needed(), work, agent, self.now())
 
     def findings(self, number: int) -> tuple[int, Report]:
-        """What validation would newly find if a proposal were recorded, and the revision that this was worked out on."""
+        """What validation would newly find if a proposal were recorded, and on which revision."""
         rules = self._needed()
         for last, pause in enumerate(PAUSES, start=1):
             time.sleep(pause)

@@ -11,7 +11,8 @@ from typing import Any
 
 from app import vocab
 from app.curate.assemble import Assembly, assemble
-from app.curate.commit import Committed, replace_graphs
+from app.curate.commit import Committed, head_number, replace_graphs
+from app.curate.contributions import read_contributions
 from app.curate.resolve import Rule, Status
 from app.ingest.seed import Seed, read_seed
 from app.model.quads import LOADER
@@ -68,13 +69,14 @@ def load_folder(
     progress: Progress = lambda _: None,
     on_validation_step: Callable[[], None] = lambda: None,
 ) -> LoadReport:
-    """Make the store hold what a data folder says, or change nothing.
+    """Make the store hold what a data folder says, and what people contributed, or change nothing.
 
     Raises BadFile for any mistake in the folder and InvalidGraph when the result would break a constraint.
     """
     seed = read_seed(data, progress)
     progress("settling claims")
-    assembly = assemble(seed, ontology)
+    contributed = read_contributions(store.at()) if head_number(store) else None
+    assembly = assemble(seed, ontology, contributed)
     progress("validating and committing")
     committed = replace_graphs(
         store,

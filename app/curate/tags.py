@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Expected:
     """The tags that a client names as those it saw; `anything` stands for `*`.
 
-    A tag is a revision's number, a hyphen and a digest. The digest decides; the revision only helps to say what changed.
+    A tag is a revision's number, a hyphen and a digest. The digest decides; the revision helps to say what changed.
     """
 
     tags: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""What others write over HTTP: updates, whole graphs, steps of curation. Each write is one revision, or changes nothing.
+"""What others write over HTTP: updates, graphs, steps of curation. Each write is one revision, or changes nothing.
 
 A write is worked out on the newest revision and committed on that revision only. When another commit came between, it
 is worked out again. The store keeps no empty graphs: a graph exists while it has a triple, and replacing a graph by

@@ -93,8 +93,8 @@ def list_models(
         sort=sort,
     )
     found = services.models(choice, page=page, limit=limit, revision=identity.revision)
-    links = _links(request, page, limit, found.total)
-    return _json(schemas.models(found, identity.revision), identity, Link=links)
+    neighbours = links(request, page, limit, found.total)
+    return _json(schemas.models(found, identity.revision), identity, Link=neighbours)
 
 
 def show_model(slug: str, services: Use, identity: Identity) -> Response:
@@ -184,7 +184,7 @@ def _json(answer: BaseModel, identity: Representation, **headers: str) -> Respon
     return Response(answer.model_dump_json(), headers={**identity.headers, **headers}, media_type="application/json")
 
 
-def _links(request: Request, page: int, limit: int, total: int) -> str:
+def links(request: Request, page: int, limit: int, total: int) -> str:
     """The Link header (RFC 8288) with the neighbouring pages of a list."""
     last = max(1, -(-total // limit))
     pages = {"first": 1, "last": last}

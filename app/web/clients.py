@@ -29,12 +29,12 @@ class Client:
     share: Share
     key: Key | None = None
 
-    def needs(self, scope: Scope) -> Key:
-        """The client's key, if it allows this; Unauthorized without a key, Forbidden without the scope."""
+    def needs(self, *scopes: Scope) -> Key:
+        """The client's key, if it allows one of these; Unauthorized without a key, Forbidden without the scope."""
         if self.key is None:
-            raise Unauthorized(f"this needs a key with the scope {scope.value!r}")
-        if not self.key.allows(scope):
-            raise Forbidden(scope.value)
+            raise Unauthorized(f"this needs a key with the scope {scopes[0].value!r}")
+        if not any(self.key.allows(scope) for scope in scopes):
+            raise Forbidden(scopes[0].value)
         return self.key
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.web.curation_schemas import BODIES
 from app.web.examples import example
 from app.web.problems import Problem
 
@@ -25,6 +26,10 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
+    for body in BODIES:
+        shape = body.model_json_schema(ref_template=_REF)
+        schemas.update(shape.pop("$defs", {}))
+        schemas[body.__name__] = shape
     schemas["Problem"] = Problem.model_json_schema(ref_template=_REF)
     for path in document["paths"].values():
         for operation in path.values():
@@ -32,6 +37,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 del operation["responses"]["422"]
             operation["responses"] = dict(sorted(operation["responses"].items()))
             if (answer := example(operation["operationId"])) is not None:
-                for content in operation["responses"]["200"]["content"].values():
+                status = "201" if "201" in operation["responses"] else "200"
+                for content in operation["responses"][status]["content"].values():
                     content["example"] = answer
     return document
