@@ -58,7 +58,9 @@ class Problem(BaseModel):
     line: int | None = Field(None, description="Line of the query or body, from 1.")
     column: int | None = Field(None, description="Column of the query or body, from 1.")
     changes: list[str] | None = Field(None, description="What changed since the client looked.")
-    findings: list[str] | None = Field(None, description="What breaks constraints, or must be settled; a hundred at most.")
+    findings: list[str] | None = Field(
+        None, description="What breaks constraints, or what cells ask, at most the first hundred."
+    )
     request: str | None = Field(None, description="Id of the request, to be quoted in a report of an internal error.")
 
 

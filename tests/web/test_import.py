@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from app.access import Scope
 from app.services import Services
+from app.settings import Settings
 from app.web.application import create_app
+from app.wiring import build
 from tests.ingest.bulk.workbooks import workbook
 from tests.web.conftest import Client, problem_of
 
@@ -29,7 +32,7 @@ class Desk:
         _, self.key = services.keys.create("Ada", (Scope.PROPOSE,), services.now())
 
     def send(self, body: Any, *, key: str | None = None, headers: dict[str, str] = CSV, **query: Any) -> httpx.Response:
-        query = {"source": "survey-v3", **{name: value for name, value in query.items()}}
+        query = {"source": "survey-v3"} | query
         content = body.encode() if isinstance(body, str) else body
         bearer = {"Authorization": f"Bearer {key or self.key}"}
         return self.client.post(PATH, content=content, headers={**headers, **bearer}, params=query)
@@ -47,11 +50,6 @@ def desk(own_services: Services) -> Desk:
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory, seed_folder: Path) -> Desk:
     """A desk that only asks and gets refused: its store stays as it is."""
-    import shutil
-
-    from app.settings import Settings
-    from app.wiring import build
-
     folder = tmp_path_factory.mktemp("import") / "var"
     shutil.copytree(seed_folder, folder)
     return Desk(build(Settings(data_dir=folder)))
@@ -116,7 +114,9 @@ def test_what_an_export_of_the_proposal_holds_is_nothing_new(desk: Desk) -> None
 def test_other_bodies_are_read_alike(reader: Desk, kind: str) -> None:
     rows = [line.split(",") for line in TABLE.splitlines()]
     if kind == "tsv":
-        answer = reader.send(TABLE.replace(",", "\t"), headers={"Content-Type": "text/tab-separated-values"}, dry_run="1")
+        answer = reader.send(
+            TABLE.replace(",", "\t"), headers={"Content-Type": "text/tab-separated-values"}, dry_run="1"
+        )
     elif kind == "xlsx":
         answer = reader.send(workbook(rows), headers={"Content-Type": XLSX}, dry_run="1")
     else:
