@@ -1,4 +1,4 @@
-"""The command line, such as `slmkg load`, `slmkg serve`, `slmkg import`. Thin: each command calls one use case.
+"""The command line: `slmkg load | serve | import | propose | decide | …`. Thin: each command calls one use case.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """
@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import bulk, graph, keys, service
+from app.cli import bulk, curation, graph, keys, service
 from app.cli.output import console
 from app.errors import AppError, BadTable, InvalidGraph
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -33,6 +33,11 @@ app.command("import")(bulk.import_table)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
 app.command("serve")(service.serve)
+app.command("propose")(curation.propose)
+app.add_typer(curation.app, name="proposals")
+app.command("claims")(curation.claims)
+app.command("disagreements")(curation.disagreements)
+app.command("decide")(curation.decide)
 app.add_typer(keys.app, name="keys")
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.curation import As
 from app.cli.graph import Json
 from app.cli.output import console, write, write_json
 from app.curate import bulk
@@ -29,9 +30,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what became of
 Title = Annotated[str | None, typer.Option("--title", help="Title of the proposal; the file's name by default.")]
 Again = Annotated[
     str | None, typer.Option("--again", help="Propose what was rejected before once more, for this new reason.")
-]
-By = Annotated[
-    str | None, typer.Option("--by", help="Who proposes: an ORCID iD or a short name; SLMKG_AGENT by default.")
 ]
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -75,7 +73,7 @@ def import_table(
     sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook; the first one by default.")] = None,
     title: Title = None,
     again: Again = None,
-    by: By = None,
+    acting: As = None,
     as_json: Json = False,
 ) -> None:
     """Propose what is new in a table, all of it in one proposal. A cell that is not clear stops it: nothing changes."""
@@ -90,7 +88,7 @@ def import_table(
         described,
         bulk.mapping_of([*_lines(map_file), *(mapping or ())]),
     )
-    _import(services, table, dry_run=dry_run, title=title, again=again, by=by, as_json=as_json)
+    _import(services, table, dry_run=dry_run, title=title, again=again, acting=acting, as_json=as_json)
 
 
 def import_model(
@@ -107,7 +105,7 @@ def import_model(
     dry_run: DryRun = False,
     title: Title = None,
     again: Again = None,
-    by: By = None,
+    acting: As = None,
     as_json: Json = False,
 ) -> None:
     """Propose what a model's config.json and card say, from files or (owner/name) from the Hugging Face hub.
@@ -121,7 +119,7 @@ def import_model(
     else:
         files = read_folder(path, repository=repository, revision=revision)
     given = bulk.ModelFiles(files, model)
-    _import(services, given, dry_run=dry_run, title=title, again=again, by=by, as_json=as_json)
+    _import(services, given, dry_run=dry_run, title=title, again=again, acting=acting, as_json=as_json)
 
 
 def export(
@@ -156,7 +154,7 @@ def _import(
     dry_run: bool,
     title: str | None,
     again: str | None,
-    by: str | None,
+    acting: str | None,
     as_json: bool,
 ) -> None:
     reading = services.read_import(given, again=again is not None)
@@ -167,7 +165,7 @@ def _import(
         return
     if isinstance(given, bulk.Table):
         bulk.checked(reading, given.sheet.name)
-    taken = services.propose_import(given, _agent(services, by), title=title, again=again)
+    taken = services.propose_import(given, _agent(services, acting), title=title, again=again)
     _tell(reading, as_json, dry_run=False, proposal=taken.step.proposal.number if taken.step.proposal else None)
 
 
@@ -186,14 +184,14 @@ def _tell(reading: Reading, as_json: bool, *, dry_run: bool, proposal: int | Non
         console.print("nothing new to propose")
 
 
-def _agent(services: Services, by: str | None) -> Agent:
-    named = by or services.settings.agent
+def _agent(services: Services, acting: str | None) -> Agent:
+    named = acting or services.settings.agent
     if not named:
-        raise BadParameter("--by", "nobody is named", advice="Say who proposes: --by NAME, or set SLMKG_AGENT.")
+        raise BadParameter("--as", "nobody is named", advice="Say who proposes: --as NAME, or set SLMKG_AGENT.")
     try:
         return agent_named(named)
     except ValueError as error:
-        raise BadParameter("--by", str(error), advice="Use an ORCID iD or a short name.") from error
+        raise BadParameter("--as", str(error), advice="Use an ORCID iD or a short name.") from error
 
 
 def _read(file: Path) -> bytes:

@@ -41,7 +41,7 @@ class Contributions:
 
     def source_quads(self, sources: dict[str, Source]) -> Iterable[Quad]:
         """Records of the sources that are not among these, and of graphs read from them on other days."""
-        used = {one.source for one in (*self.claims, *self.results)}
+        used = {one.source for one in self.claims} | {one.source for one in self.results}
         for source in sorted(used, key=lambda source: (source.slug, source.retrieved)):
             if source.slug in sources:
                 yield from (quad for quad in source_quads(source) if quad.subject != source.iri)

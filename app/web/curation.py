@@ -22,7 +22,6 @@ from app.curate import decide, proposals, requests, review, told
 from app.curate.cases import read_cases, read_claims
 from app.curate.derive import Key
 from app.curate.proposals import Filter
-from app.curate.requests import ClaimRequest, ResultRequest, SourceRequest
 from app.curate.review import Answer
 from app.curate.steps import Bench, Step, Taken, Work
 from app.curate.tags import Expected, case_tag, expecting_case, expecting_proposal, proposal_tag
@@ -161,7 +160,10 @@ async def propose(request: Request, services: Use, client: Asking) -> Response:
 
     def work(bench: Bench) -> Step:
         try:
-            wanted: list[requests.Request] = [*map(_claim, body.items), *map(_result, body.results)]
+            wanted: list[requests.Request] = [
+                *map(shapes.claim_request, body.items),
+                *map(shapes.result_request, body.results),
+            ]
             contents = requests.contents_of(bench.snapshot, wanted, today=bench.now.date())
             return proposals.propose(contents, title=body.title, again=body.again)(bench)
         except (BadValue, Conflict) as error:
@@ -414,15 +416,6 @@ def _moved(error: BadValue | Conflict, items: int) -> BadValue | Conflict:
     if isinstance(error, BadValue):
         return BadValue(pointer, error.problem, advice=error.advice)
     return Conflict(error.message, advice=error.advice, pointer=pointer)
-
-
-def _claim(one: shapes.ClaimIn) -> ClaimRequest:
-    return ClaimRequest(**one.model_dump(exclude={"source"}), source=SourceRequest(**one.source.model_dump()))
-
-
-def _result(one: shapes.ResultIn) -> ResultRequest:
-    members = one.model_dump(exclude={"source", "untold"})
-    return ResultRequest(**members, source=SourceRequest(**one.source.model_dump()), untold=tuple(one.untold))
 
 
 def _subjects(model: str) -> tuple[IRI, ...]:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
+from app.curate.requests import ClaimRequest, ResultRequest, SourceRequest
 from app.web.schemas import Interval, Scalar
 
 Text = Annotated[str, Field(max_length=10_000)]
@@ -328,3 +329,14 @@ class DisputesOut(_Answer):
 
 BODIES: tuple[type[BaseModel], ...] = (ProposalIn, CommentIn, ReasonIn, ReviewIn, DecisionIn)
 """Shapes of request bodies, for the OpenAPI document."""
+
+
+def claim_request(one: ClaimIn) -> ClaimRequest:
+    """A proposed claim as the use cases take it."""
+    return ClaimRequest(**one.model_dump(exclude={"source"}), source=SourceRequest(**one.source.model_dump()))
+
+
+def result_request(one: ResultIn) -> ResultRequest:
+    """A proposed result as the use cases take it."""
+    members = one.model_dump(exclude={"source", "untold"})
+    return ResultRequest(**members, source=SourceRequest(**one.source.model_dump()), untold=tuple(one.untold))

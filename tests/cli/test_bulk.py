@@ -165,7 +165,7 @@ def test_a_path_that_is_not_there_and_nobody_who_proposes(command: Command) -> N
     code, _, err = command.inside("import", table, "--source", "survey-v3", SLMKG_AGENT="")
     assert code == 2
     assert "SLMKG_AGENT" in err
-    assert command.inside("import", table, "--source", "survey-v3", "--by", "Not me!")[0] == 2
+    assert command.inside("import", table, "--source", "survey-v3", "--as", "Not me!")[0] == 2
 
 
 @pytest.mark.parametrize(
