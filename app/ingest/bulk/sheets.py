@@ -9,9 +9,11 @@ from __future__ import annotations
 import codecs
 import csv
 import datetime
+import html
 import io
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,7 +24,7 @@ MAX_BYTES = 20_000_000
 MAX_ROWS = 100_000
 MAX_COLUMNS = 500
 MAX_CELL = 32_767
-MAX_UNPACKED = 200_000_000
+MAX_UNPACKED = 100_000_000
 """Bytes of a workbook when unpacked: more is a bomb, or nothing to be read on the way."""
 MEDIA_TYPES = {
     "text/csv": "csv",
@@ -37,10 +39,12 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DELIMITERS = {"csv": (",", ";", "\t"), "tsv": ("\t",)}
-_FORMULA = re.compile(rb'<c\s[^>]*?\br="([A-Z]{1,3})(\d{1,7})"[^>]*>\s*<f[\s/>]')
-_SHEET = re.compile(r'<sheet\s[^>]*?\bname="(?P<name>[^"]*)"[^>]*?\br:id="(?P<id>[^"]*)"')
-_TARGET = re.compile(r"<Relationship\s[^>]*>")
-_ATTRIBUTE = re.compile(r'\b(Id|Target)="([^"]*)"')
+_R = rb"""<(?:\w+:)?(?:c|row)\s[^>]*?\br\s*=\s*["']([A-Z]{0,9})(\d{1,12})["']"""
+_CELL = re.compile(_R)
+_FORMULA = re.compile(_R + rb"[^>]*>\s*<(?:\w+:)?f[\s/>]")
+_SHEET = re.compile(r"<(?:\w+:)?sheet\s[^>]*>")
+_RELATION = re.compile(r"<(?:\w+:)?Relationship\s[^>]*>")
+_ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 
 
 class Made(StrEnum):
@@ -174,16 +178,12 @@ def _workbook(data: bytes, name: str, sheet: str | None) -> list[Record]:
             "is a workbook, and what reads workbooks is not installed",
             advice="pip install 'slmkg[tables]', or save it as CSV.",
         ) from error
-    formulas = _formulas(data, name, sheet)
+    content = _sheet_of(data, name, sheet)
+    _check_reach(content, name)
+    formulas = {(int(match[2]), _column(match[1].decode())) for match in _FORMULA.finditer(content)}
     try:
         with calamine.CalamineWorkbook.from_filelike(io.BytesIO(data)) as book:
-            if sheet is not None and sheet not in book.sheet_names:
-                raise BadFile(
-                    name, f"has no sheet {sheet!r}", advice=f"It has: {', '.join(map(repr, book.sheet_names))}."
-                )
             found = book.get_sheet_by_name(sheet) if sheet is not None else book.get_sheet_by_index(0)
-            if found.total_height > MAX_ROWS or found.total_width > MAX_COLUMNS:
-                raise BadFile(name, f"has more than {MAX_ROWS} rows or {MAX_COLUMNS} columns", advice="Split it.")
             values = found.to_python(skip_empty_area=False)
     except calamine.CalamineError as error:
         raise BadFile(name, f"is no workbook: {error}", advice="Save it as .xlsx again, or as CSV.") from error
@@ -210,30 +210,48 @@ def _made(value: Any, formula: bool) -> Cell:
     return Cell(str(value))
 
 
-def _formulas(data: bytes, name: str, sheet: str | None) -> set[tuple[int, int]]:
-    """Line and column of every cell of a sheet that holds a formula; BadFile for what unpacks to too much."""
+def _sheet_of(data: bytes, name: str, sheet: str | None) -> bytes:
+    """The XML of a sheet; BadFile for what unpacks to too much, or has no such sheet."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as book:
             if sum(part.file_size for part in book.infolist()) > MAX_UNPACKED:
                 raise BadFile(name, f"unpacks to more than {MAX_UNPACKED} bytes", advice="Save the sheet as CSV.")
-            part = _part_of(book, sheet)
-            content = book.read(part) if part is not None else b""
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError) as error:
+            sheets = [_attributes(tag) for tag in _SHEET.findall(book.read("xl/workbook.xml").decode(errors="replace"))]
+            if sheet is not None and sheet not in [one.get("name") for one in sheets]:
+                known = ", ".join(repr(one.get("name")) for one in sheets)
+                raise BadFile(name, f"has no sheet {sheet!r}", advice=f"It has: {known}.")
+            return book.read(_part_of(book, next(one for one in sheets if sheet in {None, one.get("name")})))
+    except (zipfile.BadZipFile, zlib.error, LookupError, StopIteration, EOFError, NotImplementedError) as error:
         raise BadFile(name, "is no workbook (.xlsx)", advice="Save it as .xlsx again, or as CSV.") from error
-    return {(int(match[2]), _column(match[1].decode())) for match in _FORMULA.finditer(content)}
+    except RuntimeError as error:  # an encrypted part
+        raise BadFile(name, "is encrypted", advice="Save it without a password, or as CSV.") from error
 
 
-def _part_of(book: zipfile.ZipFile, sheet: str | None) -> str | None:
-    """The file of a sheet in a workbook."""
-    names = _SHEET.findall(book.read("xl/workbook.xml").decode("utf-8", errors="replace"))
-    chosen = next((place for name, place in names if sheet is None or name == sheet), None)
-    relations = book.read("xl/_rels/workbook.xml.rels").decode("utf-8", errors="replace")
-    for relation in _TARGET.findall(relations):
-        attributes = dict(_ATTRIBUTE.findall(relation))
-        if attributes.get("Id") == chosen:
-            target = attributes.get("Target", "").lstrip("/")
-            return target if target.startswith("xl/") else f"xl/{target}"
-    return None
+def _check_reach(content: bytes, name: str) -> None:
+    """BadFile for a cell far out: the reader would make room for all cells before it."""
+    if b"\x00" in content[:200]:
+        raise BadFile(name, "is not written in UTF-8 inside", advice="Save it as .xlsx again, or as CSV.")
+    for match in _CELL.finditer(content):
+        if int(match[2]) > MAX_ROWS + 1 or _column(match[1].decode()) > MAX_COLUMNS:
+            place = (match[1] + match[2]).decode()
+            raise BadFile(
+                name,
+                f"has a cell {place}; more than {MAX_ROWS} rows or {MAX_COLUMNS} columns are not read",
+                advice="Remove what stands far out, or split the sheet.",
+            )
+
+
+def _part_of(book: zipfile.ZipFile, sheet: dict[str, str]) -> str:
+    """The file of a sheet in a workbook; LookupError where the workbook does not say."""
+    identity = next((value for name, value in sheet.items() if name.endswith(":id")), "")
+    relations = book.read("xl/_rels/workbook.xml.rels").decode(errors="replace")
+    targets = {one["Id"]: one["Target"] for one in map(_attributes, _RELATION.findall(relations))}
+    target = targets[identity].lstrip("/")
+    return target if target.startswith("xl/") else f"xl/{target}"
+
+
+def _attributes(tag: str) -> dict[str, str]:
+    return {name: html.unescape(double or single) for name, double, single in _ATTRIBUTE.findall(tag)}
 
 
 def _column(letters: str) -> int:

@@ -11,6 +11,7 @@ import pytest
 from app import vocab
 from app.errors import BadFile, BadParameter
 from app.ingest.bulk import sheets
+from app.ingest.bulk.sheets import read_sheet
 from app.ingest.bulk.verdicts import Verdict
 from app.model.claims import Claim, Result, resource
 from app.model.rdf import IRI, literal
@@ -302,6 +303,27 @@ def test_a_workbooks_formulas_dates_and_errors_are_refused_at_their_cells(desk: 
 def test_what_is_no_workbook_is_refused(desk: Desk, data: bytes) -> None:
     with pytest.raises(BadFile, match="no workbook"):
         desk.read(data, form="xlsx")
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("place", ["XFD1048576", "A1048576", "ZZZ1", "A99999999999"])
+def test_a_cell_far_out_is_refused_before_room_is_made_for_it(desk: Desk, place: str, quote: str) -> None:
+    """A reader that makes a rectangle of all cells would take hundreds of gigabytes for two of them."""
+    book = workbook([["model", "layers"], ["phi-2", 33]])
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(out, "w") as new:
+        for part in old.namelist():
+            new.writestr(part, old.read(part).replace(b'r="B2"', f"r={quote}{place}{quote}".encode()))
+    with pytest.raises(BadFile, match=f"has a cell {place}"):
+        desk.read(out.getvalue(), form="xlsx")
+
+
+def test_a_sheet_is_chosen_by_name(desk: Desk) -> None:
+    book = workbook([["model", "layers"], ["phi-2", 33]], name="Sizes & more")
+    assert len(read_sheet(book, "x.xlsx", form="xlsx", sheet="Sizes & more").rows) == 1
+    with pytest.raises(BadFile, match="no sheet 'Sizes'") as caught:
+        read_sheet(book, "x.xlsx", form="xlsx", sheet="Sizes")
+    assert "Sizes & more" in caught.value.advice
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(desk: Desk) -> None:
