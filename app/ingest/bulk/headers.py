@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 from app.errors import BadParameter
-from app.ingest.bulk.fields import FIELDS, Field
+from app.ingest.bulk.fields import FIELDS, Field, Kind
 from app.ingest.bulk.names import Names
 from app.ingest.bulk.quantities import POWERS
 from app.ingest.bulk.sheets import Record
@@ -139,6 +139,9 @@ _UNIT = re.compile(r"^(?P<name>.*?)\s*[\[(](?P<unit>[^\])]+)[\])]\s*$")
 _SCORE = re.compile(r"^(?P<name>.+?)[\s,]*[\[(]?\s*(?P<shots>\d{1,3})\s*-?\s*shots?\s*[\])]?$", re.IGNORECASE)
 _COUNTED = re.compile(r"^(number of|no of|nr of|num of|num|number|nr|n) +")
 _SCORE_UNITS = {"%": "percent", "percent": "percent", "fraction": "fraction", "acc": "", "accuracy": ""}
+_COUNTED_KINDS = frozenset({Kind.INTEGER, Kind.CONTEXT, Kind.DECIMAL})
+_WORDS = frozenset({"thousands", "millions", "billions", "trillions"})
+_REMARKS = frozenset(["tokens", "token", "params", "parameters", "count", "#", "number", "dims", "dim"])
 _NEAREST = 3
 
 
@@ -216,7 +219,12 @@ def read_header(header: Record, names: Names, mapping: Mapping[str, str], file: 
             findings.append(finding.refused(refused))
         else:
             columns.append(meaning)
-    return Header(tuple(_with_model(columns)), is_long, tuple(findings))
+    kept = _with_model(columns)
+    for one in columns:
+        if one not in kept:
+            finding = Finding(file, header.line, one.column, one.header, shown(one.header), Verdict.IGNORED)
+            findings.append(replace(finding, problem="another column names the model"))
+    return Header(tuple(kept), is_long, tuple(findings))
 
 
 def _left_out(finding: Finding, title: str) -> Finding:
@@ -261,7 +269,7 @@ def _meaning(
     name, unit = _with_unit(wanted)
     field = find_field(name, names) or find_field(wanted, names)
     if field is not None:
-        return Meaning(column, title, how, field=field, unit=property_unit(unit, title) if name != wanted else "")
+        return Meaning(column, title, how, field=field, unit=property_unit(field, unit) if name != wanted else "")
     score = _score(wanted, names)
     if score is not None:
         benchmark, shots, unit = score
@@ -308,15 +316,20 @@ def _with_unit(title: str) -> tuple[str, str]:
     return (match["name"], match["unit"].strip()) if match else (title, "")
 
 
-def property_unit(unit: str, title: str) -> str:
-    """A unit of a header or cell as quantities know it; a remark such as `tokens` is none. Refused."""
-    if unit in POWERS or unit in {"%", "percent", "fraction"}:
-        return {"%": "percent"}.get(unit, unit)
-    if unit.lower() in {"millions", "billions", "trillions", "thousands"}:
-        return unit.lower().removesuffix("s")
-    if unit.lower() in {"", "tokens", "token", "params", "parameters", "count", "#", "number", "dims", "dim"}:
+def property_unit(field: Field, unit: str) -> str:
+    """The unit of a header or cell as quantities know it; a remark such as `tokens` is none. Refused."""
+    plain = {"%": "percent"}.get(unit, unit.lower().removesuffix("s") if unit.lower() in _WORDS else unit)
+    if plain in POWERS and field.kind in _COUNTED_KINDS:
+        return plain
+    if plain in {"percent", "fraction"} and field.kind is Kind.SHARE:
+        return plain
+    if unit.lower() in _REMARKS and field.kind in _COUNTED_KINDS:
         return ""
-    raise Refused("unknown-unit", f"the unit {unit!r} of {title!r} is not known", f"Use one of {', '.join(POWERS)}.")
+    if not unit:
+        return ""
+    known = ("percent", "fraction") if field.kind is Kind.SHARE else POWERS if field.kind in _COUNTED_KINDS else ()
+    advice = f"Use one of {', '.join(known)}." if known else "Leave it out."
+    raise Refused("unknown-unit", f"{unit!r} is no unit of {field.name}", advice)
 
 
 def _score(title: str, names: Names) -> tuple[IRI, int | None, str] | None:

@@ -305,7 +305,7 @@ class _Long(_Layout):
         if cell is None or not cell.text.strip():
             self.account.findings.append(replace(finding, problem="it says that there is no value"))
             return
-        unit = _at(Role.UNIT, lambda: _claim_unit(prop, row.text(Role.UNIT).strip()))
+        unit = _at(Role.UNIT, lambda: property_unit(prop, row.text(Role.UNIT).strip()))
         try:
             found = values.read(prop, cell, unit, self.names)
         except Refused as refused:
@@ -327,12 +327,6 @@ class _Long(_Layout):
                 quote=_limited(row, Role.QUOTE) or None,
             )
             self.account.add(finding, claim, value.shown)
-
-
-def _claim_unit(prop: Field, unit: str) -> str:
-    if unit and prop.kind not in values.NUMERIC:
-        raise Refused("unknown-unit", f"{prop.name} has no unit", "Leave the cell empty.")
-    return property_unit(unit, prop.name)
 
 
 def with_key(result: Result) -> Result:

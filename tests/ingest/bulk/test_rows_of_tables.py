@@ -94,6 +94,23 @@ def test_a_mapping_of_a_column_that_is_not_there_is_refused(desk: Desk) -> None:
         desk.read("model,layers\nphi-2,33\n", mapping={"layrs": "num_layers"})
 
 
+def test_a_second_name_of_the_model_is_not_read_and_told(desk: Desk) -> None:
+    reading = desk.read("name,model,layers\nSome Phi,phi-2,33\n")
+    assert len(reading.items) == 1
+    assert [(one.column, one.verdict, one.problem) for one in reading.findings[:1]] == [
+        (1, Verdict.IGNORED, "another column names the model")
+    ]
+
+
+@pytest.mark.parametrize(
+    "header", ["layers [%]", "layers [GiB]", "license [k]", "rotary_pct [M]", "release date [UTC]"]
+)
+def test_a_unit_that_does_not_fit_the_property_is_refused(desk: Desk, header: str) -> None:
+    reading = desk.read(f"model,{header}\nphi-2,33\n")
+    assert [(one.code, one.line, one.column) for one in reading.refused] == [("unknown-unit", 1, 2)]
+    assert reading.items == ()
+
+
 @pytest.mark.parametrize("headers", ["layers,layers", "layers,num_hidden_layers", "#layers,Number of layers"])
 def test_two_columns_of_one_meaning_are_refused(desk: Desk, headers: str) -> None:
     reading = desk.read(f"model,{headers}\nphi-2,33,34\n")
