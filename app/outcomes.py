@@ -25,7 +25,7 @@ class Outcome:
 OUTCOMES: dict[str, Outcome] = {
     "bad-input": Outcome(400, EXIT_USAGE, "The input cannot be used"),
     "bad-file": Outcome(400, EXIT_USAGE, "The file cannot be used"),
-    "bad-table": Outcome(422, EXIT_USAGE, "Cells of the table must be settled first"),
+    "bad-table": Outcome(400, EXIT_USAGE, "Cells of the table must be settled first"),
     "bad-parameter": Outcome(400, EXIT_USAGE, "A parameter does not fit"),
     "bad-value": Outcome(400, EXIT_USAGE, "A value does not fit"),
     "bad-query": Outcome(400, EXIT_USAGE, "The query does not parse"),

@@ -80,8 +80,27 @@ class ResultIn(_Body):
     note: Text | None = None
 
 
+EXAMPLE = {
+    "title": "The paper says which vocabulary Phi-2 has",
+    "items": [
+        {
+            "model": "phi-2",
+            "property": "vocabularySize",
+            "value": 51200,
+            "reported": "51,200",
+            "source": {"title": "A report about Phi-2", "type": "TechnicalReport", "dated": "2024-01"},
+            "locator": "page 3",
+            "quote": "a vocabulary of 51,200 tokens",
+        }
+    ],
+}
+"""A proposal that is accepted as it stands."""
+
+
 class ProposalIn(_Body):
     """What somebody asks to have recorded."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
     title: Annotated[str, Field(max_length=500)] = Field(description="What it is about, and why.")
     items: list[ClaimIn] = Field(default_factory=list, max_length=5_000)

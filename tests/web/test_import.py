@@ -131,12 +131,12 @@ def test_other_bodies_are_read_alike(reader: Desk, kind: str) -> None:
 
 
 BAD: dict[str, tuple[Any, dict[str, str], dict[str, Any], int, str]] = {
-    "a cell": ("model,layers\nphi-2,12-24\n", CSV, {}, 422, "bad-table"),
-    "a model": ("model,layers\nphi-9,12\n", CSV, {}, 422, "bad-table"),
-    "a header": ("model,hiden\nphi-2,12\n", CSV, {}, 422, "bad-table"),
-    "headers": ("model,layers,layers\nphi-2,1,2\n", CSV, {}, 422, "bad-table"),
-    "a ragged row": ("model,layers\nphi-2,1,2\n", CSV, {}, 422, "bad-table"),
-    "a formula": ("model,layers\nphi-2,=1+1\n", CSV, {}, 422, "bad-table"),
+    "a cell": ("model,layers\nphi-2,12-24\n", CSV, {}, 400, "bad-table"),
+    "a model": ("model,layers\nphi-9,12\n", CSV, {}, 400, "bad-table"),
+    "a header": ("model,hiden\nphi-2,12\n", CSV, {}, 400, "bad-table"),
+    "headers": ("model,layers,layers\nphi-2,1,2\n", CSV, {}, 400, "bad-table"),
+    "a ragged row": ("model,layers\nphi-2,1,2\n", CSV, {}, 400, "bad-table"),
+    "a formula": ("model,layers\nphi-2,=1+1\n", CSV, {}, 400, "bad-table"),
     "quotes": ('model,layers\nphi-2,"12\n', CSV, {}, 400, "bad-file"),
     "latin-1": (b"model,layers\nphi-2,\xe9\n", CSV, {}, 400, "bad-file"),
     "nothing": ("", CSV, {}, 400, "bad-file"),

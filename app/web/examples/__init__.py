@@ -16,6 +16,10 @@ REQUESTS = {
     "compareCsv": f"/api/v1/compare.csv?{_TABLE}",
     "listProperties": "/api/v1/properties",
     "listQueries": "/api/v1/queries",
+    "listClaims": "/api/v1/claims?model=phi-2&property=vocabularySize",
+    "listDisagreements": "/api/v1/disagreements?state=open&limit=2",
+    "showDecision": "/api/v1/cases/gpt-neo-1.3b/activation/decision",
+    "listProposals": "/api/v1/proposals?state=open",
 }
 """The request behind each example, by operation."""
 FIRST_MEMBERS = {"properties": 2, "queries": 1}
