@@ -115,7 +115,7 @@ def test_every_error_of_the_tree_has_a_response(seed_services: Services) -> None
         made.message, made.advice = "what happened", "what to do"
         for name in ("name", "problem", "line", "column"):
             setattr(made, name, None)
-        vars(made).update(retry_after=1, findings=())
+        vars(made).update(retry_after=1, findings=(), changes=(), pointer=None)
         response = problem(made)
         assert response.status_code == OUTCOMES[error.code].status
         assert response.media_type == "application/problem+json"
