@@ -112,9 +112,9 @@ class _Reader:
 
     def constant(self, word: str) -> NoReturn:
         """NaN and infinities are no JSON."""
-        self.fail(word, self.text.find(word), f"holds {word}, which is no JSON")
+        self.fail(self.text.find(word), f"holds {word}, which is no JSON")
 
-    def fail(self, _: str, position: int, problem: str) -> NoReturn:
+    def fail(self, position: int, problem: str) -> NoReturn:
         line, column = _place(self.text, max(position, 0))
         raise BadFile(self.name, problem, line=line, column=column, advice="Correct the file, or leave the key out.")
 
@@ -126,7 +126,7 @@ class _Reader:
         """The value that begins at a place, and where it ends."""
         self.count += 1
         if self.count > _NODES:
-            self.fail("", start, f"holds more than {_NODES} values")
+            self.fail(start, f"holds more than {_NODES} values")
         opening = self.text[start]
         if opening == "{":
             return self._object(path, start, quoted_from)
@@ -134,7 +134,7 @@ class _Reader:
             return self._array(path, start, quoted_from)
         value, end = self.decoder.raw_decode(self.text, start)
         if isinstance(value, Number) and len(re.sub(r"\D", "", value)) > _DIGITS:
-            self.fail(value, start, f"holds a number of more than {_DIGITS} digits")
+            self.fail(start, f"holds a number of more than {_DIGITS} digits")
         line, column = _place(self.text, start)
         is_text = isinstance(value, str) and not isinstance(value, Number)
         return Scalar(path, value, is_text, self.text[quoted_from:end], line, column), end
@@ -146,7 +146,7 @@ class _Reader:
             key_at = position
             key, position = self.decoder.raw_decode(self.text, position)
             if key in members:
-                self.fail(key, key_at, f"has the key {key!r} twice")
+                self.fail(key_at, f"has the key {key!r} twice")
             position = self.after_space(self.after_space(position) + 1)
             members[key], position = self.node(f"{path}/{_pointer(key)}", position, key_at)
             position = self._next(position)

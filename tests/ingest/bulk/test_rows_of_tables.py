@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from datetime import date
 
@@ -341,6 +342,15 @@ def test_a_sheet_is_chosen_by_name(desk: Desk) -> None:
     with pytest.raises(BadFile, match="no sheet 'Sizes'") as caught:
         read_sheet(book, "x.xlsx", form="xlsx", sheet="Sizes")
     assert "Sizes & more" in caught.value.advice
+
+
+def test_without_its_extra_a_workbook_is_refused_with_what_to_install(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(BadFile, match="not installed") as caught:
+        desk.read(workbook([["model", "layers"], ["phi-2", 33]]), form="xlsx")
+    assert "slmkg[tables]" in caught.value.advice
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(desk: Desk) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from app.errors import BadFile, BadParameter, HubUnavailable
@@ -58,6 +60,13 @@ def test_a_hub_that_does_not_answer_is_told_with_advice() -> None:
     with pytest.raises(HubUnavailable) as caught:
         fetch("microsoft/phi-2", endpoint=address)
     assert "folder" in caught.value.advice
+
+
+def test_without_its_extra_the_hub_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(HubUnavailable, match="not installed") as caught:
+        fetch("microsoft/phi-2")
+    assert "slmkg[hub]" in caught.value.advice
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/../b", "https://example.org/a", "a/b/c", "-x/y"])
