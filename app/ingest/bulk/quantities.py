@@ -310,6 +310,8 @@ def _rounded(value: Decimal, power: int, digits: str) -> Interval:
 
 
 def _checked(read: Amount, *, whole: bool) -> Amount:
+    if read.value and abs(read.value.adjusted()) > _MAX_DIGITS:
+        raise Refused("too-long", f"it has more than {_MAX_DIGITS} digits", "Check the exponent.")
     if whole and read.value != read.value.to_integral_value():
         raise Refused("not-whole", f"{read.value.normalize():f} is no whole number", "Write a whole number.")
     if whole and read.value < 0:

@@ -77,6 +77,8 @@ REFUSED = [
     ("norm_eps", "inf", "not-finite"),
     ("layers", "-12", "negative"),
     ("params", "1" * 31, "too-long"),
+    ("params", "1e999", "too-long"),
+    ("norm_eps", "1e-999", "too-long"),
     ("innovations", "x" * 5001, "too-long"),
     ("params", "110m", "small-letter"),
     ("params", "24 GiB", "unknown-unit"),
