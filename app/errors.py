@@ -3,6 +3,7 @@
     AppError
     ├── InputError              the caller can mend it
     │   ├── BadFile             a file names a wrong column, number, encoding, syntax …   (bad-file)
+    │   ├── BadTable            cells of a table that cannot be read safely               (bad-table)
     │   ├── BadParameter        a request parameter or option does not fit                (bad-parameter)
     │   ├── BadQuery            SPARQL that does not parse                                (bad-query)
     │   ├── QueryRefused        SPARQL that parses and is not allowed here                (query-refused)
@@ -23,6 +24,7 @@
     ├── RevertConflict          later revisions changed what is to be undone              (revert-conflict)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
+    ├── HubUnavailable          the Hugging Face hub does not answer                      (hub-unavailable)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
@@ -82,6 +84,22 @@ class BadFile(InputError):
         super().__init__(f"{place}: {problem}", advice=advice)
         self.path = str(path)
         self.problem = problem
+        self.line = line
+        self.column = column
+        self.field = field
+
+
+class BadTable(InputError):
+    """Cells of a table cannot be read safely, or ask something. `findings` are lines for people, one for each cell."""
+
+    code: ClassVar[str] = "bad-table"
+
+    def __init__(self, name: str, findings: tuple[str, ...], *, line: int, column: int, field: str) -> None:
+        super().__init__(
+            f"{name}: {len(findings)} cell(s) must be settled first; nothing was proposed",
+            advice="Correct the cells that the findings name, or leave their columns out.",
+        )
+        self.findings = findings
         self.line = line
         self.column = column
         self.field = field
@@ -219,6 +237,12 @@ class ReleaseExists(AppError):
             f"the release {name} exists: {problem}", advice="Take another name, e.g. with `.1` at its end."
         )
         self.name = name
+
+
+class HubUnavailable(AppError):
+    """The Hugging Face hub cannot be reached, does not answer as it should, or what speaks with it is not installed."""
+
+    code: ClassVar[str] = "hub-unavailable"
 
 
 class StoreError(AppError):

@@ -25,6 +25,7 @@ class Outcome:
 OUTCOMES: dict[str, Outcome] = {
     "bad-input": Outcome(400, EXIT_USAGE, "The input cannot be used"),
     "bad-file": Outcome(400, EXIT_USAGE, "The file cannot be used"),
+    "bad-table": Outcome(400, EXIT_USAGE, "Cells of the table must be settled first"),
     "bad-parameter": Outcome(400, EXIT_USAGE, "A parameter does not fit"),
     "bad-value": Outcome(400, EXIT_USAGE, "A value does not fit"),
     "bad-query": Outcome(400, EXIT_USAGE, "The query does not parse"),
@@ -37,6 +38,7 @@ OUTCOMES: dict[str, Outcome] = {
     "revert-conflict": Outcome(409, EXIT_FAILURE, "Later revisions changed what is to be undone"),
     "invalid-graph": Outcome(422, EXIT_VIOLATIONS, "The change breaks constraints"),
     "release-exists": Outcome(409, EXIT_USAGE, "A release of this name exists"),
+    "hub-unavailable": Outcome(503, EXIT_FAILURE, "The Hugging Face hub does not answer"),
     "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),
     "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),

@@ -22,12 +22,16 @@ from app.compare.properties import DEFAULT, properties
 from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
+from app.curate import bulk
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
 from app.curate.revert import reason_for, reverting
+from app.curate.steps import Taken
 from app.curate.write import Author, Condition, Content, Writer, Written
-from app.errors import QueryRefused
+from app.errors import BadParameter, NotFound, QueryRefused
+from app.ingest.bulk.table import Reading
+from app.model.agents import Agent
 from app.model.health import Sign
 from app.model.rdf import IRI
 from app.release.shelf import Shelf
@@ -220,6 +224,40 @@ class Services:
         for question in questions():
             counted.update({vocab.slm.NS + name for name in set(_OUR_TERM.findall(question.text))})
         return counted
+
+    def read_import(self, given: bulk.Input, *, again: bool = False, revision: int | None = None) -> Reading:
+        """What a table or a model's files would give, cell by cell. Changes nothing; BadFile, BadParameter."""
+        return bulk.read(self.store.at(revision), given, self.seed_folder, self.now().date(), again=again)
+
+    def propose_import(
+        self, given: bulk.Input, agent: Agent, *, title: str | None = None, again: str | None = None
+    ) -> Taken:
+        """Propose what is new in a table or a model's files, in this thread; BadTable, BadFile, BadParameter."""
+        return self.curation.take(bulk.proposing(given, self.seed_folder, title=title, again=again), agent)
+
+    async def propose_import_in_turn(
+        self, given: bulk.Input, agent: Agent, *, title: str | None = None, again: str | None = None
+    ) -> Taken:
+        """Propose what is new in a table, in turn with all other writes of the service."""
+        return await self.writer.take(bulk.proposing(given, self.seed_folder, title=title, again=again), agent)
+
+    def export(
+        self, what: str, *, models: Sequence[str] = (), sources: Sequence[str] = (), revision: int | None = None
+    ) -> str:
+        """Claims, models or observations as a table that can be imported again; BadParameter, NotFound."""
+        if what not in bulk.EXPORTS:
+            raise BadParameter("what", f"{what!r} cannot be exported", advice=f"Use one of {', '.join(bulk.EXPORTS)}.")
+        snapshot = self.store.at(revision)
+        names = bulk.names_of(snapshot, self.seed_folder)
+        return bulk.EXPORTS[what](snapshot, names, bulk.Chosen(tuple(models), tuple(sources)))
+
+    def export_proposal(self, number: int, *, revision: int | None = None) -> str:
+        """The claims and results of a proposal as a table; NotFound."""
+        snapshot = self.store.at(revision)
+        found = bulk.contents_of_proposal(snapshot, number)
+        if found is None:
+            raise NotFound("proposal", str(number))
+        return bulk.exported_contents(found, bulk.names_of(snapshot, self.seed_folder))
 
     def _reader(self, revision: int | None) -> Reader:
         return Reader(self.store.at(revision))

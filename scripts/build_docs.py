@@ -1,4 +1,4 @@
-"""Writes the reference pages of settings, commands and errors from the code. With --check it only compares.
+"""Writes the reference pages of settings, commands, errors and imports from the code. With --check it only compares.
 
 The texts of these pages are the code's own: descriptions of settings, help of commands, docstrings of errors. It never
 writes any other page.
@@ -22,6 +22,11 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from app import outcomes
 from app.cli import app as command_line
 from app.errors import AppError
+from app.ingest.bulk import sheets
+from app.ingest.bulk.fields import FIELDS
+from app.ingest.bulk.headers import ROLE_ALIASES, ROLES
+from app.ingest.bulk.verdicts import CODES, VERDICTS
+from app.ingest.huggingface import configs
 from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -92,11 +97,68 @@ def errors_page() -> str:
     )
 
 
+def imports_page() -> str:
+    """The page of headers and verdicts of tables, and of keys of configuration files."""
+    properties = [
+        (
+            f"`{field.name}`",
+            field.kind.value + (f" ({field.among})" if field.among else ""),
+            field.of,
+            ", ".join(f"`{alias}`" for alias in field.aliases),
+        )
+        for field in FIELDS
+    ]
+    roles = [
+        (f"`{role.value}`", what, ", ".join(f"`{alias}`" for alias in ROLE_ALIASES.get(role, ())))
+        for role, what in ROLES.items()
+    ]
+    codes = [(f"`{code}`", _code(example), text) for code, (example, text) in CODES.items()]
+    own = [
+        (f"`{kind}`", ", ".join(f"`{key}` → `{field}`" for key, field in keys.items()) or "the common keys")
+        for kind, keys in configs.OWN.items()
+    ]
+    unread = [(f"`{kind}`", f"`{key}`", reason) for (kind, key), reason in configs.NOT_READ.items()]
+    refused = [(f"`{kind}`", reason) for kind, reason in configs.NO_TRANSFORMER.items()]
+    return (
+        f"# Imports\n\n{NOTICE}\n\n"
+        "[Import a table](../how-to/import-a-table.md) and\n"
+        "[import from Hugging Face](../how-to/import-from-hugging-face.md) tell how; this lists what is read.\n\n"
+        "## Headers of tables\n\n"
+        "Case and the marks between words do not matter; `#`, `number of` and `num` may stand before a name. A unit\n"
+        "stands in brackets: `parameters [B]`, `MMLU (5-shot) [%]`. Besides these names a header may be the\n"
+        "property's name in the ontology (`numLayers`) or its label, and the name of a benchmark with its shots.\n\n"
+        f"{_table(('header', 'values', 'said of', 'also'), properties)}\n"
+        "Columns about the row, and those of the long layout (a row for each value, with `property` or `metric`):\n\n"
+        f"{_table(('header', 'what', 'also'), roles)}\n"
+        "## Verdicts\n\n"
+        f"{_table(('verdict', 'meaning'), [(f'`{one.value}`', text) for one, text in VERDICTS.items()])}\n"
+        "A refusal or question has one of these codes:\n\n"
+        f"{_table(('code', 'such as', 'what is wrong'), codes)}\n"
+        "## Limits\n\n"
+        f"A table has at most {sheets.MAX_BYTES:,} bytes, {sheets.MAX_ROWS:,} rows, {sheets.MAX_COLUMNS} columns and\n"
+        f"{sheets.MAX_CELL:,} characters in a cell; a workbook unpacks to at most {sheets.MAX_UNPACKED:,} bytes.\n\n"
+        "## Keys of config.json\n\n"
+        "Keys of most types of models:\n\n"
+        f"{_table(('key', 'property'), [(f'`{key}`', f'`{field}`') for key, field in configs.COMMON.items()])}\n"
+        "More keys of single types (`model_type`). A type that is not listed is read by the keys above alone.\n\n"
+        f"{_table(('type', 'keys'), own)}\n"
+        "Keys that are not read, since they mean something else than they seem to:\n\n"
+        f"{_table(('type', 'key', 'why'), unread)}\n"
+        "Types that are refused:\n\n"
+        f"{_table(('type', 'why'), refused)}"
+    )
+
+
 PAGES = {
     REFERENCE / "settings.md": settings_page,
     REFERENCE / "commands.md": commands_page,
     REFERENCE / "errors.md": errors_page,
+    REFERENCE / "import.md": imports_page,
 }
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else "an empty cell"
 
 
 def _commands(group: TyperGroup, before: str = "") -> Iterator[tuple[str, Any]]:

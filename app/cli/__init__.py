@@ -12,9 +12,9 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import backups, curation, doctor, graph, history, keys, releases, service, webhooks
+from app.cli import backups, bulk, curation, doctor, graph, history, keys, releases, service, webhooks
 from app.cli.output import console
-from app.errors import AppError, InvalidGraph, RevertConflict
+from app.errors import AppError, BadTable, InvalidGraph, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ app.command("load")(graph.load)
 app.command("validate")(graph.validate)
 app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
+app.command("import")(bulk.import_table)
+app.command("import-hf")(bulk.import_model)
+app.command("export")(bulk.export)
 app.command("serve")(service.serve)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backups.backup)
@@ -94,7 +97,7 @@ def _report(error: AppError) -> None:
     console.print(f"error: {error.message}", style="red", markup=False, soft_wrap=True)
     details: tuple[str, ...] = ()
     count = 0
-    if isinstance(error, InvalidGraph):
+    if isinstance(error, InvalidGraph | BadTable):
         details, count = error.findings, len(error.findings)
     elif isinstance(error, RevertConflict):
         details, count = error.conflicts, error.count

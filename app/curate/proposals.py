@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from app import vocab
+from app.curate import artifacts
 from app.curate.cases import rows
 from app.curate.steps import Bench, Step, Work
 from app.errors import BadValue, Conflict, Forbidden, NotFound
@@ -202,7 +203,7 @@ def _spoken_of(content: Content) -> list[tuple[str, IRI]]:
     else:
         found = [
             ("model", content.model),
-            ("artifact", content.artifact),
+            ("artifact", None if artifacts.follows(content) else content.artifact),
             ("metric", content.metric),
             ("device", content.device),
             ("engine", content.engine),

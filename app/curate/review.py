@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from app.curate import artifacts
 from app.curate.cases import rows, settle_cases
 from app.curate.proposals import MAX_TEXT, changed, read, require_standing
 from app.curate.steps import Bench, Step, Work, difference
 from app.errors import BadValue, Conflict, InvalidGraph, SelfReview
 from app.ingest.sources import cited
-from app.model.claims import Claim, Source
+from app.model.claims import Claim, Result, Source
 from app.model.graphs import META
 from app.model.proposals import Content, Item, ItemState, Proposal, Verdict
 from app.model.quads import (
@@ -128,6 +129,7 @@ def recording(snapshot: Snapshot, contents: Iterable[Content]) -> tuple[frozense
             quads.update(protocol_quads(content.protocol))
         if content.configuration is not None:
             quads.update(configuration_quads(content.configuration))
+    quads.update(artifacts.unrecorded(snapshot, [content for content in chosen if isinstance(content, Result)]))
     settled = settle_cases(snapshot, (), new=claims)
     return frozenset(quads) | settled.add, settled.remove
 

@@ -15,6 +15,7 @@ from app import vocab
 from app.backup import in_use
 from app.services import Services
 from app.web import (
+    bulk,
     catalogue,
     curation,
     descriptions,
@@ -88,6 +89,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         graphs,
         descriptions,
         catalogue,
+        bulk,
         curation,
         history,
         webhooks,

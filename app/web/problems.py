@@ -19,6 +19,7 @@ from app.errors import (
     BadFile,
     BadParameter,
     BadQuery,
+    BadTable,
     BadValue,
     ConditionFailed,
     Conflict,
@@ -59,7 +60,9 @@ class Problem(BaseModel):
     line: int | None = Field(None, description="Line of the query or body, from 1.")
     column: int | None = Field(None, description="Column of the query or body, from 1.")
     changes: list[str] | None = Field(None, description="What changed since the client looked.")
-    findings: list[str] | None = Field(None, description="What breaks constraints, at most the first hundred.")
+    findings: list[str] | None = Field(
+        None, description="What breaks constraints, or what cells ask, at most the first hundred."
+    )
     conflicts: list[str] | None = Field(None, description="What others changed meanwhile, at most the first hundred.")
     request: str | None = Field(None, description="Id of the request, to be quoted in a report of an internal error.")
 
@@ -69,16 +72,16 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
     place: dict[str, Any] = {}
     if isinstance(error, BadParameter):
         place["parameter"] = error.name
-    if isinstance(error, InvalidGraph):
+    if isinstance(error, InvalidGraph | BadTable):
         place["findings"] = list(error.findings[:_FINDINGS])
+    if isinstance(error, BadQuery | BadFile | BadTable):
+        place |= {"line": error.line, "column": error.column}
     if isinstance(error, BadValue | Conflict):
         place["pointer"] = error.pointer
     if isinstance(error, ConditionFailed) and error.changes:
         place["changes"] = list(error.changes[:_FINDINGS])
     if isinstance(error, RevertConflict):
         place["conflicts"] = list(error.conflicts[:_FINDINGS])
-    if isinstance(error, BadQuery | BadFile):
-        place |= {"line": error.line, "column": error.column}
     every = {**headers_of(error), **(headers or {})}
     return problem_response(error.code, error.message, advice=error.advice, headers=every, **place)
 

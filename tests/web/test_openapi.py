@@ -49,6 +49,7 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         ("get", "/api/v1/compare"),
         ("get", "/api/v1/compare.csv"),
         ("get", "/api/v1/properties"),
+        ("post", "/api/v1/proposals/import"),
         ("get", "/api/v1/queries"),
         ("get", "/api/v1/releases"),
         ("post", "/api/v1/releases"),

@@ -1,0 +1,210 @@
+"""Commands of bulk work: import a table, import a model's files, export. An import ends in one proposal, or in none."""
+
+from __future__ import annotations
+
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.curation import As
+from app.cli.graph import Json
+from app.cli.output import console, write, write_json
+from app.curate import bulk
+from app.errors import BadFile, BadParameter
+from app.ingest.bulk.sheets import MAX_BYTES, decoded, form_of, read_sheet
+from app.ingest.bulk.table import Reading
+from app.ingest.bulk.verdicts import Verdict
+from app.ingest.huggingface import hub
+from app.ingest.huggingface.files import read_folder
+from app.model.agents import Agent, agent_named
+from app.outcomes import EXIT_USAGE
+from app.services import Services
+from app.settings import Settings
+from app.wiring import build
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what became of each cell; propose nothing.")]
+Title = Annotated[str | None, typer.Option("--title", help="Title of the proposal; the file's name by default.")]
+Again = Annotated[
+    str | None, typer.Option("--again", help="Propose what was rejected before once more, for this new reason.")
+]
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+class What(StrEnum):
+    """What can be exported."""
+
+    CLAIMS = "claims"
+    MODELS = "models"
+    OBSERVATIONS = "observations"
+    PROPOSAL = "proposal"
+
+
+class Format(StrEnum):
+    """Formats of exports."""
+
+    CSV = "csv"
+
+
+def import_table(
+    file: Annotated[Path, typer.Argument(help="Table to import: .csv, .tsv or .xlsx.")],
+    dry_run: DryRun = False,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Slug of the source of rows that name none, known or new.")
+    ] = None,
+    source_title: Annotated[str | None, typer.Option("--source-title", help="Title of a new source.")] = None,
+    source_type: Annotated[
+        str | None, typer.Option("--source-type", help="Type of a new source, as ModelCard.")
+    ] = None,
+    source_address: Annotated[str | None, typer.Option("--source-address", help="Address of a new source.")] = None,
+    source_dated: Annotated[
+        str | None, typer.Option("--source-dated", help="Day on which a new source was written, as 2024-10-05.")
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Meaning of a column, COLUMN=PROPERTY; COLUMN=- leaves it out. May be repeated."),
+    ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option("--map-file", help="File with such meanings, one on each line; # begins a remark.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook; the first one by default.")] = None,
+    title: Title = None,
+    again: Again = None,
+    acting: As = None,
+    as_json: Json = False,
+) -> None:
+    """Propose what is new in a table, all of it in one proposal. A cell that is not clear stops it: nothing changes."""
+    services = build(Settings())
+    described = None
+    if source is not None:
+        described = bulk.Described(source, source_title, source_type, source_address, source_dated)
+    elif any((source_title, source_type, source_address, source_dated)):
+        raise BadParameter("--source", "a source is described and has no slug", advice="Give it one: --source SLUG.")
+    table = bulk.Table(
+        read_sheet(_read(file), file.name, form=form_of(file.name), sheet=sheet),
+        described,
+        bulk.mapping_of([*_lines(map_file), *(mapping or ())]),
+    )
+    _import(services, table, dry_run=dry_run, title=title, again=again, acting=acting, as_json=as_json)
+
+
+def import_model(
+    what: Annotated[
+        str, typer.Argument(metavar="PATH_OR_ID", help="config.json, README.md, a folder with them, or owner/name.")
+    ],
+    model: Annotated[str | None, typer.Option("--model", help="Which model it is, if the files do not say.")] = None,
+    repository: Annotated[
+        str | None, typer.Option("--repository", help="Id of the model on the hub that the files are from.")
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Commit that the files are from, or that is to be fetched.")
+    ] = None,
+    dry_run: DryRun = False,
+    title: Title = None,
+    again: Again = None,
+    acting: As = None,
+    as_json: Json = False,
+) -> None:
+    """Propose what a model's config.json and card say, from files or (owner/name) from the Hugging Face hub.
+
+    A path that exists is read from the disk; nothing is fetched then.
+    """
+    services = build(Settings())
+    path = Path(what)
+    if not path.exists() and _REPOSITORY.fullmatch(what):
+        files = hub.fetch(what, revision=revision)
+    else:
+        files = read_folder(path, repository=repository, revision=revision)
+    given = bulk.ModelFiles(files, model)
+    _import(services, given, dry_run=dry_run, title=title, again=again, acting=acting, as_json=as_json)
+
+
+def export(
+    what: Annotated[What, typer.Argument(help="What to export.")],
+    number: Annotated[int | None, typer.Argument(help="Number of the proposal, for `proposal`.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Slug of a model to export; all by default. May be repeated.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="Slug of a source to export; all by default. May be repeated.")
+    ] = None,
+    revision: Annotated[int | None, typer.Option(help="Number of the revision to read; the newest by default.")] = None,
+    _: Annotated[Format, typer.Option("--format", "-f", help="Format of the table.")] = Format.CSV,
+) -> None:
+    """Write claims, models, observations or a proposal as a table that can be imported again with no change."""
+    services = build(Settings())
+    if what is What.PROPOSAL:
+        if number is None:
+            raise BadParameter("NUMBER", "is missing", advice="Name the proposal: slmkg export proposal 3.")
+        text = services.export_proposal(number, revision=revision)
+    elif number is not None:
+        raise BadParameter("NUMBER", "belongs to `proposal` only", advice="Leave it out.")
+    else:
+        text = services.export(what.value, models=model or (), sources=source or (), revision=revision)
+    sys.stdout.buffer.write(text.encode())
+
+
+def _import(
+    services: Services,
+    given: bulk.Input,
+    *,
+    dry_run: bool,
+    title: str | None,
+    again: str | None,
+    acting: str | None,
+    as_json: bool,
+) -> None:
+    reading = services.read_import(given, again=again is not None)
+    if dry_run:
+        _tell(reading, as_json, dry_run=True, proposal=None)
+        if reading.refused:
+            raise typer.Exit(EXIT_USAGE)
+        return
+    if isinstance(given, bulk.Table):
+        bulk.checked(reading, given.sheet.name)
+    taken = services.propose_import(given, _agent(services, acting), title=title, again=again)
+    _tell(reading, as_json, dry_run=False, proposal=taken.step.proposal.number if taken.step.proposal else None)
+
+
+def _tell(reading: Reading, as_json: bool, *, dry_run: bool, proposal: int | None) -> None:
+    if as_json:
+        write_json({"dry_run": dry_run, "proposal": proposal, **bulk.report(reading)})
+        return
+    for one in reading.findings:
+        if dry_run or one.verdict not in {Verdict.ACCEPTED, Verdict.IGNORED, Verdict.UNCHANGED}:
+            write(str(one))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in reading.counts.items() if count)
+    console.print(f"{counts or 'no cell'}", markup=False)
+    if proposal is not None:
+        write(f"proposal {proposal}: {len(reading.items)} item(s)")
+    elif not dry_run and not reading.items:
+        console.print("nothing new to propose")
+
+
+def _agent(services: Services, acting: str | None) -> Agent:
+    named = acting or services.settings.agent
+    if not named:
+        raise BadParameter("--as", "nobody is named", advice="Say who proposes: --as NAME, or set SLMKG_AGENT.")
+    try:
+        return agent_named(named)
+    except ValueError as error:
+        raise BadParameter("--as", str(error), advice="Use an ORCID iD or a short name.") from error
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise BadFile(file, f"is larger than {MAX_BYTES} bytes", advice="Split it.")
+        return file.read_bytes()
+    except OSError as error:
+        raise BadFile(file, f"cannot be read: {error.strerror}", advice="Check the path.") from error
+
+
+def _lines(file: Path | None) -> list[str]:
+    if file is None:
+        return []
+    lines = (line.strip() for line in decoded(_read(file), str(file)).splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
