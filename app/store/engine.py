@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import IO, cast
 
 import pyoxigraph as ox
@@ -110,6 +111,19 @@ class EngineAnswer:
         try:
             self._result.serialize(output=cast(IO[bytes], output), format=known.format)
             output.check()
+        except reader.TooLargeError as error:
+            raise too_large(str(error)) from error
+        return b"".join(output.parts)
+
+    def beginning(self, media_type: str, count: int, *, limit: int) -> bytes:
+        """The first rows or triples; the engine works no further."""
+        if isinstance(self._result, ox.QueryTriples):
+            return written(islice(reader.new(self._result), count), media_type, limit=limit)
+        output = reader.First(limit, count + 1)
+        try:
+            self._result.serialize(output=cast(IO[bytes], output), format=reader.RESULTS[media_type].format)
+        except reader.EnoughError:
+            pass
         except reader.TooLargeError as error:
             raise too_large(str(error)) from error
         return b"".join(output.parts)

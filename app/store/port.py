@@ -83,6 +83,9 @@ class Answer(Protocol):
         QueryRefused when it is longer than `limit` bytes, or has more than `most` rows or triples.
         """
 
+    def beginning(self, media_type: str, count: int, *, limit: int) -> bytes:
+        """The first so many rows or triples, in tab-separated values or N-Triples; QueryRefused as for the whole."""
+
 
 class Snapshot(Protocol):
     """The graph at one revision, or a candidate for the next one. It never changes."""

@@ -82,7 +82,7 @@ class TooLargeError(Exception):
     """The answer passed its limit of bytes or rows."""
 
 
-class _EnoughError(Exception):
+class EnoughError(Exception):
     """As many rows have come as were asked for."""
 
 
@@ -127,7 +127,7 @@ class Output(io.RawIOBase):
             raise TooLargeError(f"the answer has more than {self._most_marks - self._rows.more} rows")
 
 
-class _First(Output):
+class First(Output):
     """Collects an answer in lines up to the end of so many lines, and then wants no more."""
 
     def __init__(self, max_bytes: int, lines: int) -> None:
@@ -137,7 +137,7 @@ class _First(Output):
     def write(self, data: bytes) -> int:  # type: ignore[override]  # the engine only ever writes bytes
         """Take a part of the answer. The engine may try once more to write when it has been told that it is enough."""
         if not self._missing:
-            raise _EnoughError
+            raise EnoughError
         super().write(data)
         ends = data.count(b"\n")
         if ends < self._missing:
@@ -148,7 +148,7 @@ class _First(Output):
             end = data.index(b"\n", end) + 1
         self._missing = 0
         self.parts[-1] = data[:end]
-        raise _EnoughError
+        raise EnoughError
 
 
 CUT = ("text/tab-separated-values", "application/n-triples")
@@ -173,7 +173,7 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
     output = (
         Output(request["max_bytes"], request["max_rows"], rows)
         if first is None
-        else _First(request["max_bytes"], first + (rows is not None))
+        else First(request["max_bytes"], first + (rows is not None))
     )
     try:
         options: dict[str, Any] = {"use_default_graph_as_union": request["union"]}
@@ -184,14 +184,14 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
             }
         result = store.query(request["query"], base_iri=request.get("base"), **options)
         if isinstance(result, ox.QueryTriples):
-            triples = each_once(result, request["max_rows"]) if first is None else islice(_new(result), first)
+            triples = each_once(result, request["max_rows"]) if first is None else islice(new(result), first)
             ox.serialize(triples, output=cast(IO[bytes], output), format=graph_format, prefixes=request["prefixes"])
         else:
             result.serialize(output=cast(IO[bytes], output), format=rows.format if rows is not None else None)
             output.check()
     except SyntaxError as error:
         return BAD_QUERY, [str(error).encode()]
-    except _EnoughError:
+    except EnoughError:
         return OK, output.parts
     except TooLargeError:
         return TOO_LARGE, []
@@ -203,14 +203,14 @@ def answer(store: ox.Store, request: dict[str, Any]) -> tuple[int, list[bytes]]:
 def each_once(triples: Iterable[ox.Triple], most: int) -> Iterable[ox.Triple]:
     """Triples without repetitions, which the engine itself makes; not more than so many."""
     unique: list[ox.Triple] = []
-    for triple in _new(triples):
+    for triple in new(triples):
         if len(unique) == most:
             raise TooLargeError(f"the answer has more than {most} triples")
         unique.append(triple)
     return unique
 
 
-def _new(triples: Iterable[ox.Triple]) -> Iterator[ox.Triple]:
+def new(triples: Iterable[ox.Triple]) -> Iterator[ox.Triple]:
     """Triples as they come, each once."""
     seen: set[ox.Triple] = set()
     for triple in triples:

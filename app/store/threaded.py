@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from anyio import CapacityLimiter, to_thread
 
 from app.errors import AppError, QueryRefused, QueryTimeout, StoreEmpty
-from app.store import reader
 from app.store.once import changed_once
 from app.store.port import GraphStore, Query, Snapshot
 from app.store.readers import Accounts, Limits, Places, Request, Share, Update
@@ -181,8 +180,7 @@ def answered(
         try:
             if first is None:
                 return answer.serialize(media_type, limit=limits.max_bytes, most=limits.max_rows)
-            lines = answer.serialize(media_type, limit=limits.max_bytes).splitlines(keepends=True)
-            return b"".join(lines[: first + (not reader.gives_graph(media_type))])
+            return answer.beginning(media_type, first, limit=limits.max_bytes)
         finally:
             del answer
     except AppError as error:

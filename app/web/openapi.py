@@ -28,7 +28,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas.pop("ValidationError", None)
     for body in BODIES:
         shape = body.model_json_schema(ref_template=_REF)
-        schemas.update(shape.pop("$defs", {}))
+        schemas |= shape.pop("$defs", {})
         schemas[body.__name__] = shape
     schemas["Problem"] = Problem.model_json_schema(ref_template=_REF)
     for path in document["paths"].values():

@@ -667,7 +667,7 @@ def test_who_goes_away_while_the_past_is_opened_leaves_nothing(store: EmbeddedSt
     store.apply(change(SIZE, 1), expect=1)
 
     async def work(held: PublicQueries) -> None:
-        for pause in (0.0, 0.02, 0.1):
+        for pause in (0.0, 0.005, 0.02):
             asking = asyncio.create_task(
                 held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=Share(1, 1000))
             )

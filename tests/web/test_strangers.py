@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import app.web
+from app.store import threaded
 
 WAY = "evaluation.py"
 ASKING = {"ask", "query", "query_quads", "update"}
@@ -37,4 +38,6 @@ def test_one_module_of_the_front_asks_the_engine() -> None:
 
 def test_it_asks_readers_and_in_threads_only_without_them() -> None:
     found = calls(Path(app.web.__file__).parent / WAY)
-    assert sorted((owner, method) for owner, method, _ in found) == [("public", "ask"), ("services", "ask")]
+    assert sorted((owner, method) for owner, method, _ in found) == [("public", "ask")]
+    found = calls(Path(threaded.__file__))
+    assert sorted((owner, method) for owner, method, _ in found) == [("snapshot()", "query")]
