@@ -122,7 +122,7 @@ class BadValue(InputError):
     code: ClassVar[str] = "bad-value"
 
     def __init__(self, pointer: str, problem: str, *, advice: str = "") -> None:
-        super().__init__(f"{pointer}: {problem}", advice=advice)
+        super().__init__(f"{pointer or 'the body'}: {problem}", advice=advice)
         self.pointer = pointer
         self.problem = problem
 

@@ -126,7 +126,7 @@ def test_a_disk_without_room_is_told_and_changes_nothing(
         timeout=60,
     )
     assert done.stdout.split() == ["store-full", "2", "3"], done.stderr
-    assert files(folder) == LAID_OUT | {"revisions/000003", "revisions/000003.json"}
+    assert files(folder) == LAID_OUT | {f"revisions/000003{ending}" for ending in ("", ".json", ".patch")}
     assert content(store) == {quad("s", 1), quad("s", 2), quad("s", 3)}
 
 
