@@ -13,6 +13,8 @@ from app.access import KeyRing
 from app.compare import models, table
 from app.compare.counts import count
 from app.compare.page import model_page
+from app.compare.projection.projections import Projections
+from app.compare.projection.view import View
 from app.compare.properties import properties
 from app.compare.reader import Reader
 from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
@@ -51,6 +53,7 @@ class Services:
     keys: KeyRing
     now: Callable[[], datetime]
     writer: Writer
+    projections: Projections
     public: PublicQueries | None = None
 
     def load(
@@ -143,6 +146,10 @@ class Services:
     ) -> CompareTable:
         """Models by properties (the usual ones when none are named); BadParameter names what is unknown."""
         return table.compare(self._reader(revision), slugs, properties, limit=self.settings.max_page)
+
+    def view(self, revision: int | None = None) -> View:
+        """The columns of a revision, from which comparisons are answered; NotFound, StoreEmpty."""
+        return self.projections.at(self.store.head().number if revision is None else revision)
 
     def properties(self, *, revision: int | None = None) -> tuple[Property, ...]:
         """Every property that can be compared, by name."""

@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     answer_cache_bytes: int = Field(
         default=64_000_000, ge=0, description="Memory for answers that are kept for the next one who asks the same."
     )
+    projections_kept: int = Field(
+        default=20, ge=1, le=10_000, description="Revisions whose columns for comparisons are kept on disk."
+    )
     scratch: bool = Field(
         default=False, description="Throw-away service: no shapes, no history, and a default graph of its own."
     )

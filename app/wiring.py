@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from app import resources
 from app.access import KeyRing
+from app.compare.projection.files import Files
+from app.compare.projection.projections import Projections
 from app.curate.commit import Rules
 from app.curate.write import Writer
 from app.services import Services
@@ -25,12 +27,18 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
     if store is None:
         store = EmbeddedStore(settings.data_dir / "store")
         public = PublicQueries(store, store.revisions_folder, _scale(settings))
+        projections = Projections(store, Files(settings.data_dir / "projections", settings.projections_kept))
+        if not settings.scratch:
+            store.listen(projections.committed)
+    else:
+        projections = Projections(store, None)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
     return Services(
         settings=settings,
         store=store,
         public=public,
+        projections=projections,
         writer=Writer(store, public=public, rules=rules, now=_now),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,

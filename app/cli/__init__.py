@@ -1,4 +1,4 @@
-"""The command line: `slmkg load | validate | serve | query | revisions | keys`. Thin: each command calls one use case.
+"""The command line: `slmkg load | validate | serve | query | revisions | keys | projection`. Thin: each command calls one use case.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """
@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import graph, keys, service
+from app.cli import graph, keys, projection, service
 from app.cli.output import console
 from app.errors import AppError, InvalidGraph
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -31,6 +31,7 @@ app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
 app.command("serve")(service.serve)
 app.add_typer(keys.app, name="keys")
+app.add_typer(projection.app, name="projection")
 
 
 def _version(value: bool) -> None:

@@ -68,7 +68,9 @@ def look_up(view: View, column: Column, *, parameter: str, pointer: str, fields:
         return Looked(column, view.values(column.name))
     known = [*view.properties, *view.terms.things["metric"], *(FIELDS if fields else ())]
     raise BadParameter(
-        parameter, f"there is no property or metric {column.name!r}", advice=nearest(column.name, known),
+        parameter,
+        f"there is no property or metric {column.name!r}",
+        advice=nearest(column.name, known),
         pointer=pointer,
     )
 

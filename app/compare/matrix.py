@@ -218,7 +218,10 @@ def _groups(group: Looked, columns: Sequence[Looked], chosen: pl.Series) -> tupl
     keys = group.values.names.gather(chosen).list.join(", ").alias("group")
     numeric = [one for one in columns if one.values.numbers is not None]
     frame = pl.DataFrame(
-        [keys, *(one.values.numbers.gather(chosen).alias(one.name) for one in numeric if one.values.numbers is not None)]
+        [
+            keys,
+            *(one.values.numbers.gather(chosen).alias(one.name) for one in numeric if one.values.numbers is not None),
+        ]
     )
     aggregates = [pl.len().alias("models")]
     for place, one in enumerate(numeric):

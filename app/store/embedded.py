@@ -48,7 +48,12 @@ class EmbeddedStore:
         self._revisions = folder / "revisions"
         self._open: dict[int, EngineSnapshot] = {}
         self._guard = threading.Lock()
+        self._listeners: list[Callable[[ChangeSet, Revision], None]] = []
         self._check_format()
+
+    def listen(self, listener: Callable[[ChangeSet, Revision], None]) -> None:
+        """Call `listener` after each commit of this process, when the lock is free again. It must not raise."""
+        self._listeners.append(listener)
 
     @property
     def revisions_folder(self) -> Path:
@@ -93,7 +98,9 @@ class EmbeddedStore:
                 _remove(candidate)
                 raise
             self._publish(candidate, revision)
-            return revision
+        for listener in self._listeners:
+            listener(change, revision)
+        return revision
 
     def close(self) -> None:
         """Let go of the snapshots that are open."""

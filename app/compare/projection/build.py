@@ -93,9 +93,7 @@ def _tables(snapshot: Snapshot, scan: Scan, table: pl.DataFrame, known: Terms, r
 
 def _pointed_at(scan: Scan, chosen: pl.DataFrame) -> list[str]:
     """The things that are values of claims and facts about these subjects."""
-    facts = scan.curated().join(
-        chosen.select(pl.format("<{}>", "subject").alias("s")).unique(), on="s", how="semi"
-    )
+    facts = scan.curated().join(chosen.select(pl.format("<{}>", "subject").alias("s")).unique(), on="s", how="semi")
     values = pl.concat([facts.select(name("o")), claims_of(scan, chosen).select(name("value").alias("o"))])
     return values["o"].drop_nulls().unique().to_list()
 

@@ -106,7 +106,9 @@ def _claimed(scan: Scan, asked: pl.DataFrame, things: Things) -> pl.DataFrame:
         (pl.col("status") == "Open").any().alias("open"),
         (pl.col("status") == "Proposed").any().alias("proposed"),
     )
-    accepted = scan.curated().select(name("s").alias("subject"), name("p").alias("property"), pl.col("o").alias("value"))
+    accepted = scan.curated().select(
+        name("s").alias("subject"), name("p").alias("property"), pl.col("o").alias("value")
+    )
     accepted = accepted.join(asked.select(KEY).unique(), on=KEY, how="semi")
     values = _values(accepted, things, "")
     rivals = _values(claims.filter(pl.col("status") == "Open"), things, "open_")
@@ -164,7 +166,9 @@ def _derived(scan: Scan, asked: pl.DataFrame) -> pl.DataFrame:
     inputs = (
         used.join(_named(scan, vocab.prov.wasDerivedFrom, "source"), on="claim", how="left")
         .group_by("node")
-        .agg(pl.col("claim").unique().sort().alias("claims"), pl.col("source").drop_nulls().n_unique().alias("agreeing"))
+        .agg(
+            pl.col("claim").unique().sort().alias("claims"), pl.col("source").drop_nulls().n_unique().alias("agreeing")
+        )
     )
     rests = pl.when(pl.col("proposed").fill_null(False))
     return (
@@ -195,7 +199,9 @@ def _values(found: pl.DataFrame, things: Things, prefix: str) -> pl.DataFrame:
         .join(things.names, left_on="text", right_on="iri", how="left")
         .with_columns(
             pl.when(pl.col("kind") == "r").then(pl.coalesce("name", "text")).otherwise(pl.col("text")).alias("shown"),
-            pl.when(pl.col("kind").is_in(["i", "d"])).then(pl.col("text").cast(pl.Float64, strict=False)).alias("number"),
+            pl.when(pl.col("kind").is_in(["i", "d"]))
+            .then(pl.col("text").cast(pl.Float64, strict=False))
+            .alias("number"),
             pl.when(pl.col("name").is_not_null() & (pl.col("kind") == "r"))
             .then(pl.struct(pl.col("text").alias("iri"), "name", "label"))
             .alias("thing"),
@@ -205,7 +211,10 @@ def _values(found: pl.DataFrame, things: Things, prefix: str) -> pl.DataFrame:
     return rows.group_by(KEY, maintain_order=True).agg(
         pl.col("shown").alias(f"{prefix}values"),
         pl.col("thing").drop_nulls().alias(f"{prefix}things"),
-        pl.when(pl.col("kind").n_unique() == 1).then(pl.col("kind").first()).otherwise(pl.lit("s")).alias(f"{prefix}kind"),
+        pl.when(pl.col("kind").n_unique() == 1)
+        .then(pl.col("kind").first())
+        .otherwise(pl.lit("s"))
+        .alias(f"{prefix}kind"),
         pl.when(pl.len() == 1).then(pl.col("number").first()).alias(f"{prefix}number"),
     )
 

@@ -86,4 +86,3 @@ def _manifest(revision: Revision) -> dict[str, object]:
         "made_at": revision.made_at.isoformat(),
         "quads": revision.quads,
     }
-

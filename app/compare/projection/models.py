@@ -31,7 +31,9 @@ def models(scan: Scan, chosen: list[str] | None = None) -> pl.DataFrame:
     if chosen is not None:
         found = found.filter(pl.col("iri").is_in(chosen))
     family = _of(scan, vocab.slm.inFamily, name("o").alias("familyIri"), found)
-    labels = _of(scan, vocab.rdfs.label, text("o").alias("familyLabel"), family.select(pl.col("familyIri").alias("iri")))
+    labels = _of(
+        scan, vocab.rdfs.label, text("o").alias("familyLabel"), family.select(pl.col("familyIri").alias("iri"))
+    )
     return (
         found.group_by("iri")
         .agg(pl.col("baseline").max())
@@ -41,9 +43,7 @@ def models(scan: Scan, chosen: list[str] | None = None) -> pl.DataFrame:
         .join(_all(scan, vocab.skos.altLabel, "aliases", found), on="iri", how="left")
         .join(family, on="iri", how="left")
         .join(labels.rename({"iri": "familyIri"}), on="familyIri", how="left")
-        .with_columns(
-            local("iri").alias("slug"), local("familyIri").alias("family"), pl.col("aliases").fill_null([])
-        )
+        .with_columns(local("iri").alias("slug"), local("familyIri").alias("family"), pl.col("aliases").fill_null([]))
         .select(pl.col(column).cast(dtype) for column, dtype in SCHEMA.items())
         .sort("slug")
     )
