@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +10,14 @@ from pathlib import Path
 from anyio import to_thread
 
 from app.access import KeyRing
-from app.compare import models, table
+from app.compare import models
 from app.compare.counts import count
 from app.compare.page import model_page
 from app.compare.projection.projections import Projections
 from app.compare.projection.view import View
 from app.compare.properties import properties
 from app.compare.reader import Reader
-from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
+from app.compare.values import Counts, ModelPage, Page, Property
 from app.curate.commit import validate
 from app.curate.load import LoadReport, Progress, load_folder
 from app.curate.write import Author, Condition, Content, Writer, Written
@@ -140,12 +140,6 @@ class Services:
     def model(self, slug: str, *, revision: int | None = None) -> ModelPage:
         """One model with every claim, source and resolution; NotFound."""
         return model_page(self._reader(revision), slug)
-
-    def compare(
-        self, slugs: Sequence[str], properties: Iterable[str] = (), *, revision: int | None = None
-    ) -> CompareTable:
-        """Models by properties (the usual ones when none are named); BadParameter names what is unknown."""
-        return table.compare(self._reader(revision), slugs, properties, limit=self.settings.max_page)
 
     def view(self, revision: int | None = None) -> View:
         """The columns of a revision, from which comparisons are answered; NotFound, StoreEmpty."""

@@ -104,6 +104,7 @@ PREFIXES: Final[dict[str, str]] = {
     "orkgc": "http://orkg.org/orkg/class/",
     "orkgp": "http://orkg.org/orkg/predicate/",
     "semapv": "https://w3id.org/semapv/vocab/",
+    "qb": "http://purl.org/linked-data/cube#",
 }
 """Namespace by prefix."""
 
@@ -353,6 +354,7 @@ class slm:
     statistic: Final = "https://w3id.org/slmkg/ontology#statistic"
     status: Final = "https://w3id.org/slmkg/ontology#status"
     teacher: Final = "https://w3id.org/slmkg/ontology#teacher"
+    testItems: Final = "https://w3id.org/slmkg/ontology#testItems"
     testsCapability: Final = "https://w3id.org/slmkg/ontology#testsCapability"
     threads: Final = "https://w3id.org/slmkg/ontology#threads"
     tiesEmbeddings: Final = "https://w3id.org/slmkg/ontology#tiesEmbeddings"
@@ -1387,6 +1389,22 @@ class orkgc:
     Comparison: Final = "http://orkg.org/orkg/class/Comparison"
 
 
+class qb:
+    """Terms of http://purl.org/linked-data/cube# in use."""
+
+    NS: Final = "http://purl.org/linked-data/cube#"
+    DataSet: Final = "http://purl.org/linked-data/cube#DataSet"
+    DataStructureDefinition: Final = "http://purl.org/linked-data/cube#DataStructureDefinition"
+    Observation: Final = "http://purl.org/linked-data/cube#Observation"
+    dataSet: Final = "http://purl.org/linked-data/cube#dataSet"
+    structure: Final = "http://purl.org/linked-data/cube#structure"
+    component: Final = "http://purl.org/linked-data/cube#component"
+    dimension: Final = "http://purl.org/linked-data/cube#dimension"
+    measure: Final = "http://purl.org/linked-data/cube#measure"
+    attribute: Final = "http://purl.org/linked-data/cube#attribute"
+    measureType: Final = "http://purl.org/linked-data/cube#measureType"
+
+
 CLAIMABLE: Final = frozenset(
     {
         slm.activation,
@@ -1546,6 +1564,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.stageIndex: xsd.integer,
     slm.standardDeviation: xsd.decimal,
     slm.standardError: xsd.decimal,
+    slm.testItems: xsd.integer,
     slm.threads: xsd.integer,
     slm.tiesEmbeddings: xsd.boolean,
     slm.tokenCount: xsd.integer,
@@ -1624,6 +1643,7 @@ UNITS: Final[dict[str, str]] = {
     slm.ropeHeadDimension: unit.NUM,
     slm.rotaryFraction: unit.FRACTION,
     slm.slidingWindowSize: slmu.TOKEN,
+    slm.testItems: unit.NUM,
     slm.threads: unit.NUM,
     slm.tokenCount: slmu.TOKEN,
     slm.tokensSeen: slmu.TOKEN,

@@ -1,4 +1,6 @@
-"""The command line: `slmkg load | validate | serve | query | revisions | keys | projection`. Thin: each command calls one use case.
+"""The command line: `slmkg load | validate | serve | query | revisions | keys | projection`.
+
+Thin: each command calls one use case.
 
 Messages for people go to standard error, results to standard output. With --json a result is one JSON document.
 """

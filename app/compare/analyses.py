@@ -116,6 +116,7 @@ def pareto(
         {"model": view.slugs[place], "x": px, "y": py, "front": front}
         for place, px, py, front in points.select("place", "x", "y", "front").iter_rows()
     ]
+    notes = (*_mixed(first), *_mixed(second))
     body = {
         "revision": view.revision,
         "x": property_json(first) | {"best": "low" if axes[0] else "high"},
@@ -123,7 +124,7 @@ def pareto(
         "total": known.height,
         "left_out": int(fits.sum()) - known.height,
         "points": rows,
-        "notes": [*_mixed(first), *_mixed(second)],
+        "notes": list(notes),
     }
     grid = Grid(
         f"Pareto front of {first.name} and {second.name}",
@@ -134,7 +135,7 @@ def pareto(
             GridColumn("front", "on the front", vocab.slm.statistic, "attribute", "truth"),
         ),
         [[one["model"], one["x"], one["y"], one["front"]] for one in rows],
-        tuple(body["notes"]),
+        notes,
     )
     return Answer(body, grid)
 

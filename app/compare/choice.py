@@ -191,6 +191,13 @@ def _in_set(view: View, looked: Looked, test: OneOf, parameter: str, pointer: st
         wanted = [number(one, unit, view.terms.units, parameter=parameter, pointer=pointer) for one in test.values]
         low = pl.Series(wanted, dtype=pl.Float64)
         return values.numbers.is_in(low.implode())
+    if looked.prop is not None and looked.prop.range in _ORDERED:
+        fits = [values.single.str.starts_with(one) for one in test.values]
+        return (
+            pl.DataFrame({str(place): fit for place, fit in enumerate(fits)})
+            .select(pl.any_horizontal(pl.all()))
+            .to_series()
+        )
     present = names_in(view, looked)
     exact = {one.lower(): one for one in present}
     chosen = []

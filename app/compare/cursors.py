@@ -8,10 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import replace
 
 from app.compare.spec import ComparisonSpec
 from app.errors import BadParameter
+
+_CURSOR = re.compile(r"([1-9][0-9]{0,8})\.([0-9]{1,9})\.([0-9a-f]{16})")
 
 
 def cursor(spec: ComparisonSpec, revision: int, start: int) -> str:
@@ -54,18 +57,15 @@ def revision_of(text: str) -> int:
 
 def _parts(text: str) -> tuple[int, int, str]:
     try:
-        revision, start, digest = (
-            base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-            .decode("ascii")
-            .split(".")
-        )
-        if not (revision.isdecimal() and start.isdecimal() and len(revision) < 10 and len(start) < 10):
-            raise ValueError(text)
-        return int(revision), int(start), digest
-    except (ValueError, UnicodeError, binascii.Error) as error:
+        plain = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        found = _CURSOR.fullmatch(plain.decode("ascii"))
+    except (ValueError, UnicodeError, binascii.Error):
+        found = None
+    if found is None:
         raise BadParameter(
             "after", "this is no cursor of ours", advice="Take it from the page before.", pointer="/after"
-        ) from error
+        )
+    return int(found[1]), int(found[2]), found[3]
 
 
 def _digest(question: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app import vocab
-from app.compare.reader import Reader, Record, local_name
+from app.compare.reader import Reader, Record, local_name, text
 from app.compare.values import Agreement, Cell, Property, Reason, Status, Value
 from app.model.rdf import Term
 
@@ -24,6 +24,7 @@ _REASONS = {
     vocab.slm.withheld: Reason.WITHHELD,
     vocab.slm.variesByLayer: Reason.VARIES_BY_LAYER,
 }
+_FURTHER = (vocab.prov.wasDerivedFrom, vocab.dct.source, vocab.sosa.hasResult)
 _AGREEING = frozenset({"Accepted", "Compatible"})
 _NO_PART = frozenset({"Proposed", "Superseded"})
 
@@ -123,6 +124,26 @@ def gather(reader: Reader, subjects: Iterable[Term], wanted: Iterable[Property])
         ]
     )
     return evidence
+
+
+def told(reader: Reader, claims: Iterable[Term]) -> dict[str, dict[str, str | None]]:
+    """What each of these claims or observations says: the source's characters, where they stand, and its status."""
+    records = reader.records(claims)
+    further = {term for record in records.values() for name in _FURTHER for term in record.get(name, ())}
+    about = reader.records(further)
+    found: dict[str, dict[str, str | None]] = {}
+    for iri, record in sorted(records.items()):
+        source = text(record, vocab.prov.wasDerivedFrom) or text(record, vocab.dct.source)
+        result = about.get(text(record, vocab.sosa.hasResult) or "", {})
+        status = text(record, vocab.slm.status)
+        found[iri] = {
+            "reported": text(record, vocab.slm.valueAsReported) or text(result, vocab.slm.valueAsReported),
+            "locator": text(record, vocab.slm.locator),
+            "status": local_name(status) if status else None,
+            "source": source,
+            "title": text(about.get(source or "", {}), vocab.dct.title),
+        }
+    return found
 
 
 def rests_on_proposed(derivation: Record) -> bool:

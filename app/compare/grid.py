@@ -11,7 +11,7 @@ Scalar: TypeAlias = bool | int | float | str | None
 
 @dataclass(frozen=True, slots=True)
 class GridColumn:
-    """One column. `iri` is the property that it stands for; `role` is dimension, measure or attribute (RDF Data Cube).
+    """One column. `iri` is its property; `role` is dimension, measure or attribute (RDF Data Cube).
 
     `kind` is text, number, truth, iri or list (of IRIs); `unit` and `symbol` name the unit of its numbers.
     """
@@ -27,7 +27,7 @@ class GridColumn:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table with what a reader must know of it. `long` holds the same one value a row, for RDF, where that differs."""
+    """A table with what a reader must know of it. `long` holds the same with one value a row, for RDF."""
 
     title: str
     columns: tuple[GridColumn, ...]

@@ -1,11 +1,11 @@
 """How sure a value is, and whether two values can be told apart. Pure.
 
 * A share of test items answered rightly: Wilson's score interval, 95 % (Wilson 1927, JASA 22:209).
-* A value with a standard error: the value plus and minus 1.96 times that.
+* A value with a standard error: the value and 1.96 times that.
 * Otherwise only the rounding of the source's own digits is known: half a unit of the last one.
 
 Two values with sampling intervals are apart when the interval of their difference, made from the two by the method of
-variance estimates recovery (Newcombe 1998, Stat. Med. 17:873; Zou and Donner 2008, Stat. Med. 27:1693), does not hold 0.
+variance estimates recovery (Newcombe 1998, Stat. Med. 17:873; Zou, Donner 2008, Stat. Med. 27:1693), does not hold 0.
 Where one has no sampling interval, they are apart when the intervals do not touch. Values on the same test items are
 paired, and pairs would separate more; without the answers to single items that cannot be used.
 """

@@ -140,13 +140,14 @@ def _classes(values: Sequence[tuple[float, Any]], lower_is_better: bool) -> list
 
 def _grid(view: View, benchmark: str, metric: str, rankings: Sequence[dict[str, Any]]) -> Grid:
     unit = view.terms.unit_of(metric) if metric else None
+    shown_in = (unit.iri, unit.symbol) if unit else (None, None)
     measured = view.terms.things["metric"][metric].iri if metric else vocab.rdf.value
     columns = (
         GridColumn("setting", "setting", vocab.sosa.usedProcedure, "dimension"),
         GridColumn("model", "model", vocab.slm.ofModel, "dimension", "model"),
         GridColumn("rank", "rank", vocab.rdf.value, "attribute", "number"),
         GridColumn("tied", "tied with", vocab.rdf.value, "attribute", "number"),
-        GridColumn("value", metric, measured, "measure", "number", unit and unit.iri, unit and unit.symbol),
+        GridColumn("value", metric, measured, "measure", "number", *shown_in),
         GridColumn("lower", "lower end", vocab.slm.lowerBound, "attribute", "number"),
         GridColumn("upper", "upper end", vocab.slm.upperBound, "attribute", "number"),
         GridColumn("basis", "basis of the interval", vocab.slm.statistic),
@@ -162,13 +163,9 @@ def _grid(view: View, benchmark: str, metric: str, rankings: Sequence[dict[str, 
             rows.append(
                 [
                     setting,
-                    entry["model"],
-                    entry["rank"],
-                    entry["tied"],
-                    entry["value"],
-                    bounds["lower"],
-                    bounds["upper"],
+                    *(entry[name] for name in ("model", "rank", "tied", "value")),
+                    *(bounds[name] for name in ("lower", "upper", "basis")),
+                    *(entry[name] for name in ("badge", "reported", "observation")),
                 ]
-                + [bounds["basis"], entry["badge"], entry["reported"], entry["observation"]]
             )
     return Grid(f"leaderboard of {benchmark}", columns, rows)

@@ -12,8 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from app import vocab
 from app.compare import cursors
 from app.compare.choice import Looked, finite, look_up, look_up_all, mask, ordered, places_of
+from app.compare.grid import Grid, GridColumn
 from app.compare.projection.view import Shown, View, encoded
 from app.compare.properties import DEFAULT
 from app.compare.quantities import conversion, factor
@@ -23,6 +25,20 @@ from app.errors import BadParameter
 
 PAGE = 50
 """Models on a page when nobody says."""
+
+
+_LABEL = GridColumn("label", "label", vocab.rdfs.label)
+_LONG = (
+    GridColumn("model", "model", vocab.slm.ofModel, "dimension", "model"),
+    GridColumn("property", "property", vocab.slm.aboutProperty, "dimension", "iri"),
+    GridColumn("column", "column", vocab.dct.identifier),
+    GridColumn("value", "value", vocab.rdf.value, "measure", "thing"),
+    GridColumn("unit", "unit", vocab.qudt.hasUnit, "attribute", "iri"),
+    GridColumn("reported", "as reported", vocab.slm.valueAsReported),
+    GridColumn("status", "status", vocab.slm.status),
+    GridColumn("badge", "badge", vocab.slm.origin),
+    GridColumn("claims", "derived from", vocab.prov.wasDerivedFrom, "attribute", "list"),
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +111,57 @@ class Matrix:
             f'"groups":{encoded([_group(one) for one in self.groups])},"rows":[{",".join(rows)}]}}'
         )
 
+    def grid(self) -> Grid:
+        """The page as a table: one row a model, two columns a property (values, statuses); `long` has a row a cell."""
+        columns = [GridColumn("model", "model", vocab.slm.ofModel, "dimension", "model"), _LABEL]
+        for one in self.columns:
+            unit = one.prop.unit if one.prop else None
+            numeric = one.values.numbers is not None
+            columns.append(
+                GridColumn(
+                    one.name,
+                    one.prop.label if one.prop else one.name,
+                    one.prop.iri if one.prop else vocab.rdf.value,
+                    "measure",
+                    "number" if numeric else "text",
+                    unit.iri if unit else None,
+                    self.unit_of(one),
+                )
+            )
+            columns.append(GridColumn(f"{one.name}.status", "status", vocab.slm.status))
+        names = self.view.models["label"]
+        cells = self.cells()
+        rows = [
+            [self.view.slugs[place], names[place], *(part for cell in row for part in (cell["value"], status(cell)))]
+            for place, row in zip(self.places, cells, strict=True)
+        ]
+        return Grid("comparison of models", tuple(columns), rows, self.notes, self._long(cells))
+
+    def _long(self, cells: Sequence[Sequence[Shown]]) -> Grid:
+        """One row for each cell that has a value, with its unit, its own characters and what it was derived from."""
+        rows = []
+        units = self.view.terms.units.values()
+        by_symbol = {scale.unit.symbol: scale.unit.iri for scale in units}
+        for place, row in zip(self.places, cells, strict=True):
+            for one, cell in zip(self.columns, row, strict=True):
+                if cell["value"] is None:
+                    continue
+                value = [thing["iri"] for thing in cell["things"]] or cell["value"]
+                rows.append(
+                    [
+                        self.view.slugs[place],
+                        one.prop.iri if one.prop else None,
+                        one.name,
+                        value,
+                        by_symbol.get(cell["unit"] or ""),
+                        cell["reported"],
+                        status(cell),
+                        cell["badge"],
+                        cell["claims"],
+                    ]
+                )
+        return Grid("comparison of models", _LONG, rows, self.notes)
+
     def unit_of(self, column: Looked) -> str | None:
         """The symbol of the unit in which a column is shown."""
         if column.name in self._scales:
@@ -146,6 +213,11 @@ def compare(view: View, spec: ComparisonSpec, *, most: int) -> Matrix:
         notes=tuple(_notes(columns)),
         _scales=scales,
     )
+
+
+def status(cell: Shown) -> str:
+    """A cell's status in words, with the reason of a missing value."""
+    return f"{cell['status']}: {cell['reason']}" if cell["reason"] else str(cell["status"])
 
 
 def scaled(cell: Shown, scale: float, symbol: str) -> Shown:

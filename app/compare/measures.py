@@ -1,9 +1,8 @@
 """Metrics as columns: for each model the observation that fits the conditions, and what other sources say. Pure.
 
-Observations under the same conditions (protocol, quantisation, device, engine, configuration, statistic) are comparable.
+Observations in the same setting (protocol, quantisation, device, engine, configuration, statistic) are comparable.
 Where a column's conditions leave several such settings, the setting that most models share is taken first, and the
 column says that it is mixed. Among observations in one setting, measured ones come before imported, reported and
-predicted ones.
 """
 
 from __future__ import annotations
@@ -220,8 +219,8 @@ def _present(view: View, field: str) -> Mapping[str, str]:
         if field in _IRIS or field == "observation":
             names |= {one.rsplit("/", 1)[-1]: one for one in found}
         view.kept[key] = names
-    names = view.kept[key]
-    return names
+    known: Mapping[str, str] = view.kept[key]
+    return known
 
 
 def _shown(view: View, row: Mapping[str, Any] | None, prop: Property) -> Shown:

@@ -1,4 +1,4 @@
-"""Numbers as people type them, with units: `1.5B`, `4k`, `2 GB`, `50 %`. Factors come from the units of the graph (QUDT).
+"""Numbers as people type them, with units: `1.5B`, `4k`, `2 GB`, `50 %`. Factors come from the graph (QUDT).
 
 Never guesses: a unit of another kind is an error that names the units that fit.
 """

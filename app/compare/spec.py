@@ -164,7 +164,7 @@ PARAMETERS = tuple(one.name for one in fields(ComparisonSpec))
 
 
 def parse(given: Mapping[str, str]) -> ComparisonSpec:
-    """The comparison that these parameters ask for; BadParameter points to what cannot be read or contradicts itself."""
+    """The comparison that these parameters ask for; BadParameter points to what does not read or contradicts itself."""
     for name in given:
         if name not in PARAMETERS:
             raise BadParameter(name, "there is no such parameter here", advice=nearest(name, PARAMETERS))
@@ -321,7 +321,7 @@ def _test(text: str, parameter: str, pointer: str) -> tuple[Test, bool]:
         ends = [_value(end, parameter, pointer) if end.strip() else None for end in (low, high)]
         if ends == [None, None]:
             raise BadParameter(parameter, "a range needs an end", advice="Write 1B.., ..3B or 1B..3B.", pointer=pointer)
-        return Range(*ends), negated
+        return Range(ends[0], ends[1]), negated
     values = tuple(dict.fromkeys(_value(part, parameter, pointer) for part in split(rest, "|", parameter)))
     if not values:
         raise BadParameter(

@@ -6,7 +6,6 @@ by IRI, short name and label. These values know no HTTP and no RDF; fronts turn 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -253,15 +252,6 @@ class ModelPage:
     model: ModelSummary
     properties: tuple[PropertyRecord, ...]
     layer_groups: tuple[LayerGroupRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CompareTable:
-    """Models by properties. `rows` maps a model's slug to its cells by property name."""
-
-    models: tuple[ModelSummary, ...]
-    properties: tuple[Property, ...]
-    rows: Mapping[str, Mapping[str, Cell]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from app import vocab
 from app.services import Services
-from app.web import catalogue, descriptions, graphs, pages, problems, service, sparql, update
+from app.web import catalogue, comparison, descriptions, graphs, pages, problems, service, sparql, update
 from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
@@ -62,7 +62,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
-    for part in (sparql, update, graphs, descriptions, catalogue, service, pages):
+    for part in (sparql, update, graphs, descriptions, catalogue, comparison, service, pages):
         part.register(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(TimeTravel)

@@ -167,6 +167,11 @@ def _written(services: Services, document: Document, found: Statistics, revision
     return written(document.build(found, made), media_type)
 
 
+def host_of(request: Request, services: Services) -> str:
+    """The address under which the world reaches the service, as the settings or the request say it."""
+    return _place(request, services).root
+
+
 def _place(request: Request, services: Services) -> Place:
     """Where the client reaches us: as the settings say, or as its request says."""
     prefix = prefix_of(request.scope)

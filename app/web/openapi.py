@@ -32,6 +32,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 del operation["responses"]["422"]
             operation["responses"] = dict(sorted(operation["responses"].items()))
             if (answer := example(operation["operationId"])) is not None:
-                for content in operation["responses"]["200"]["content"].values():
-                    content["example"] = answer
+                contents = operation["responses"]["200"]["content"]
+                media = "text/csv" if isinstance(answer, str) else "application/json"
+                contents[media]["example"] = answer
     return document

@@ -52,7 +52,7 @@ def _known(endpoint: Callable[..., Any]) -> frozenset[str]:
     for name in inspect.signature(endpoint).parameters:
         for part in getattr(hints.get(name), "__metadata__", ()):
             if isinstance(part, Query):
-                found.add(name)
+                found.add(part.alias or name)
             elif isinstance(part, Depends) and part.dependency is not None:
                 found |= _known(part.dependency)
     return frozenset(found)

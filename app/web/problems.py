@@ -50,7 +50,9 @@ class Problem(BaseModel):
     code: str = Field(description="Stable code of the kind of error.")
     advice: str | None = Field(None, description="What to do next.")
     parameter: str | None = Field(None, description="The request parameter that does not fit.")
-    pointer: str | None = Field(None, description="JSON pointer to the part of the body, or of a compound parameter, that does not fit.")
+    pointer: str | None = Field(
+        None, description="JSON pointer to the part of the body, or of a compound parameter, that does not fit."
+    )
     line: int | None = Field(None, description="Line of the query or body, from 1.")
     column: int | None = Field(None, description="Column of the query or body, from 1.")
     findings: list[str] | None = Field(None, description="What breaks constraints, at most the first hundred.")

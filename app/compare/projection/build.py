@@ -1,4 +1,4 @@
-"""Builds the projection of a revision: from the whole graph, or from the projection before it and what a change touched.
+"""Builds the projection of a revision: from the whole graph, or from the one before it and what a change touched.
 
 Both give the same tables, row by row. Never writes files and never changes a graph.
 """

@@ -157,7 +157,7 @@ def _asked(snapshot: Snapshot, query: str, schema: dict[str, type[pl.String]], *
     given: dict[str, list[IRI | Literal]] = {key: [*terms] for key, terms in values.items()}
     answer = snapshot.query(Query(stored_queries()[query].text, values=given)).serialize(_TSV)
     frame = pl.read_csv(answer, separator="\t", quote_char=None, has_header=True, infer_schema=False, encoding="utf8")
-    return frame.rename(lambda column: column.removeprefix("?")).select(list(schema)).cast(dict(schema)).drop_nulls()
+    return frame.rename(lambda column: column.removeprefix("?")).select(list(schema)).cast(pl.String).drop_nulls()
 
 
 def _objects(triples: pl.DataFrame, predicate: str) -> list[str]:

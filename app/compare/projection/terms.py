@@ -1,4 +1,4 @@
-"""What columns need to know of the vocabulary: properties, units, metrics, benchmarks, licences. Plain values. Never writes.
+"""What columns need to know of the vocabulary: properties, units, metrics, licences. Plain values. Never writes.
 
 These are few, whatever the number of models.
 """
@@ -58,6 +58,7 @@ _FACTS = {
     vocab.slm.maxValue: "maxValue",
     vocab.slm.canonicalUnit: "unit",
     vocab.slm.chanceLevel: "chanceLevel",
+    vocab.slm.testItems: "testItems",
     vocab.slm.bitsPerWeight: "bitsPerWeight",
     vocab.slm.permissive: "permissive",
     vocab.slm.memoryCapacity: "memoryCapacity",

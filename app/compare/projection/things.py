@@ -16,7 +16,7 @@ _LABELS = (vocab.skos.prefLabel, vocab.rdfs.label, vocab.dct.title)
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """Short name and label by IRI: a notation, else the last part of the IRI. Things that nobody describes are left out."""
+    """Short name and label by IRI: a notation, else the last part of the IRI. Undescribed things are left out."""
 
     names: pl.DataFrame
 
