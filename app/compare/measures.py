@@ -92,33 +92,34 @@ def matching(view: View, conditions: Sequence[Condition], *, parameter: str, poi
 
 def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measure:
     metric = view.terms.things["metric"][column.name]
-    rows = view.observations.lazy().filter(pl.col("metric") == column.name)
-    rows = rows.filter(matching(view, column.conditions, parameter=parameter, pointer=pointer))
-    found = rows.collect()
-    common = found.group_by(SETTING).agg(pl.col("model").n_unique().alias("shared"))
+    rows = view.observed.get(column.name, view.observations.clear())
+    fits = matching(view, column.conditions, parameter=parameter, pointer=pointer)
+    found = rows.filter(fits)
     preferred = pl.col("origin").replace_strict(_PREFERRED, default=9, return_dtype=pl.Int32)
-    ranked = found.join(common, on=list(SETTING), nulls_equal=True).sort(
-        pl.col("shared"),
-        *(pl.col(one).fill_null("") for one in SETTING),
-        preferred,
-        pl.col("observation"),
-        descending=[True, *([False] * (len(SETTING) + 2))],
+    ranked = (
+        found.lazy()
+        .select("model", "value", "source", "observation", setting=_setting(), preferred=preferred)
+        .with_row_index("row")
+        .with_columns(shared=pl.col("model").n_unique().over("setting"))
+        .sort("shared", "setting", "preferred", "observation", descending=[True, False, False, False])
     )
-    first = ranked.unique("model", keep="first", maintain_order=True)
-    same = ranked.join(
-        first.select("model", *SETTING, pl.col("value").alias("kept")), on=["model", *SETTING], nulls_equal=True
-    )
-    near = (pl.col("value") - pl.col("kept")).abs() <= 1e-9 + 5e-4 * pl.col("kept").abs()
-    sources = same.group_by("model").agg(
-        pl.col("source").filter(near).n_unique().alias("agreeing"),
-        pl.col("source").filter(~near).n_unique().alias("disagreeing"),
-        pl.col("observation").sort().alias("observations"),
-    )
-    settings = ranked.group_by("model").agg(pl.struct(SETTING).n_unique().alias("settings"))
-    chosen = (
-        view.places.join(first.join(sources, on="model").join(settings, on="model"), on="model")
+    kept, same = pl.col("value").first(), pl.col("setting") == pl.col("setting").first()
+    near = (pl.col("value") - kept).abs() <= 1e-9 + 5e-4 * kept.abs()
+    best = (
+        ranked.group_by("model")
+        .agg(
+            pl.col("row", "setting").first(),
+            pl.col("setting").n_unique().alias("settings"),
+            pl.col("source").filter(same & near).n_unique().alias("agreeing"),
+            pl.col("source").filter(same & ~near).n_unique().alias("disagreeing"),
+            pl.col("observation").filter(same).sort().alias("observations"),
+        )
+        .join(view.places.lazy(), on="model")
         .sort("place")
-        .drop("shared")
+        .collect()
+    )
+    chosen = found[best["row"]].with_columns(
+        best["place"], best["setting"], best["settings"], best["agreeing"], best["disagreeing"], best["observations"]
     )
     aligned = view.places.join(chosen.select("place", "value"), on="place", how="left", maintain_order="left")
     lists = aligned.select(
@@ -129,9 +130,14 @@ def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measur
         _property(view, column),
         Values(aligned["value"], lists),
         chosen,
-        chosen.select(SETTING).unique().height,
+        chosen["setting"].n_unique(),
         better if isinstance(better, bool) else None,
     )
+
+
+def _setting() -> pl.Expr:
+    """The setting of an observation as one text."""
+    return pl.concat_str([pl.col(one).fill_null("") for one in SETTING], separator="\x1f")
 
 
 def _property(view: View, column: Column) -> Property:

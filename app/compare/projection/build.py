@@ -81,20 +81,22 @@ def update(before: Projection, snapshot: Snapshot, revision: int, touched: Itera
 
 def _tables(snapshot: Snapshot, scan: Scan, table: pl.DataFrame, known: Terms, revision: int) -> Projection:
     chosen = subjects(table)
-    things = Things.of(snapshot, _pointed_at(scan, chosen))
+    claims = claims_of(scan, chosen)
+    facts = scan.curated()
+    things = Things.of(snapshot, _pointed_at(facts, claims, chosen))
     return Projection(
         revision,
         table,
-        cells(scan, chosen, known.properties.values(), things),
+        cells(scan, claims, facts, chosen, known.properties.values(), things),
         observations(scan, table),
         known,
     )
 
 
-def _pointed_at(scan: Scan, chosen: pl.DataFrame) -> list[str]:
+def _pointed_at(facts: pl.DataFrame, claims: pl.DataFrame, chosen: pl.DataFrame) -> list[str]:
     """The things that are values of claims and facts about these subjects."""
-    facts = scan.curated().join(chosen.select(pl.format("<{}>", "subject").alias("s")).unique(), on="s", how="semi")
-    values = pl.concat([facts.select(name("o")), claims_of(scan, chosen).select(name("value").alias("o"))])
+    facts = facts.join(chosen.select(pl.format("<{}>", "subject").alias("s")).unique(), on="s", how="semi")
+    values = pl.concat([facts.select(name("o")), claims.select(name("value").alias("o"))])
     return values["o"].drop_nulls().unique().to_list()
 
 

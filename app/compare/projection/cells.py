@@ -51,8 +51,15 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 """Columns of the table of cells. `property` is a local name, `values` are characters, `kind` tells how to read them."""
 
 
-def cells(scan: Scan, subjects: pl.DataFrame, properties: Iterable[Property], things: Things) -> pl.DataFrame:
-    """All cells of which the graph says anything.
+def cells(
+    scan: Scan,
+    claims: pl.DataFrame,
+    facts: pl.DataFrame,
+    subjects: pl.DataFrame,
+    properties: Iterable[Property],
+    things: Things,
+) -> pl.DataFrame:
+    """All cells of which the graph says anything. `claims` are those of `claims_of`, `facts` the accepted ones.
 
     `subjects` has the columns `subject` (IRI of a model or an architecture), `of` (which of the two) and `model`.
     """
@@ -63,7 +70,7 @@ def cells(scan: Scan, subjects: pl.DataFrame, properties: Iterable[Property], th
         orient="row",
     )
     asked = subjects.join(wanted, on="of")
-    claimed = _claimed(scan, asked.filter(pl.col("made") == "claimed"), things)
+    claimed = _claimed(scan, claims, facts, asked.filter(pl.col("made") == "claimed"), things)
     derived = _derived(scan, asked.filter(pl.col("made") == "derived"))
     found = pl.concat([claimed, derived], how="diagonal_relaxed")
     owned = found.join(asked.select(*KEY, "model", "local"), on=KEY).drop("property").rename({"local": "property"})
@@ -87,8 +94,10 @@ def claims_of(scan: Scan, subjects: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _claimed(scan: Scan, asked: pl.DataFrame, things: Things) -> pl.DataFrame:
-    claims = claims_of(scan, asked).join(asked.select(KEY).unique(), on=KEY, how="semi")
+def _claimed(
+    scan: Scan, claims: pl.DataFrame, facts: pl.DataFrame, asked: pl.DataFrame, things: Things
+) -> pl.DataFrame:
+    claims = claims.join(asked.select(KEY).unique(), on=KEY, how="semi")
     agrees, stays_out = pl.col("status").is_in(_AGREEING), pl.col("status").is_in(_NO_PART)
     by_source = claims.group_by(*KEY, "source").agg(
         agrees.any().alias("for"),
@@ -106,9 +115,7 @@ def _claimed(scan: Scan, asked: pl.DataFrame, things: Things) -> pl.DataFrame:
         (pl.col("status") == "Open").any().alias("open"),
         (pl.col("status") == "Proposed").any().alias("proposed"),
     )
-    accepted = scan.curated().select(
-        name("s").alias("subject"), name("p").alias("property"), pl.col("o").alias("value")
-    )
+    accepted = facts.select(name("s").alias("subject"), name("p").alias("property"), pl.col("o").alias("value"))
     accepted = accepted.join(asked.select(KEY).unique(), on=KEY, how="semi")
     values = _values(accepted, things, "")
     rivals = _values(claims.filter(pl.col("status") == "Open"), things, "open_")

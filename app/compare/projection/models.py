@@ -22,12 +22,8 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 def models(scan: Scan, chosen: list[str] | None = None) -> pl.DataFrame:
     """The models by slug; with `chosen` only those of these IRIs that there are."""
-    kinds = {f"<{vocab.slm.LanguageModel}>": False, f"<{vocab.slm.BaselineModel}>": True}
-    found = (
-        scan.column(vocab.rdf.type)
-        .filter(pl.col("o").is_in(list(kinds)))
-        .select(name("s").alias("iri"), (pl.col("o") == f"<{vocab.slm.BaselineModel}>").alias("baseline"))
-    )
+    baseline = pl.col("o") == f"<{vocab.slm.BaselineModel}>"
+    found = scan.kinds().select(name("s").alias("iri"), baseline.alias("baseline"))
     if chosen is not None:
         found = found.filter(pl.col("iri").is_in(chosen))
     family = _of(scan, vocab.slm.inFamily, name("o").alias("familyIri"), found)

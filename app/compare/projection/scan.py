@@ -31,6 +31,9 @@ class Scan(Protocol):
     def column(self, predicate: str) -> pl.DataFrame:
         """Subjects `s` and objects `o` of one predicate."""
 
+    def kinds(self) -> pl.DataFrame:
+        """Models `s` with their class `o`."""
+
     def curated(self) -> pl.DataFrame:
         """Accepted facts: subject `s`, property `p`, value `o`."""
 
@@ -44,6 +47,10 @@ class Whole:
     def column(self, predicate: str) -> pl.DataFrame:
         """Subjects and objects of one predicate, by one scan."""
         return _asked(self.snapshot, "pairs", _PAIR, p=[IRI(predicate)])
+
+    def kinds(self) -> pl.DataFrame:
+        """All models with their class."""
+        return _asked(self.snapshot, "model-kinds", _PAIR)
 
     def curated(self) -> pl.DataFrame:
         """All accepted facts."""
@@ -79,6 +86,11 @@ class Part:
         """Subjects and objects of one predicate."""
         return self.triples.filter(pl.col("p") == f"<{predicate}>").select("s", "o")
 
+    def kinds(self) -> pl.DataFrame:
+        """The models with their class, and those that they point at."""
+        classes = [f"<{vocab.slm.LanguageModel}>", f"<{vocab.slm.BaselineModel}>"]
+        return self.column(vocab.rdf.type).filter(pl.col("o").is_in(classes))
+
     def curated(self) -> pl.DataFrame:
         """Accepted facts of the models and their architectures."""
         return self.accepted
@@ -87,7 +99,7 @@ class Part:
 def name(column: str = "o") -> pl.Expr:
     """The text of IRIs; null for other terms."""
     one = pl.col(column)
-    return pl.when(one.str.starts_with("<")).then(one.str.slice(1, one.str.len_chars() - 2)).alias(column)
+    return pl.when(one.str.starts_with("<")).then(one.str.strip_prefix("<").str.strip_suffix(">")).alias(column)
 
 
 def kind(column: str = "o") -> pl.Expr:

@@ -105,6 +105,12 @@ class View:
         """All observations."""
         return self.projection.observations
 
+    @cached_property
+    def observed(self) -> Mapping[str, pl.DataFrame]:
+        """The observations of each metric."""
+        parts = self.observations.partition_by("metric", as_dict=True)
+        return {str(key[0]): part for key, part in parts.items()}
+
     def values(self, name: str) -> Values:
         """The values of a property or field, by name; KeyError."""
         found = self._values.get(name)
