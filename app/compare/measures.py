@@ -95,29 +95,9 @@ def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measur
     rows = view.observed.get(column.name, view.observations.clear())
     fits = matching(view, column.conditions, parameter=parameter, pointer=pointer)
     found = rows.filter(fits)
-    preferred = pl.col("origin").replace_strict(_PREFERRED, default=9, return_dtype=pl.Int32)
-    ranked = (
-        found.lazy()
-        .select("model", "value", "source", "observation", setting=_setting(), preferred=preferred)
-        .with_row_index("row")
-        .with_columns(shared=pl.col("model").n_unique().over("setting"))
-        .sort("shared", "setting", "preferred", "observation", descending=[True, False, False, False])
-    )
-    kept, same = pl.col("value").first(), pl.col("setting") == pl.col("setting").first()
-    near = (pl.col("value") - kept).abs() <= 1e-9 + 5e-4 * kept.abs()
-    best = (
-        ranked.group_by("model")
-        .agg(
-            pl.col("row", "setting").first(),
-            pl.col("setting").n_unique().alias("settings"),
-            pl.col("source").filter(same & near).n_unique().alias("agreeing"),
-            pl.col("source").filter(same & ~near).n_unique().alias("disagreeing"),
-            pl.col("observation").filter(same).sort().alias("observations"),
-        )
-        .join(view.places.lazy(), on="model")
-        .sort("place")
-        .collect()
-    )
+    slim = found.select("model", "value", "source", "observation", "origin", setting=_setting()).with_row_index("row")
+    is_single = slim["model"].n_unique() == slim.height
+    best = (_single(slim) if is_single else _best(slim)).join(view.places, on="model").sort("place")
     chosen = found[best["row"]].with_columns(
         best["place"], best["setting"], best["settings"], best["agreeing"], best["disagreeing"], best["observations"]
     )
@@ -133,6 +113,44 @@ def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measur
         chosen["setting"].n_unique(),
         better if isinstance(better, bool) else None,
     )
+
+
+def _single(slim: pl.DataFrame) -> pl.DataFrame:
+    """What `_best` gives where each model has just one observation."""
+    return slim.select(
+        "model",
+        "row",
+        "setting",
+        settings=pl.lit(1, dtype=pl.UInt32),
+        agreeing=pl.lit(1, dtype=pl.UInt32),
+        disagreeing=pl.lit(0, dtype=pl.UInt32),
+        observations=pl.concat_list("observation"),
+    )
+
+
+def _best(slim: pl.DataFrame) -> pl.DataFrame:
+    """The observation of each model that is shown, and how many sources say the same or something else."""
+    ranked = slim.with_columns(
+        shared=pl.col("model").n_unique().over("setting"),
+        preferred=pl.col("origin").replace_strict(_PREFERRED, default=9, return_dtype=pl.Int32),
+    ).sort("shared", "setting", "preferred", "observation", descending=[True, False, False, False])
+    first = ranked.unique("model", keep="first", maintain_order=True).select(
+        "model", "row", "setting", pl.col("value").alias("kept")
+    )
+    same = ranked.select("model", "setting", "value", "source", "observation").join(
+        first.select("model", "setting", "kept"), on=["model", "setting"]
+    )
+    near = (pl.col("value") - pl.col("kept")).abs() <= 1e-9 + 5e-4 * pl.col("kept").abs()
+    sources = (
+        same.unique(["model", "source"], keep="first", maintain_order=True)
+        .group_by("model")
+        .agg(near.sum().alias("agreeing"), (~near).sum().alias("disagreeing"))
+    )
+    observed = (
+        same.sort("observation").group_by("model", maintain_order=True).agg(pl.col("observation").alias("observations"))
+    )
+    settings = ranked.unique(["model", "setting"]).group_by("model").agg(pl.len().alias("settings"))
+    return first.join(sources, on="model").join(observed, on="model").join(settings, on="model")
 
 
 def _setting() -> pl.Expr:
