@@ -393,10 +393,10 @@ def _units(text: str) -> tuple[InUnit, ...]:
     found = []
     for number, part in enumerate(split(text, ",", "units")):
         pointer = f"/units/{number}"
-        column, colon, unit = part.rpartition(":")
-        if not colon:
+        column, *rest = split(part, ":", "units")
+        if len(rest) != 1:
             raise BadParameter("units", f"{part!r} is not column:unit", advice="Write memory:GB.", pointer=pointer)
-        found.append(InUnit(_column(column, "units", pointer), _value(unit, "units", pointer)))
+        found.append(InUnit(_column(column, "units", pointer), _value(rest[0], "units", pointer)))
     _refuse_repeats((str(one.column) for one in found), "units")
     return tuple(found)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.compare.intervals import Z, Interval, apart, classes, rounding, wilson
+from app.compare.intervals import Interval, Z, apart, classes, rounding, wilson
 
 SHARES = st.floats(0, 1)
 ITEMS = st.integers(1, 20_000)

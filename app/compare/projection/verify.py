@@ -34,6 +34,7 @@ def differences(projection: Projection, snapshot: Snapshot) -> Iterator[str]:
     if terms(snapshot) != projection.terms:
         yield "the vocabulary differs: properties, units, metrics or other terms"
     yield from _models(projection, summaries)
+    yield from _rows_too_many(projection, summaries)
     for start in range(0, len(summaries), _AT_ONCE):
         yield from _cells(projection, reader, summaries[start : start + _AT_ONCE])
     yield from _observations(projection, reader)
@@ -61,6 +62,20 @@ def _models(projection: Projection, summaries: tuple[ModelSummary, ...]) -> Iter
                 yield f"{one.slug}, {column}: {row[column]!r} instead of {value!r}"
     for slug in kept:
         yield f"{slug}: the graph knows no such model"
+
+
+def _rows_too_many(projection: Projection, summaries: tuple[ModelSummary, ...]) -> Iterator[str]:
+    """Cells of models that there are not, and rows that stand twice."""
+    slugs = [one.slug for one in summaries]
+    for model in projection.cells.filter(~pl.col("model").is_in(slugs))["model"].unique():
+        yield f"{model}: cells of a model that the graph does not know"
+    for table, key in (
+        (projection.models, ["slug"]),
+        (projection.cells, ["model", "property"]),
+        (projection.observations, ["observation"]),
+    ):
+        for row in table.filter(table.select(key).is_duplicated()).select(key).unique().iter_rows():
+            yield f"{', '.join(row)}: stands twice"
 
 
 def _cells(projection: Projection, reader: Reader, summaries: tuple[ModelSummary, ...]) -> Iterator[str]:
