@@ -81,7 +81,7 @@ class Evidence:
         return Cell(Status.MISSING, reason=reason, sources=sources, claims=iris)
 
     def _derived(self, reader: Reader, key: Key) -> Cell:
-        if key not in self.derivations:
+        if vocab.slm.derivedValue not in self.derivations.get(key, ("", {}))[1]:
             return Cell(Status.MISSING, reason=Reason.NOT_DERIVABLE)
         _, record = self.derivations[key]
         inputs = tuple(term.value for term in record.get(vocab.slm.usedClaim, ()))
@@ -107,6 +107,7 @@ def gather(reader: Reader, subjects: Iterable[Term], wanted: Iterable[Property])
         absences[row["subject"].value, row["property"].value].append(_REASONS[row["why"].value])
     claims, source_of = _claims(reader, nodes, chosen)
     statements = _statements(reader, nodes, chosen)
+    source_of |= _sources_of_inputs(reader, statements, source_of)
     evidence = Evidence(
         accepted=accepted,
         absences=absences,
@@ -160,6 +161,21 @@ def _claims(reader: Reader, nodes: list[Term], chosen: set[str]) -> tuple[dict[K
             claim = Claimed(row["claim"], row["value"], local_name(row["status"].value), row["source"])
             claims[row["subject"].value, row["property"].value].append(claim)
     return claims, source_of
+
+
+def _sources_of_inputs(
+    reader: Reader, statements: Mapping[Key, Mapping[str, tuple[str, Record]]], known: Mapping[str, str]
+) -> dict[str, str]:
+    """The sources of claims on other things, such as groups of layers, that went into derivations."""
+    inputs = {
+        term
+        for by_kind in statements.values()
+        for _, record in by_kind.values()
+        for term in record.get(vocab.slm.usedClaim, ())
+        if term.value not in known
+    }
+    records = reader.records(inputs)
+    return {iri: source for iri, record in records.items() if (source := text(record, vocab.prov.wasDerivedFrom))}
 
 
 def _statements(reader: Reader, nodes: list[Term], chosen: set[str]) -> dict[Key, dict[str, tuple[str, Record]]]:
