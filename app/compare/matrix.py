@@ -185,6 +185,7 @@ class Matrix:
 
 def compare(view: View, spec: ComparisonSpec, *, most: int) -> Matrix:
     """Answer a comparison; at most `most` models stand on a page. BadParameter points to what does not fit."""
+    limit = _limit(spec, most, len(spec.models))
     columns = look_up_all(view, spec.properties or _usual(view), parameter="properties", fields=False)
     group = look_up(view, spec.group, parameter="group", pointer="/group") if spec.group else None
     fits = mask(view, spec.where, search=spec.search, baselines=spec.baselines or bool(spec.models))
@@ -193,7 +194,6 @@ def compare(view: View, spec: ComparisonSpec, *, most: int) -> Matrix:
         chosen = named.filter(fits.gather(named))
     else:
         chosen = fits.arg_true()
-    limit = _limit(spec, most, len(spec.models))
     places = ordered(view, chosen, spec.sort, first=group)
     start = cursors.start(spec, view.revision) if spec.after else 0
     page = tuple(places[start : start + limit])

@@ -130,27 +130,30 @@ def _single(slim: pl.DataFrame) -> pl.DataFrame:
 
 def _best(slim: pl.DataFrame) -> pl.DataFrame:
     """The observation of each model that is shown, and how many sources say the same or something else."""
-    ranked = slim.with_columns(
-        shared=pl.col("model").n_unique().over("setting"),
-        preferred=pl.col("origin").replace_strict(_PREFERRED, default=9, return_dtype=pl.Int32),
-    ).sort("shared", "setting", "preferred", "observation", descending=[True, False, False, False])
+    preferred = pl.col("origin").replace_strict(_PREFERRED, default=9, return_dtype=pl.Int32)
+    ranked = slim.with_columns(preferred=preferred).sort("preferred", "observation")
+    is_one_setting = ranked["setting"].n_unique() == 1
+    if not is_one_setting:
+        shared = ranked.group_by("setting").agg(pl.col("model").n_unique().alias("shared"))
+        ranked = ranked.join(shared, on="setting", maintain_order="left").sort(
+            "shared", "setting", descending=[True, False], maintain_order=True
+        )
     first = ranked.unique("model", keep="first", maintain_order=True).select(
         "model", "row", "setting", pl.col("value").alias("kept")
     )
-    same = ranked.select("model", "setting", "value", "source", "observation").join(
-        first.select("model", "setting", "kept"), on=["model", "setting"]
-    )
+    keys = ["model"] if is_one_setting else ["model", "setting"]
     near = (pl.col("value") - pl.col("kept")).abs() <= 1e-9 + 5e-4 * pl.col("kept").abs()
-    sources = (
-        same.unique(["model", "source"], keep="first", maintain_order=True)
-        .group_by("model")
-        .agg(near.sum().alias("agreeing"), (~near).sum().alias("disagreeing"))
-    )
-    observed = (
-        same.sort("observation").group_by("model", maintain_order=True).agg(pl.col("observation").alias("observations"))
-    )
-    settings = ranked.unique(["model", "setting"]).group_by("model").agg(pl.len().alias("settings"))
-    return first.join(sources, on="model").join(observed, on="model").join(settings, on="model")
+    same = ranked.join(first.select(*keys, "kept"), on=keys, maintain_order="left").with_columns(near=near)
+    observed = same.group_by("model").agg(pl.col("observation").sort().alias("observations"))
+    by_source = same.unique(["model", "source"], keep="first", maintain_order=True)
+    sources = by_source.group_by("model").agg(pl.col("near").sum().alias("agreeing"), pl.len().alias("all"))
+    found = first.join(sources, on="model").join(observed, on="model")
+    if is_one_setting:
+        settings = found.with_columns(settings=pl.lit(1, dtype=pl.UInt32))
+    else:
+        counted = ranked.unique(["model", "setting"]).group_by("model").agg(pl.len().alias("settings"))
+        settings = found.join(counted, on="model")
+    return settings.with_columns(disagreeing=pl.col("all") - pl.col("agreeing"))
 
 
 def _setting() -> pl.Expr:

@@ -188,10 +188,9 @@ def parse(given: Mapping[str, str]) -> ComparisonSpec:
 
 
 def columns(text: str, parameter: str) -> tuple[Column, ...]:
-    """The columns of a list; each may stand there once."""
-    found = tuple(_column(part, parameter, f"/{parameter}/{n}") for n, part in enumerate(split(text, ",", parameter)))
-    _refuse_repeats(map(str, found), parameter)
-    return found
+    """The columns of a list, each once."""
+    found = (_column(part, parameter, f"/{parameter}/{n}") for n, part in enumerate(split(text, ",", parameter)))
+    return tuple(dict.fromkeys(found))
 
 
 def filters(text: str, parameter: str) -> tuple[Filter, ...]:

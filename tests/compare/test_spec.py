@@ -121,7 +121,6 @@ def test_filters_as_people_type_them(text: str, expected: Filter) -> None:
         ("where", 'a:"x', "/where", ""),
         ("where", "a(b=1:2", "/where", ""),
         ("where", "license:missing,license:MIT", "/where/0", "Leave"),
-        ("properties", "a,a", "/properties/1", "once"),
         ("properties", "1x", "/properties/0", "name"),
         ("properties", "a(b)", "/properties/0", "name=value"),
         ("properties", "a(b=1;b=2)", "/properties/1", "once"),

@@ -24,7 +24,7 @@ from app.web.tables import FORMATS
 from tests.web.conftest import Client, problem_of
 
 COMPARE = "/api/v1/compare"
-SCORE = "accuracy(benchmark=winogrande;shots=5;quantisation=None)"
+SCORE = "accuracy(benchmark=winogrande;quantisation=None;shots=5)"
 QUESTIONS = {
     f"{COMPARE}?models=phi-2,opt-125m&properties=numLayers,license,{SCORE}": shapes.Comparison,
     f"{COMPARE}?group=attentionType&properties=parameters&limit=5": shapes.Comparison,
@@ -339,7 +339,7 @@ def test_the_parts_of_memory_add_up_and_nothing_larger_is_listed(client: Client)
 
 @pytest.mark.parametrize("context", [1024, 8192, 100_000])
 def test_the_cache_of_many_models_is_that_of_each(seed_services: Services, context: int) -> None:
-    """The columns' formula against the one over single architectures, for all models with the same heads in each layer."""
+    """The columns' formula against the one over single architectures, where all layers have the same heads."""
     view = seed_services.view()
     cache = memory(view, bits=4, context=context, cache_bits=16, batch=1)["cache"]
     names = {
@@ -382,8 +382,35 @@ def test_the_formula_of_buffers_is_near_what_llama_cpp_reports(seed_services: Se
 
 
 PIECES = st.sampled_from(
-    ["accuracy", "license", "parameters", "(", ")", ":", ";", "=", "|", "!", "..", ",", '"', "<", ">", "-", "1B", "MIT"]
-    + ["missing", "benchmark", "mmlu", "shots", "5", " ", "%", "é", "\x00"]
+    [
+        "accuracy",
+        "license",
+        "parameters",
+        "(",
+        ")",
+        ":",
+        ";",
+        "=",
+        "|",
+        "!",
+        "..",
+        ",",
+        '"',
+        "<",
+        ">",
+        "-",
+        "1B",
+        "MIT",
+        "missing",
+        "benchmark",
+        "mmlu",
+        "shots",
+        "5",
+        " ",
+        "%",
+        "é",
+        "\x00",
+    ]
 )
 
 
@@ -393,8 +420,28 @@ PIECES = st.sampled_from(
     ),
     st.dictionaries(
         st.sampled_from(
-            ["models", "properties", "where", "search", "sort", "group", "units", "limit", "after", "with", "metric"]
-            + ["x", "y", "by", "property", "memory", "context", "bits", "best", "revision"]
+            [
+                "models",
+                "properties",
+                "where",
+                "search",
+                "sort",
+                "group",
+                "units",
+                "limit",
+                "after",
+                "with",
+                "metric",
+                "x",
+                "y",
+                "by",
+                "property",
+                "memory",
+                "context",
+                "bits",
+                "best",
+                "revision",
+            ]
         ),
         st.lists(PIECES, max_size=8).map("".join),
         max_size=3,
