@@ -87,8 +87,8 @@ def _question(view: View, kind: str, chance: random.Random) -> Asked:
             f"/api/v1/compare?where=attentionType:GQA,normalisation:RMSNorm,vocabularySize:{least}.."
             "&properties=numLayers,vocabularySize&limit=50",
             "SELECT ?m ?layers ?v WHERE { ?m slm:hasArchitecture ?a . ?a slm:attentionType attn:GQA ; "
-            f"slm:normalisation norm:RMSNorm ; slm:numLayers ?layers ; slm:vocabularySize ?v . FILTER(?v >= {least}) }} "
-            "ORDER BY ?m LIMIT 50",
+            f"slm:normalisation norm:RMSNorm ; slm:numLayers ?layers ; slm:vocabularySize ?v . "
+            f"FILTER(?v >= {least}) }} ORDER BY ?m LIMIT 50",
         )
     if kind == "top-k":
         most = 0.6 + chance.random() / 10
@@ -109,8 +109,8 @@ def _question(view: View, kind: str, chance: random.Random) -> Asked:
         return Asked(
             f"/api/v1/pareto?x=computedParameterCount&y={column}&where=computedParameterCount:{chance.randrange(10**8)}..",
             f"SELECT ?m ?n ?score WHERE {{ {scored} ?m slm:computedParameterCount ?n . FILTER NOT EXISTS {{ {rival} "
-            "?m2 slm:computedParameterCount ?n2 . FILTER(?n2 <= ?n && ?score2 >= ?score && (?n2 < ?n || ?score2 > ?score)"
-            ") } }",
+            "?m2 slm:computedParameterCount ?n2 . FILTER(?n2 <= ?n && ?score2 >= ?score && (?n2 < ?n || "
+            "?score2 > ?score)) } }",
         )
     least = chance.randrange(10**8, 10**9)
     named = ("attentionType", "ffnType", "normalisation", "activation")
@@ -168,9 +168,7 @@ def _measure(folder: Path, rounds: int, *, with_virtuoso: bool) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     view = services.view(head.number)
     print(f"\n## {head.quads:,} quads, {len(view.slugs):,} models, {view.observations.height:,} observations\n")
-    print(
-        f"projection built in {built:.1f} s; peak memory of the process {peak / 1e6:.2f} GB ({before / 1e6:.2f} before)\n"
-    )
+    print(f"projection built in {built:.1f} s; peak memory {peak / 1e6:.2f} GB ({before / 1e6:.2f} before)\n")
     print("| question | columns, p50 ms | p95 ms | embedded engine, p50 ms | ratio | Virtuoso, p50 ms | ratio |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |", flush=True)
     with ExitStack() as stack:

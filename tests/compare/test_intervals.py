@@ -38,7 +38,8 @@ def test_an_interval_holds_its_share_and_stays_between_0_and_1(share: float, ite
 def test_digits_allow_half_a_unit_of_the_last_one(value: float, reported: str, half: float) -> None:
     found = rounding(value, reported)
     assert found is not None
-    assert (value - found.lower, found.upper - value) == (pytest.approx(half), pytest.approx(half))
+    assert value - found.lower == pytest.approx(half)
+    assert found.upper - value == pytest.approx(half)
     assert not found.is_sampling
 
 
@@ -66,7 +67,7 @@ def test_a_class_holds_what_is_not_apart_from_its_best(found: list[tuple[float, 
     values = [(share, wilson(share, items)) for share, items in sorted(found, reverse=True)]
     numbers = classes(values)
     assert numbers == sorted(numbers)
-    leaders = {}
+    leaders: dict[int, tuple[float, Interval]] = {}
     for number, value in zip(numbers, values, strict=True):
         leader = leaders.setdefault(number, value)
         assert value is leader or not apart(leader, value)

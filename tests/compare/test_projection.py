@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import polars as pl
 import pytest
@@ -43,6 +44,11 @@ def change(add: list[Quad], remove: list[Quad]) -> ChangeSet:
     return ChangeSet(frozenset(add), frozenset(remove) - frozenset(add), "a test", "https://example.org/me", NOW)
 
 
+def _with(projection: Projection, table: str, frame: pl.DataFrame) -> Projection:
+    changed: dict[str, Any] = {table: frame}
+    return replace(projection, **changed)
+
+
 def test_the_projection_of_the_shipped_data_says_what_sparql_says(
     seed_services: Services, seed_projection: Projection
 ) -> None:
@@ -74,7 +80,7 @@ def test_verification_names_any_cell_that_differs(
     spoilt = frame.with_row_index("n").with_columns(
         pl.when(pl.col("n") == 7).then(wanted).otherwise(pl.col(column)).alias(column)
     )
-    found = list(differences(replace(seed_projection, **{table: spoilt.drop("n")}), seed_services.store.at()))
+    found = list(differences(_with(seed_projection, table, spoilt.drop("n")), seed_services.store.at()))
     row = frame.row(7, named=True)
     names = {row.get("slug"), row.get("model"), row.get("observation")}
     assert len(found) == 1
@@ -87,10 +93,10 @@ def test_verification_names_rows_that_are_missing_or_too_many(
     seed_services: Services, seed_projection: Projection, table: str
 ) -> None:
     frame: pl.DataFrame = getattr(seed_projection, table)
-    less = replace(seed_projection, **{table: frame[1:]})
+    less = _with(seed_projection, table, frame[1:])
     assert list(differences(less, seed_services.store.at()))
     twin = frame[:1].with_columns(pl.lit("nobody").alias("slug" if table == "models" else frame.columns[0]))
-    more = replace(seed_projection, **{table: pl.concat([frame, twin])})
+    more = _with(seed_projection, table, pl.concat([frame, twin]))
     assert any("nobody" in one for one in differences(more, seed_services.store.at()))
 
 

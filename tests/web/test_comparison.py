@@ -14,6 +14,7 @@ import pyoxigraph as ox
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from app.compare.fit import memory
 from app.model.architecture import Architecture, kv_cache_bytes
@@ -25,7 +26,7 @@ from tests.web.conftest import Client, problem_of
 
 COMPARE = "/api/v1/compare"
 SCORE = "accuracy(benchmark=winogrande;quantisation=None;shots=5)"
-QUESTIONS = {
+QUESTIONS: dict[str, type[BaseModel]] = {
     f"{COMPARE}?models=phi-2,opt-125m&properties=numLayers,license,{SCORE}": shapes.Comparison,
     f"{COMPARE}?group=attentionType&properties=parameters&limit=5": shapes.Comparison,
     f"{COMPARE}?transpose=yes&different=yes&models=phi-2,opt-125m": shapes.Comparison,
@@ -355,7 +356,7 @@ def test_the_cache_of_many_models_is_that_of_each(seed_services: Services, conte
     for place in range(len(view.slugs)):
         kind, pattern = view.values("attentionType").single[place], view.values("attentionPattern").single[place]
         numbers = {field: numbers[place] for field, numbers in facts.items() if numbers is not None}
-        whole = {field: int(number) for field, number in numbers.items() if number is not None}
+        whole: dict[str, Any] = {field: int(number) for field, number in numbers.items() if number is not None}
         if kind not in {"MHA", "GQA", "MQA"} or cache[place] is None or len(whole) < 4 or pattern is not None:
             continue
         shape = Architecture(
