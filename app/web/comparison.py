@@ -26,7 +26,7 @@ from app.model.rdf import IRI
 from app.web import comparison_schemas as shapes
 from app.web import problems
 from app.web.parameters import members, strict
-from app.web.tables import FORMATS, Table
+from app.web.tables import FORMATS, Ask, Asked
 
 COMPARE = "/api/v1/compare"
 OBSERVATIONS = "/api/v1/observations"
@@ -77,7 +77,7 @@ def register(app: FastAPI) -> None:
 
 
 def compare_models(
-    table: Table,
+    ask: Ask,
     *,
     models: Models = None,
     properties: Columns = None,
@@ -97,6 +97,7 @@ def compare_models(
 
     How to write columns, filters and units: see the grammar of addresses in the reference.
     """
+    table = ask()
     given = {name: value for name, value in table.given.items() if name != "_extra"}
     if "models" in given and not members(given["models"]):
         raise BadParameter("models", "no model is named", advice="Give slugs, or leave it out.", pointer="/models")
@@ -112,7 +113,7 @@ def compare_models(
 
 
 def list_observations(
-    table: Table,
+    ask: Ask,
     *,
     where: Annotated[
         Text,
@@ -125,6 +126,7 @@ def list_observations(
     after: After = None,
 ) -> Response:
     """Observations with all their conditions: metric, protocol, device, engine, settings, source, raw text."""
+    table = ask()
     settings = table.services.settings
     answer = observing.observations(
         table.services.view(table.revision),
@@ -138,7 +140,7 @@ def list_observations(
 
 def rank(
     benchmark: str,
-    table: Table,
+    ask: Ask,
     *,
     metric: Annotated[Text, _text("Metric; the one with most observations when left out.", "accuracy")] = None,
     conditions: Annotated[
@@ -152,6 +154,7 @@ def rank(
 
     Models that the data cannot separate share a rank. Ranks count all models: filters hide rows and move no rank.
     """
+    table = ask()
     answer = leaderboard.leaderboard(
         table.services.view(table.revision),
         benchmark,
@@ -165,7 +168,7 @@ def rank(
 
 
 def trade_off(
-    table: Table,
+    ask: Ask,
     *,
     x: Annotated[str, _text("Column of the first axis.", "parameters")],
     y: Annotated[str, _text("Column of the second axis.", "accuracy(benchmark=mmlu;shots=5)")],
@@ -180,6 +183,7 @@ def trade_off(
     baselines: Baselines = None,
 ) -> Response:
     """Models by two columns, and which of them no other model beats in both."""
+    table = ask()
     answer = analyses.pareto(
         table.services.view(table.revision),
         _column(x, "x"),
@@ -194,7 +198,7 @@ def trade_off(
 
 
 def follow(
-    table: Table,
+    ask: Ask,
     *,
     column: Annotated[
         str, Query(alias="property", max_length=20_000, description="Column to follow.", examples=["attentionType"])
@@ -205,6 +209,7 @@ def follow(
     baselines: Baselines = None,
 ) -> Response:
     """How a column moved with the time of release: shares of names, quartiles of numbers."""
+    table = ask()
     answer = analyses.trends(
         table.services.view(table.revision),
         _column(column, "property"),
@@ -217,7 +222,7 @@ def follow(
 
 
 def count(
-    table: Table,
+    ask: Ask,
     *,
     properties: Annotated[Text, _text("Columns to count; the usual ones when left out.", "license,parameters")] = None,
     where: Where = None,
@@ -228,6 +233,7 @@ def count(
 
     Each column is counted under the filters of all other columns, so that its other values stay in sight.
     """
+    table = ask()
     answer = analyses.facets(
         table.services.view(table.revision),
         spec.columns(properties or "", "properties"),
@@ -239,7 +245,7 @@ def count(
 
 
 def find_fitting(
-    table: Table,
+    ask: Ask,
     *,
     memory: Annotated[str, _text("Memory that there is, with its unit; bytes without one.", "2GB")],
     context: Annotated[Text, _text("Tokens of context; 4096 when left out.", "4k")] = None,
@@ -258,6 +264,7 @@ def find_fitting(
 
     Models that lack an input of a formula are listed as unknown; nothing is guessed.
     """
+    table = ask()
     view = table.services.view(table.revision)
     answer = fit.fit(
         view,
@@ -274,7 +281,7 @@ def find_fitting(
     return _told(table, answer, "fit")
 
 
-def _told(table: Table, answer: Answer, name: str) -> Response:
+def _told(table: Asked, answer: Answer, name: str) -> Response:
     return table.answer(json=lambda: encoded(answer.body), grid=lambda: answer.grid, name=name, following=answer.next)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -103,13 +104,18 @@ class Asked:
         return ", ".join(links)
 
 
-def asked(
+async def asking(
     request: Request,
     services: Annotated[Services, Depends(services_of)],
     revision: Annotated[
         int | None, Query(ge=1, le=10**9, description="Number of the revision to ask; the newest one when left out.")
     ] = None,
-) -> Asked:
+) -> Callable[[], Asked]:
+    """What reads the request. It looks at the store, so the endpoint calls it, in the thread that does its work."""
+    return partial(asked, request, services, revision)
+
+
+def asked(request: Request, services: Services, revision: int | None) -> Asked:
     """Read what a request asks for; NotModified when the client has it already."""
     given = dict(pairs(request.scope["query_string"]))
     ending = request.path_params.get("ending")
@@ -166,4 +172,4 @@ def _content_type(ending: str) -> str:
     return f"{media}; charset=utf-8" if media in _TEXTUAL else media
 
 
-Table = Annotated[Asked, Depends(asked)]
+Ask = Annotated[Callable[[], Asked], Depends(asking)]
