@@ -14,8 +14,8 @@ from app import vocab
 from app.compare.choice import mask
 from app.compare.grid import Answer, Grid, GridColumn
 from app.compare.intervals import apart, classes, interval_of
-from app.compare.measures import BADGES, SETTING, conditions_of, matching, shown_interval
-from app.compare.projection.view import View
+from app.compare.measures import BADGES, conditions_of, matching, shown_interval
+from app.compare.projection.view import PREFERRED, SETTING, View
 from app.compare.spec import Condition, Filter, nearest
 from app.errors import BadParameter, NotFound
 
@@ -75,8 +75,7 @@ def _usual_metric(observed: pl.DataFrame) -> str:
 
 
 def _ranking(view: View, group: pl.DataFrame, shown: set[str], *, lower_is_better: bool) -> dict[str, Any]:
-    order = {"MeasuredRealWeights": 0, "Imported": 1, "Reported": 2, "MeasuredRandomWeights": 3, "Predicted": 4}
-    preferred = pl.col("origin").replace_strict(order, default=9, return_dtype=pl.Int32)
+    preferred = pl.col("origin").replace_strict(PREFERRED, default=9, return_dtype=pl.Int32)
     best = group.sort(preferred, "observation").unique("model", keep="first", maintain_order=True)
     sources = (
         group.join(best.select("model", pl.col("value").alias("kept")), on="model")

@@ -22,8 +22,6 @@ from app.compare.spec import Column, Condition, Missing, OneOf, Range, nearest
 from app.compare.values import Property
 from app.errors import BadParameter
 
-SETTING = ("protocol", "quantisation", "device", "engine", "configuration", "statistic")
-"""What must be equal for two values of a metric to be comparable."""
 CONDITIONS = tuple(
     column
     for column in SCHEMA
@@ -42,7 +40,6 @@ BADGES = {
     "Reported": "reported",
     "Predicted": "predicted",
 }
-_PREFERRED = {"MeasuredRealWeights": 0, "Imported": 1, "Reported": 2, "MeasuredRandomWeights": 3, "Predicted": 4}
 _IRIS = frozenset({"source", "protocol", "configuration"})
 _KEPT = 64
 
@@ -92,14 +89,16 @@ def matching(view: View, conditions: Sequence[Condition], *, parameter: str, poi
 
 def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measure:
     metric = view.terms.things["metric"][column.name]
-    rows = view.observed.get(column.name, view.observations.clear())
+    rows = view.observed.get(column.name)
+    if rows is None:
+        rows = view.observations.clear().with_columns(setting=pl.lit("", dtype=pl.String))
     fits = matching(view, column.conditions, parameter=parameter, pointer=pointer)
     found = rows.filter(fits)
-    slim = found.select("model", "value", "source", "observation", "origin", setting=_setting()).with_row_index("row")
+    slim = found.select("model", "value", "source", "observation", "setting").with_row_index("row")
     is_single = slim["model"].n_unique() == slim.height
     best = (_single(slim) if is_single else _best(slim)).join(view.places, on="model").sort("place")
     chosen = found[best["row"]].with_columns(
-        best["place"], best["setting"], best["settings"], best["agreeing"], best["disagreeing"], best["observations"]
+        best["place"], best["settings"], best["agreeing"], best["disagreeing"], best["observations"]
     )
     aligned = view.places.join(chosen.select("place", "value"), on="place", how="left", maintain_order="left")
     lists = aligned.select(
@@ -120,7 +119,6 @@ def _single(slim: pl.DataFrame) -> pl.DataFrame:
     return slim.select(
         "model",
         "row",
-        "setting",
         settings=pl.lit(1, dtype=pl.UInt32),
         agreeing=pl.lit(1, dtype=pl.UInt32),
         disagreeing=pl.lit(0, dtype=pl.UInt32),
@@ -129,36 +127,31 @@ def _single(slim: pl.DataFrame) -> pl.DataFrame:
 
 
 def _best(slim: pl.DataFrame) -> pl.DataFrame:
-    """The observation of each model that is shown, and how many sources say the same or something else."""
-    preferred = pl.col("origin").replace_strict(_PREFERRED, default=9, return_dtype=pl.Int32)
-    ranked = slim.with_columns(preferred=preferred).sort("preferred", "observation")
-    is_one_setting = ranked["setting"].n_unique() == 1
-    if not is_one_setting:
-        shared = ranked.group_by("setting").agg(pl.col("model").n_unique().alias("shared"))
-        ranked = ranked.join(shared, on="setting", maintain_order="left").sort(
+    """The observation of each model that is shown, and how many sources say the same or something else.
+
+    Rows come in order, the preferred ones first.
+    """
+    ranked, settings = slim, None
+    if slim["setting"].n_unique() > 1:
+        shared = slim.group_by("setting").agg(pl.col("model").n_unique().alias("shared"))
+        ranked = slim.join(shared, on="setting", maintain_order="left").sort(
             "shared", "setting", descending=[True, False], maintain_order=True
         )
+        settings = ranked.unique(["model", "setting"]).group_by("model").agg(pl.len().alias("settings"))
     first = ranked.unique("model", keep="first", maintain_order=True).select(
-        "model", "row", "setting", pl.col("value").alias("kept")
+        "model", "row", pl.col("setting").alias("chosen"), pl.col("value").alias("kept")
     )
-    keys = ["model"] if is_one_setting else ["model", "setting"]
     near = (pl.col("value") - pl.col("kept")).abs() <= 1e-9 + 5e-4 * pl.col("kept").abs()
-    same = ranked.join(first.select(*keys, "kept"), on=keys, maintain_order="left").with_columns(near=near)
-    observed = same.group_by("model").agg(pl.col("observation").sort().alias("observations"))
-    by_source = same.unique(["model", "source"], keep="first", maintain_order=True)
+    same = ranked.join(first, on="model", maintain_order="left", suffix="_first").filter(
+        pl.col("setting") == pl.col("chosen")
+    )
+    by_source = same.with_columns(near=near).unique(["model", "source"], keep="first", maintain_order=True)
     sources = by_source.group_by("model").agg(pl.col("near").sum().alias("agreeing"), pl.len().alias("all"))
+    observed = same.group_by("model").agg(pl.col("observation").sort().alias("observations"))
     found = first.join(sources, on="model").join(observed, on="model")
-    if is_one_setting:
-        settings = found.with_columns(settings=pl.lit(1, dtype=pl.UInt32))
-    else:
-        counted = ranked.unique(["model", "setting"]).group_by("model").agg(pl.len().alias("settings"))
-        settings = found.join(counted, on="model")
-    return settings.with_columns(disagreeing=pl.col("all") - pl.col("agreeing"))
-
-
-def _setting() -> pl.Expr:
-    """The setting of an observation as one text."""
-    return pl.concat_str([pl.col(one).fill_null("") for one in SETTING], separator="\x1f")
+    one = pl.lit(1, dtype=pl.UInt32).alias("settings")
+    told = found.with_columns(one) if settings is None else found.join(settings, on="model")
+    return told.with_columns(disagreeing=pl.col("all") - pl.col("agreeing"))
 
 
 def _property(view: View, column: Column) -> Property:

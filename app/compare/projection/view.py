@@ -23,6 +23,10 @@ PARAMETERS = "parameters"
 """A column of ours: the best parameter count there is."""
 FIELDS = ("label", "slug", "identifier", "family", "baseline", "permissive")
 """What a model can be filtered, sorted and grouped by besides its properties."""
+SETTING = ("protocol", "quantisation", "device", "engine", "configuration", "statistic")
+"""What must be equal for two values of a metric to be comparable."""
+PREFERRED = {"MeasuredRealWeights": 0, "Imported": 1, "Reported": 2, "MeasuredRandomWeights": 3, "Predicted": 4}
+"""Origins of observations, the best first."""
 _MISSING = {"claimed": Reason.NOT_LOOKED_FOR, "derived": Reason.NOT_DERIVABLE}
 _COUNTS = (
     ("computedParameterCount", (Status.DERIVED, Status.ACCEPTED)),
@@ -107,8 +111,11 @@ class View:
 
     @cached_property
     def observed(self) -> Mapping[str, pl.DataFrame]:
-        """The observations of each metric."""
-        parts = self.observations.partition_by("metric", as_dict=True)
+        """The observations of each metric, the preferred ones first, with their `setting` as one text."""
+        setting = pl.concat_str([pl.col(one).fill_null("") for one in SETTING], separator="\x1f")
+        preferred = pl.col("origin").replace_strict(PREFERRED, default=9, return_dtype=pl.Int32)
+        ordered = self.observations.with_columns(setting=setting, preferred=preferred).sort("preferred", "observation")
+        parts = ordered.drop("preferred").partition_by("metric", as_dict=True, maintain_order=True)
         return {str(key[0]): part for key, part in parts.items()}
 
     def values(self, name: str) -> Values:
