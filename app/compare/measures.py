@@ -147,7 +147,7 @@ def _best(slim: pl.DataFrame) -> pl.DataFrame:
     )
     by_source = same.with_columns(near=near).unique(["model", "source"], keep="first", maintain_order=True)
     sources = by_source.group_by("model").agg(pl.col("near").sum().alias("agreeing"), pl.len().alias("all"))
-    observed = same.group_by("model").agg(pl.col("observation").sort().alias("observations"))
+    observed = same.group_by("model").agg(pl.col("observation").alias("observations"))
     found = first.join(sources, on="model").join(observed, on="model")
     one = pl.lit(1, dtype=pl.UInt32).alias("settings")
     told = found.with_columns(one) if settings is None else found.join(settings, on="model")

@@ -44,6 +44,10 @@ _LITERALS: tuple[tuple[str, tuple[str, ...], type[pl.DataType]], ...] = (
     ("locator", (vocab.slm.locator,), pl.String),
     ("note", (vocab.rdfs.comment,), pl.String),
 )
+_SHARED = frozenset(path[0] for _, path in _PATHS if path[1:]) | frozenset(
+    path[0] for _, path, _ in _LITERALS if path[1:]
+)
+"""Predicates with which several paths begin."""
 NAMES = ("metric", "origin", "statistic", "reading", "quantisation", "benchmark", "harness", "device", "engine")
 """Columns that hold short names of things."""
 ADDRESSES = ("observation", "source", "artifact", "protocol", "configuration", "run", "unit")
@@ -83,15 +87,20 @@ def observations(scan: Scan, models: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class _Hops:
-    """Follows predicates from observations; what was read is kept for the paths that share it."""
+    """Follows predicates from observations; what several paths share is kept, the rest is let go at once."""
 
     scan: Scan
     _read: dict[str, pl.DataFrame]
 
     def column(self, predicate: str) -> pl.DataFrame:
-        if predicate not in self._read:
-            self._read[predicate] = self.scan.column(predicate).sort("s", "o")
-        return self._read[predicate]
+        if predicate in self._read:
+            return self._read[predicate]
+        found = self.scan.column(predicate)
+        if found["s"].n_unique() < found.height:
+            found = found.sort("s", "o")
+        if predicate in _SHARED:
+            self._read[predicate] = found
+        return found
 
     def follow(self, path: tuple[str, ...], read: pl.Expr) -> pl.DataFrame:
         """Two columns, `observation` and what is read at the end of the path; the first where there are several."""
