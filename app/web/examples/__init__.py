@@ -35,7 +35,7 @@ REQUESTS = {
 """The request behind each example, by operation."""
 FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3}
 """Long lists are cut to their first members in examples."""
-_WHOLE = frozenset({"compare", "compareCsv"})
+_WHOLE = frozenset({"compare"})
 
 
 def example(operation: str) -> Any:
@@ -47,8 +47,9 @@ def shortened(operation: str, answer: Any) -> Any:
     """An answer with its long lists cut, as it stands in the file of examples."""
     if not isinstance(answer, dict):
         return answer
+    cut = operation not in _WHOLE
     return {
-        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and operation not in _WHOLE else value
+        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and isinstance(value, list) and cut else value
         for key, value in answer.items()
     }
 
