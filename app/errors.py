@@ -106,14 +106,18 @@ class BadTable(InputError):
 
 
 class BadParameter(InputError):
-    """A request parameter or command option does not fit. `name` is the parameter's own name."""
+    """A request parameter or command option does not fit. `name` is the parameter's own name.
+
+    `pointer` is a JSON pointer to the part of a compound parameter, such as `/where/2`: the third filter.
+    """
 
     code: ClassVar[str] = "bad-parameter"
 
-    def __init__(self, name: str, problem: str, *, advice: str = "") -> None:
+    def __init__(self, name: str, problem: str, *, advice: str = "", pointer: str | None = None) -> None:
         super().__init__(f"{name}: {problem}", advice=advice)
         self.name = name
         self.problem = problem
+        self.pointer = pointer
 
 
 class BadValue(InputError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +14,16 @@ from anyio import to_thread
 from app import vocab
 from app.access import KeyRing
 from app.backup import Backups
-from app.compare import models, table
+from app.compare import models
 from app.compare.counts import count
 from app.compare.history import History
 from app.compare.page import model_page
+from app.compare.projection.projections import Projections
+from app.compare.projection.view import View
 from app.compare.properties import DEFAULT, properties
 from app.compare.questions import questions
 from app.compare.reader import Reader
-from app.compare.values import CompareTable, Counts, ModelPage, Page, Property
+from app.compare.values import Counts, ModelPage, Page, Property
 from app.curate import bulk
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
@@ -74,6 +76,7 @@ class Services:
     history: History
     hooks: Hooks
     curation: Curation
+    projections: Projections
     public: Public | None = None
     backups: Backups | None = None
 
@@ -204,11 +207,9 @@ class Services:
         """One model with every claim, source and resolution; NotFound."""
         return model_page(self._reader(revision), slug)
 
-    def compare(
-        self, slugs: Sequence[str], properties: Iterable[str] = (), *, revision: int | None = None
-    ) -> CompareTable:
-        """Models by properties (the usual ones when none are named); BadParameter names what is unknown."""
-        return table.compare(self._reader(revision), slugs, properties, limit=self.settings.max_page)
+    def view(self, revision: int | None = None) -> View:
+        """The columns of a revision, from which comparisons are answered; NotFound, StoreEmpty."""
+        return self.projections.at(self.store.head().number if revision is None else revision)
 
     def properties(self, *, revision: int | None = None) -> tuple[Property, ...]:
         """Every property that can be compared, by name."""

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     webhook_first_pause: float = Field(
         default=5, gt=0, description="Seconds before the second try; each further pause is twice as long, to an hour."
     )
+    projections_kept: int = Field(
+        default=20, ge=1, le=10_000, description="Revisions whose columns for comparisons are kept on disk."
+    )
     scratch: bool = Field(
         default=False, description="Throw-away service: no shapes, no history, and a default graph of its own."
     )

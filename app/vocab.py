@@ -393,6 +393,7 @@ class slm:
     statistic: Final = "https://w3id.org/slmkg/ontology#statistic"
     status: Final = "https://w3id.org/slmkg/ontology#status"
     teacher: Final = "https://w3id.org/slmkg/ontology#teacher"
+    testItems: Final = "https://w3id.org/slmkg/ontology#testItems"
     testsCapability: Final = "https://w3id.org/slmkg/ontology#testsCapability"
     threads: Final = "https://w3id.org/slmkg/ontology#threads"
     tiesEmbeddings: Final = "https://w3id.org/slmkg/ontology#tiesEmbeddings"
@@ -1496,6 +1497,7 @@ class qb:
     concept: Final = "http://purl.org/linked-data/cube#concept"
     codeList: Final = "http://purl.org/linked-data/cube#codeList"
     dataSet: Final = "http://purl.org/linked-data/cube#dataSet"
+    measureType: Final = "http://purl.org/linked-data/cube#measureType"
 
 
 class dqv:
@@ -1698,6 +1700,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.stageIndex: xsd.integer,
     slm.standardDeviation: xsd.decimal,
     slm.standardError: xsd.decimal,
+    slm.testItems: xsd.integer,
     slm.threads: xsd.integer,
     slm.tiesEmbeddings: xsd.boolean,
     slm.tokenCount: xsd.integer,
@@ -1777,6 +1780,7 @@ UNITS: Final[dict[str, str]] = {
     slm.ropeHeadDimension: unit.NUM,
     slm.rotaryFraction: unit.FRACTION,
     slm.slidingWindowSize: slmu.TOKEN,
+    slm.testItems: unit.NUM,
     slm.threads: unit.NUM,
     slm.tokenCount: slmu.TOKEN,
     slm.tokensSeen: slmu.TOKEN,

@@ -8,9 +8,12 @@ from app import resources
 from app.access import KeyRing
 from app.backup import Backups
 from app.compare.history import History
+from app.compare.projection.files import Files
+from app.compare.projection.projections import Projections
 from app.curate.commit import Rules
 from app.curate.curation import Curation
 from app.curate.write import Writer
+from app.model.graphs import PROPOSALS
 from app.release.shelf import Shelf
 from app.services import Services
 from app.settings import Settings
@@ -25,18 +28,26 @@ from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
 from app.webhooks.hooks import Hooks
 
+_WITHOUT_CELLS = frozenset({PROPOSALS})
+"""Graphs of which comparisons show nothing."""
+
 
 def build(settings: Settings, store: GraphStore | None = None) -> Services:
     """Build the services on the store that the settings choose, or on a given one. Asks no engine yet."""
     loaded = shapes.load(resources.folder("shapes"))
     public: Public | None = None
     backups: Backups | None = None
+    kept: Projections | None = None
     if store is None and settings.store_url is not None:
         store = _remote(settings, settings.store_url)
         public = ThreadedQueries(store, at_once=settings.store_queries_at_once, waiting=settings.max_waiting)
     elif store is None:
         embedded = EmbeddedStore(settings.data_dir / "store")
         store, public = embedded, PublicQueries(embedded, embedded.revisions_folder, _scale(settings))
+        files = Files(settings.data_dir / "projections", settings.projections_kept)
+        kept = Projections(embedded, files, ignored=_WITHOUT_CELLS)
+        if not settings.scratch:
+            embedded.listen(kept.committed)
         backups = Backups(settings.data_dir, embedded.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
@@ -46,6 +57,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         store=store,
         public=public,
         backups=backups,
+        projections=kept or Projections(store, None, ignored=_WITHOUT_CELLS),
         writer=Writer(store, public=public, rules=rules, now=_now),
         history=History(store, releases.revision_of),
         hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),

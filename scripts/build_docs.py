@@ -21,6 +21,8 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from app import outcomes
 from app.cli import app as command_line
+from app.compare import measures, spec
+from app.compare.projection import view
 from app.errors import AppError
 from app.ingest.bulk import sheets
 from app.ingest.bulk.fields import FIELDS
@@ -28,6 +30,7 @@ from app.ingest.bulk.headers import ROLE_ALIASES, ROLES
 from app.ingest.bulk.verdicts import CODES, VERDICTS
 from app.ingest.huggingface import configs
 from app.settings import Settings
+from app.web.tables import FORMATS
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -149,11 +152,42 @@ def imports_page() -> str:
     )
 
 
+def addresses_page() -> str:
+    """How to write the address of a comparison: the grammar from its module, and the names that it knows."""
+    grammar = inspect.cleandoc(spec.__doc__ or "").split("\n\n", 1)[1]
+    words, _, rest = grammar.partition("\n\n")
+    rules, _, notes = rest.partition("\n\n")
+    shape = "\n".join(line.removeprefix("    ") for line in rules.splitlines())
+    conditions = ", ".join(f"`{name}`" for name in measures.CONDITIONS)
+    endings = _table(("ending", "format"), [(f"`.{ending}`", f"`{media}`") for ending, media in FORMATS.items()])
+    return (
+        f"# Addresses of comparisons\n\n{NOTICE}\n\n"
+        "`/api/v1/compare` and its neighbours take everything from the address, so that a link says it all.\n"
+        f"{words}\n\n```text\n{shape}\n```\n\n{notes}\n\n"
+        "- **Numbers** may have a magnitude (`k`, `M`, `B`, `T`) or a unit of the column's kind (`2 GB`, `50 %`); the\n"
+        "  unit wins where both have the same letter. Months may be given as years.\n"
+        "- **Negation**: a model without a value fits neither a test nor its negation, but for `missing`.\n"
+        "- **Columns** are the properties of `/api/v1/properties`, `parameters` (the best count), and metrics. "
+        "Filters,\n  keys and groups also take "
+        f"{', '.join(f'`{name}`' for name in view.FIELDS)}.\n"
+        f"- **Conditions** of metrics: {conditions}.\n"
+        "- **Canonical form**: answers name conditions in alphabetical order; the\n"
+        "  member `spec` of an answer is the whole question in its shortest form.\n\n"
+        f"## Formats\n\n{endings}\n"
+        "Without an ending the Accept header chooses, and JSON is given to whoever does not say.\n\n"
+        "## Pages\n\n"
+        "`limit` is the number of rows on a page, `after` the cursor of a page; the `Link` header has the next one. A\n"
+        "cursor is bound to its question and to one revision, so a walk sees each row once, whatever is committed\n"
+        "meanwhile. Below `/r/N/` an answer may be kept for ever.\n"
+    )
+
+
 PAGES = {
     REFERENCE / "settings.md": settings_page,
     REFERENCE / "commands.md": commands_page,
     REFERENCE / "errors.md": errors_page,
     REFERENCE / "import.md": imports_page,
+    REFERENCE / "addresses.md": addresses_page,
 }
 
 

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import backups, bulk, curation, doctor, graph, history, keys, releases, service, webhooks
+from app.cli import backups, bulk, curation, doctor, graph, history, keys, projection, releases, service, webhooks
 from app.cli.output import console
 from app.errors import AppError, BadTable, InvalidGraph, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -47,6 +47,7 @@ app.command("disagreements")(curation.disagreements)
 app.command("decide")(curation.decide)
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(projection.app, name="projection")
 
 
 def _version(value: bool) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app import vocab
-from app.compare.reader import Reader, Record, local_name
+from app.compare.reader import Reader, Record, local_name, text
 from app.compare.values import Agreement, Cell, Property, Reason, Status, Value
 from app.model.rdf import Term
 
@@ -24,6 +24,7 @@ _REASONS = {
     vocab.slm.withheld: Reason.WITHHELD,
     vocab.slm.variesByLayer: Reason.VARIES_BY_LAYER,
 }
+_FURTHER = (vocab.prov.wasDerivedFrom, vocab.dct.source, vocab.sosa.hasResult)
 _AGREEING = frozenset({"Accepted", "Compatible"})
 _NO_PART = frozenset({"Proposed", "Superseded"})
 
@@ -80,7 +81,7 @@ class Evidence:
         return Cell(Status.MISSING, reason=reason, sources=sources, claims=iris)
 
     def _derived(self, reader: Reader, key: Key) -> Cell:
-        if key not in self.derivations:
+        if vocab.slm.derivedValue not in self.derivations.get(key, ("", {}))[1]:
             return Cell(Status.MISSING, reason=Reason.NOT_DERIVABLE)
         _, record = self.derivations[key]
         inputs = tuple(term.value for term in record.get(vocab.slm.usedClaim, ()))
@@ -106,6 +107,7 @@ def gather(reader: Reader, subjects: Iterable[Term], wanted: Iterable[Property])
         absences[row["subject"].value, row["property"].value].append(_REASONS[row["why"].value])
     claims, source_of = _claims(reader, nodes, chosen)
     statements = _statements(reader, nodes, chosen)
+    source_of |= _sources_of_inputs(reader, statements, source_of)
     evidence = Evidence(
         accepted=accepted,
         absences=absences,
@@ -125,6 +127,26 @@ def gather(reader: Reader, subjects: Iterable[Term], wanted: Iterable[Property])
     return evidence
 
 
+def told(reader: Reader, claims: Iterable[Term]) -> dict[str, dict[str, str | None]]:
+    """What each of these claims or observations says: the source's characters, where they stand, and its status."""
+    records = reader.records(claims)
+    further = {term for record in records.values() for name in _FURTHER for term in record.get(name, ())}
+    about = reader.records(further)
+    found: dict[str, dict[str, str | None]] = {}
+    for iri, record in sorted(records.items()):
+        source = text(record, vocab.prov.wasDerivedFrom) or text(record, vocab.dct.source)
+        result = about.get(text(record, vocab.sosa.hasResult) or "", {})
+        status = text(record, vocab.slm.status)
+        found[iri] = {
+            "reported": text(record, vocab.slm.valueAsReported) or text(result, vocab.slm.valueAsReported),
+            "locator": text(record, vocab.slm.locator),
+            "status": local_name(status) if status else None,
+            "source": source,
+            "title": text(about.get(source or "", {}), vocab.dct.title),
+        }
+    return found
+
+
 def rests_on_proposed(derivation: Record) -> bool:
     """Whether a claim that nobody cited went into this derivation."""
     return any(term.value == "true" for term in derivation.get(vocab.slm.restsOnProposed, ()))
@@ -139,6 +161,21 @@ def _claims(reader: Reader, nodes: list[Term], chosen: set[str]) -> tuple[dict[K
             claim = Claimed(row["claim"], row["value"], local_name(row["status"].value), row["source"])
             claims[row["subject"].value, row["property"].value].append(claim)
     return claims, source_of
+
+
+def _sources_of_inputs(
+    reader: Reader, statements: Mapping[Key, Mapping[str, tuple[str, Record]]], known: Mapping[str, str]
+) -> dict[str, str]:
+    """The sources of claims on other things, such as groups of layers, that went into derivations."""
+    inputs = {
+        term
+        for by_kind in statements.values()
+        for _, record in by_kind.values()
+        for term in record.get(vocab.slm.usedClaim, ())
+        if term.value not in known
+    }
+    records = reader.records(inputs)
+    return {iri: source for iri, record in records.items() if (source := text(record, vocab.prov.wasDerivedFrom))}
 
 
 def _statements(reader: Reader, nodes: list[Term], chosen: set[str]) -> dict[Key, dict[str, tuple[str, Record]]]:

@@ -38,6 +38,8 @@ class Reason(StrEnum):
     NOT_LOOKED_FOR = "not-looked-for"
     WITHHELD = "withheld"
     VARIES_BY_LAYER = "varies-by-layer"
+    NOT_OBSERVED = "not-observed"
+    """No observation of the metric fits the conditions."""
     NOT_DERIVABLE = "not-derivable"
     """An input of the formula is missing or disputed, or the formula does not cover this architecture."""
 

@@ -72,7 +72,12 @@ class EmbeddedStore:
         self._open: dict[int, EngineSnapshot] = {}
         self._described: dict[int, Revision] = {}
         self._guard = threading.Lock()
+        self._listeners: list[Callable[[ChangeSet, Revision], None]] = []
         self._check_format()
+
+    def listen(self, listener: Callable[[ChangeSet, Revision], None]) -> None:
+        """Call `listener` after each commit of this process, when the lock is free again. It must not raise."""
+        self._listeners.append(listener)
 
     @property
     def revisions_folder(self) -> Path:
@@ -152,7 +157,9 @@ class EmbeddedStore:
                 _remove(candidate)
                 self._take_back(newest)
                 raise
-            return revision
+        for listener in self._listeners:
+            listener(change, revision)
+        return revision
 
     def to_check(self, number: int | None = None) -> Snapshot:
         """The graph at a revision: our own engine gets every query right."""

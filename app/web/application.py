@@ -17,6 +17,7 @@ from app.services import Services
 from app.web import (
     bulk,
     catalogue,
+    comparison,
     curation,
     descriptions,
     graphs,
@@ -89,6 +90,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         graphs,
         descriptions,
         catalogue,
+        comparison,
         bulk,
         curation,
         history,

@@ -1,4 +1,4 @@
-"""REST answers: models, one model, comparisons, properties and example queries. Only turns values into HTTP."""
+"""REST answers: models, one model, properties and example queries. Only turns values into HTTP."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from fastapi import Depends, FastAPI, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from app.compare.export import to_csv
 from app.compare.models import Choice
 from app.compare.questions import questions
 from app.errors import BadParameter
 from app.web import problems, schemas
 from app.web.caching import Identity, Representation, Use
-from app.web.parameters import members, strict
+from app.web.parameters import strict
 
 MODELS = "/api/v1/models"
 MODEL = "/api/v1/models/{slug}"
-COMPARE = "/api/v1/compare"
-COMPARE_CSV = "/api/v1/compare.csv"
 PROPERTIES = "/api/v1/properties"
 QUERIES = "/api/v1/queries"
 
@@ -29,18 +26,12 @@ _MONTH = r"^\d{4}-(0[1-9]|1[0-2])$"
 Month = Annotated[str | None, Query(pattern=_MONTH, examples=["2024-07"])]
 Name = Annotated[str | None, Query(max_length=200)]
 Count = Annotated[int | None, Query(ge=0, le=10**15)]
-Slugs = Annotated[str, Query(description="Slugs of models, with commas between them.")]
-Names = Annotated[
-    str | None, Query(description="Names of properties, with commas between them; the usual ones when left out.")
-]
 
 
 def register(app: FastAPI) -> None:
     """Add the addresses to an application."""
     _add(app, MODELS, list_models, schemas.Models, "listModels", "List models", "bad-parameter")
     _add(app, MODEL, show_model, schemas.Model, "showModel", "Show a model", "bad-parameter", "not-found")
-    _add(app, COMPARE, compare, schemas.Comparison, "compare", "Compare models", "bad-parameter")
-    _add(app, COMPARE_CSV, compare_csv, None, "compareCsv", "Compare models as CSV", "bad-parameter")
     _add(app, PROPERTIES, list_properties, schemas.Properties, "listProperties", "List properties", "bad-parameter")
     _add(app, QUERIES, list_queries, schemas.ExampleQueries, "listQueries", "List example queries", "bad-parameter")
 
@@ -105,29 +96,6 @@ def show_model(slug: str, services: Use, identity: Identity) -> Response:
     return _json(schemas.model(services.model(slug, revision=identity.revision), identity.revision), identity)
 
 
-def compare(services: Use, identity: Identity, models: Slugs, properties: Names = None) -> Response:
-    """Models by properties. Each cell says how far its value can be relied on, and which claims stand behind it."""
-    table = services.compare(members(models), members(properties), revision=identity.revision)
-    return _json(schemas.comparison(table, identity.revision), identity)
-
-
-def compare_csv(services: Use, identity: Identity, models: Slugs, properties: Names = None) -> Response:
-    """The same table as CSV (RFC 4180): one row per model, for each property its values and a column of statuses.
-
-    Several values of one cell have "; " between them. A text that a spreadsheet could take for a formula begins with
-    an apostrophe.
-    """
-    table = services.compare(members(models), members(properties), revision=identity.revision)
-    return Response(
-        to_csv(table),
-        headers={
-            **identity.headers,
-            "Content-Type": "text/csv; charset=utf-8; header=present",
-            "Content-Disposition": 'attachment; filename="comparison.csv"',
-        },
-    )
-
-
 def list_properties(services: Use, identity: Identity) -> Response:
     """Every property that can be compared, with label, definition and unit from the ontology."""
     found = services.properties(revision=identity.revision)
@@ -154,10 +122,7 @@ def list_queries(identity: Identity) -> Response:
     return _json(answer, identity)
 
 
-def _add(
-    app: FastAPI, path: str, endpoint: Any, model: type[BaseModel] | None, name: str, summary: str, *codes: str
-) -> None:
-    media_type = "text/csv" if model is None else "application/json"
+def _add(app: FastAPI, path: str, endpoint: Any, model: type[BaseModel], name: str, summary: str, *codes: str) -> None:
     app.add_api_route(
         path,
         endpoint,
@@ -167,12 +132,12 @@ def _add(
         summary=summary,
         tags=["Models"],
         response_model=model,
-        response_class=Response if model is None else JSONResponse,
+        response_class=JSONResponse,
         responses={
             200: {
                 "description": "The answer.",
                 "headers": _HEADERS,
-                "content": {media_type: {}},
+                "content": {"application/json": {}},
             },
             304: {"description": "The client has this answer already."},
             **problems.documented(*codes),

@@ -38,6 +38,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             operation["responses"] = dict(sorted(operation["responses"].items()))
             if (answer := example(operation["operationId"])) is not None:
                 status = "201" if "201" in operation["responses"] else "200"
-                for content in operation["responses"][status]["content"].values():
-                    content["example"] = answer
+                contents = operation["responses"][status]["content"]
+                media = "text/csv" if isinstance(answer, str) else "application/json"
+                contents[media if media in contents else next(iter(contents))]["example"] = answer
     return document

@@ -56,7 +56,9 @@ class Problem(BaseModel):
     code: str = Field(description="Stable code of the kind of error.")
     advice: str | None = Field(None, description="What to do next.")
     parameter: str | None = Field(None, description="The request parameter that does not fit.")
-    pointer: str | None = Field(None, description="JSON pointer to the part of the body that does not fit.")
+    pointer: str | None = Field(
+        None, description="JSON pointer to the part of the body, or of a compound parameter, that does not fit."
+    )
     line: int | None = Field(None, description="Line of the query or body, from 1.")
     column: int | None = Field(None, description="Column of the query or body, from 1.")
     changes: list[str] | None = Field(None, description="What changed since the client looked.")
@@ -71,7 +73,7 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
     """The response for one of our errors."""
     place: dict[str, Any] = {}
     if isinstance(error, BadParameter):
-        place["parameter"] = error.name
+        place |= {"parameter": error.name, "pointer": error.pointer}
     if isinstance(error, InvalidGraph | BadTable):
         place["findings"] = list(error.findings[:_FINDINGS])
     if isinstance(error, BadQuery | BadFile | BadTable):

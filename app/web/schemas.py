@@ -134,22 +134,6 @@ class ModelHead(_Answer):
     baseline: bool
 
 
-class Row(_Answer):
-    """The cells of one model, by property name."""
-
-    model: str = Field(description="Slug of the model.")
-    cells: dict[str, Cell]
-
-
-class Comparison(_Answer):
-    """Models by properties."""
-
-    revision: int
-    models: list[ModelHead]
-    properties: list[Property]
-    rows: list[Row]
-
-
 class Document(_Answer):
     """A document that a source rests on."""
 
@@ -286,22 +270,6 @@ def cell(one: values.Cell, prop: values.Property) -> Cell:
         candidates=[scalar(value.plain) for value in one.candidates],
         sources=Sources.model_validate(one.sources),
         claims=list(one.claims),
-    )
-
-
-def comparison(table: values.CompareTable, revision: int) -> Comparison:
-    """A comparison table as JSON."""
-    return Comparison(
-        revision=revision,
-        models=[ModelHead(slug=one.slug, iri=one.iri, label=one.label, baseline=one.baseline) for one in table.models],
-        properties=[Property.model_validate(one) for one in table.properties],
-        rows=[
-            Row(
-                model=model.slug,
-                cells={one.name: cell(table.rows[model.slug][one.name], one) for one in table.properties},
-            )
-            for model in table.models
-        ],
     )
 
 

@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import replace
 from decimal import Decimal
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.compare.export import plain_text, to_csv
-from app.compare.values import Cell, CompareTable, Plain, Property, Reason, Status, Value
-from tests.compare.test_models import PLAIN
+from app.compare.cube import cube
+from app.compare.export import plain_text, to_csv, to_markdown, to_parquet, to_tex
+from app.compare.grid import Grid, GridColumn, Scalar
+from app.compare.values import Plain
+from app.model.rdf import IRI, Triple
 
-NOTE = Property("note", "https://example.org/note", "note", "A note.", "model", "claimed", several=True)
-
-
-def table(*cells: Cell) -> CompareTable:
-    models = tuple(replace(PLAIN, slug=f"m{number}") for number, _ in enumerate(cells))
-    rows = {model.slug: {"note": cell} for model, cell in zip(models, cells, strict=True)}
-    return CompareTable(models, (NOTE,), rows)
-
-
-def accepted(*values: Plain) -> Cell:
-    return Cell(Status.ACCEPTED, tuple(Value(value) for value in values))
+SCORE = GridColumn(
+    "score", "score", "https://example.org/score", "measure", "number", "http://qudt.org/vocab/unit/PERCENT", "%"
+)
+MODEL = GridColumn("model", "model", "https://example.org/model", "dimension", "model")
+NOTE = GridColumn("note", "note", "https://example.org/note")
 
 
-def rows(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text, newline=""), strict=True))
+def table(value: object) -> Grid:
+    return Grid("a table", (MODEL, SCORE, NOTE), [["m0", 1.5, value]], ("Mind the gap.",))
 
 
-def test_a_row_for_each_model_and_two_columns_for_each_property() -> None:
-    text = to_csv(table(accepted("x"), Cell(Status.MISSING, reason=Reason.NOT_REPORTED), Cell(Status.DISPUTED)))
-    assert text == (
-        "model,label,note,note.status\r\n"
-        "m0,Alpha,x,accepted\r\n"
-        "m1,Alpha,,missing: not-reported\r\n"
-        "m2,Alpha,,disputed\r\n"
-    )
+def rows(text: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text.decode(), newline=""), strict=True))
+
+
+def test_a_row_for_each_model_below_a_header() -> None:
+    assert to_csv(table("x")) == b"model,score,note\r\nm0,1.5,x\r\n"
+    assert to_csv(table(None)) == b"model,score,note\r\nm0,1.5,\r\n"
 
 
 @pytest.mark.parametrize(
@@ -63,17 +58,17 @@ def test_a_row_for_each_model_and_two_columns_for_each_property() -> None:
     ],
 )
 def test_values(value: Plain, shown: str) -> None:
-    assert rows(to_csv(table(accepted(value))))[1][2] == shown
+    assert rows(to_csv(table(value)))[1][2] == shown
 
 
 def test_several_values_stand_in_one_cell() -> None:
-    assert rows(to_csv(table(accepted("a", "b"))))[1][2] == "a; b"
-    assert rows(to_csv(table(accepted("=a", "b"))))[1][2] == "'=a; b"
+    assert rows(to_csv(table(["a", "b"])))[1][2] == "a; b"
+    assert rows(to_csv(table(["=a", "b"])))[1][2] == "'=a; b"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_any_text_survives_and_none_begins_a_formula(text: str) -> None:
-    shown = rows(to_csv(table(accepted(text))))[1][2]
+    shown = rows(to_csv(table(text)))[1][2]
     assert shown in {text, f"'{text}"}
     assert not shown.startswith(("=", "+", "-", "@", "\t", "\r"))
 
@@ -81,3 +76,50 @@ def test_any_text_survives_and_none_begins_a_formula(text: str) -> None:
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=8))
 def test_numbers_survive(number: Decimal) -> None:
     assert Decimal(plain_text(number)) == number
+
+
+def test_markdown_says_units_and_notes_and_keeps_its_columns() -> None:
+    text = to_markdown(table("a | b\n<script>")).decode()
+    lines = text.splitlines()
+    assert lines[0] == "| model | score [%] | note |"
+    assert lines[1] == "| --- | ---: | --- |"
+    assert lines[2] == "| m0 | 1.5 | a \\| b &lt;script> |"
+    assert lines[-1] == "Mind the gap."
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_latex_has_no_letter_that_latex_would_run(text: str) -> None:
+    row = to_tex(table(text)).decode().split("\\midrule\n")[1].splitlines()[0]
+    cell = row.removeprefix("m0 & 1.5 & ").removesuffix(" \\\\")
+    for name in ("textbackslash", "textasciitilde", "textasciicircum", "textless", "textgreater"):
+        cell = cell.replace(f"\\{name}{{}}", "")
+    for letter in "&%$#_{}":
+        cell = cell.replace(f"\\{letter}", "")
+    assert not set(cell) & set("\\&%$#_{}~^<>")
+
+
+def test_parquet_keeps_numbers_and_text() -> None:
+    found = pl.read_parquet(to_parquet(table(["a", "b"])))
+    assert found.to_dicts() == [{"model": "m0", "score": 1.5, "note": "a; b"}]
+
+
+def test_a_cube_has_an_observation_for_each_measured_value() -> None:
+    triples = list(cube(table("x"), "https://example.org/r/3/table", 3))
+    node = IRI("https://example.org/r/3/table#row1")
+    told = {
+        triple.predicate.value.rsplit("/", 1)[-1].rsplit("#", 1)[-1]: triple.object
+        for triple in triples
+        if triple.subject == node
+    }
+    assert set(told) == {"type", "dataSet", "measureType", "score", "hasUnit", "model", "note"}
+    assert told["model"] == IRI("https://w3id.org/slmkg/resource/model/m0")
+    assert told["hasUnit"] == IRI("http://qudt.org/vocab/unit/PERCENT")
+    whole = IRI("https://example.org/r/3/table")
+    derived = IRI("http://www.w3.org/ns/prov#wasDerivedFrom")
+    assert Triple(whole, derived, IRI("https://w3id.org/slmkg/resource/revision/3")) in triples
+
+
+def test_a_value_that_is_missing_makes_no_observation() -> None:
+    empty: list[list[Scalar]] = [["m0", None, "x"]]
+    triples = cube(Grid("a table", (MODEL, SCORE, NOTE), empty), "https://example.org/r/3/table", 3)
+    assert not any(triple.subject.value.endswith("#row1") for triple in triples if isinstance(triple.subject, IRI))

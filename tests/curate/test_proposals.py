@@ -6,6 +6,8 @@ import pytest
 
 from app import vocab
 from app.compare.questions import questions
+from app.compare.reader import Reader
+from app.compare.table import compare
 from app.curate import decide, proposals, review, told
 from app.curate.cases import read_cases, settle_cases
 from app.curate.commit import commit_change
@@ -40,7 +42,12 @@ OPEN_KEY = (resource("architecture", "gpt-neo-1.3b"), vocab.slm.activation)
 
 def answers(services: Services) -> list[object]:
     """What the pages and the example questions tell."""
-    told_: list[object] = [services.counts(), services.compare(["phi-2", "opt-125m"]), services.model("phi-2")]
+    told_: list[object] = [
+        services.counts(),
+        services.view().projection.cells.to_dicts(),
+        compare(Reader(services.store.at()), ["phi-2", "opt-125m"], (), limit=2),
+        services.model("phi-2"),
+    ]
     for question in questions():
         if "slm:Revision" in question.text:  # the record of revisions grows with every step, and shall
             continue

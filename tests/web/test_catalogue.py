@@ -222,7 +222,6 @@ def test_without_properties_the_usual_ones_are_compared(client: Client) -> None:
 @pytest.mark.parametrize(
     ("query", "parameter", "advice"),
     [
-        ("properties=numLayers", "models", ""),
         ("models=", "models", ""),
         ("models=%20,%20", "models", ""),
         ("models=opt125m", "models", "'opt-125m'"),
@@ -263,26 +262,6 @@ def test_the_csv_tells_what_the_json_tells(client: Client) -> None:
                 assert row[name] == value
             else:
                 assert float(row[name]) == value
-
-
-def test_the_number_of_queries_does_not_grow_with_the_models(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.compare.reader import Reader
-
-    asked: list[str] = []
-    original = Reader.rows
-
-    def counted(self: Reader, name: str, **values: Any) -> Any:
-        asked.append(name)
-        return original(self, name, **values)
-
-    monkeypatch.setattr(Reader, "rows", counted)
-    everything = [item["slug"] for item in client.json(ALL)["items"]]
-    asked.clear()
-    client.json(f"{TABLE}?models={everything[0]}")
-    few = len(asked)
-    asked.clear()
-    client.json(f"{TABLE}?models={','.join(everything)}")
-    assert len(asked) == few <= 12
 
 
 def test_properties_come_with_meaning_and_unit(client: Client) -> None:

@@ -7,14 +7,22 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from app.web import comparison_schemas as shapes
 from app.web import history_schemas, problems, schemas
+from app.web.tables import FORMATS
 from scripts import build_api
 from tests.web.conftest import Client
 
 OPERATIONS: dict[str, type[BaseModel]] = {
     "listModels": schemas.Models,
     "showModel": schemas.Model,
-    "compare": schemas.Comparison,
+    "compare": shapes.Comparison,
+    "observations": shapes.Observations,
+    "leaderboard": shapes.Leaderboard,
+    "pareto": shapes.Pareto,
+    "trends": shapes.Trends,
+    "facets": shapes.Facets,
+    "fit": shapes.Fit,
     "listProperties": schemas.Properties,
     "listQueries": schemas.ExampleQueries,
     "diff": history_schemas.Diff,
@@ -22,6 +30,7 @@ OPERATIONS: dict[str, type[BaseModel]] = {
     "changes": history_schemas.Changes,
     "showRevision": history_schemas.RevisionChange,
 }
+COMPARISONS = ("compare", "observations", "leaderboards/{benchmark}", "pareto", "trends", "facets", "fit")
 GRAPHS = ("/graphs", "/graphs/{path}")
 
 
@@ -46,8 +55,7 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         *((method, path) for method in ("get", "put", "post", "delete", "patch") for path in GRAPHS),
         ("get", "/api/v1/models"),
         ("get", "/api/v1/models/{slug}"),
-        ("get", "/api/v1/compare"),
-        ("get", "/api/v1/compare.csv"),
+        *(("get", f"/api/v1/{name}{ending}") for name in COMPARISONS for ending in ("", ".{ending}")),
         ("get", "/api/v1/properties"),
         ("post", "/api/v1/proposals/import"),
         ("get", "/api/v1/queries"),
@@ -96,8 +104,9 @@ def test_every_json_answer_has_a_schema(document: Any) -> None:
         ]
         if path == "/update":
             assert content["application/json"]["schema"]["$ref"] == "#/components/schemas/Change"
-        if path.startswith("/api/") and not path.endswith((".csv", ".rdfp", ".atom")):
-            assert list(content) == ["application/json"], path
+        if path.startswith("/api/"):
+            is_table = any(path in {f"/api/v1/{name}", f"/api/v1/{name}.{{ending}}"} for name in COMPARISONS)
+            assert list(content) == (list(FORMATS.values()) if is_table else ["application/json"]), path
             assert content["application/json"]["schema"]["$ref"].startswith("#/components/schemas/"), path
 
 
@@ -109,7 +118,7 @@ def test_errors_are_problem_details_and_nothing_else(document: Any) -> None:
             if int(status) >= 400:
                 assert list(response["content"]) == [problems.MEDIA_TYPE], (path, status)
                 assert response["content"][problems.MEDIA_TYPE]["examples"], (path, status)
-    assert set(document["components"]["schemas"]) >= {"Problem", "Cell", "Claim", "Source", "Resolution"}
+    assert set(document["components"]["schemas"]) >= {"Problem", "ShownCell", "Claim", "Source", "Resolution"}
     assert not {"HTTPValidationError", "ValidationError"} & set(document["components"]["schemas"])
 
 

@@ -13,7 +13,13 @@ REQUESTS = {
     "listModels": "/api/v1/models?family=openelm&limit=2",
     "showModel": "/api/v1/models/opt-125m",
     "compare": f"/api/v1/compare?{_TABLE}",
-    "compareCsv": f"/api/v1/compare.csv?{_TABLE}",
+    "compareAs": f"/api/v1/compare.csv?{_TABLE}",
+    "observations": "/api/v1/observations?where=metric:accuracy,benchmark:mmlu,shots:5&sort=-value&limit=1",
+    "leaderboard": "/api/v1/leaderboards/winogrande?with=shots:5&where=parameters:..150M",
+    "pareto": "/api/v1/pareto?x=parameters&y=accuracy(benchmark=mmlu;shots=5)&search=opt",
+    "trends": "/api/v1/trends?property=attentionType&where=releasedIn:2024",
+    "facets": "/api/v1/facets?properties=license&where=parameters:..500M",
+    "fit": "/api/v1/fit?memory=2GB&context=2k&where=permissive:yes&best=accuracy(benchmark=mmlu;shots=5)&limit=1",
     "listProperties": "/api/v1/properties",
     "listQueries": "/api/v1/queries",
     "diff": "/api/v1/diff?from=0&to=1&model=opt-125m&property=numLayers",
@@ -29,7 +35,7 @@ REQUESTS = {
 """The request behind each example, by operation."""
 FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3}
 """Long lists are cut to their first members in examples."""
-_WHOLE = frozenset({"compare", "compareCsv"})
+_WHOLE = frozenset({"compare"})
 
 
 def example(operation: str) -> Any:
@@ -41,8 +47,9 @@ def shortened(operation: str, answer: Any) -> Any:
     """An answer with its long lists cut, as it stands in the file of examples."""
     if not isinstance(answer, dict):
         return answer
+    cut = operation not in _WHOLE
     return {
-        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and operation not in _WHOLE else value
+        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and isinstance(value, list) and cut else value
         for key, value in answer.items()
     }
 
