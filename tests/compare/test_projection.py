@@ -186,16 +186,18 @@ def test_a_commit_makes_the_projection_of_its_revision_from_the_one_before(
     assert built == [2]
 
 
+@pytest.mark.parametrize("error", [OSError("no space left on device"), pl.exceptions.SchemaError("no space left")])
 def test_a_commit_stands_whatever_happens_to_its_projection(
-    own_services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    own_services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     def broken(*_: object) -> None:
-        raise OSError("no space left on device")
+        raise error
 
     monkeypatch.setattr(Files, "write", broken)
     label = Quad(PHI, iri(vocab.skos.altLabel), text("another name"), REGISTRY)
     assert own_services.store.apply(change([label], []), expect=1).number == 2
     assert "no space left" in caplog.text
+    monkeypatch.undo()
     assert own_services.view(2).models.height == 126
 
 
@@ -246,7 +248,25 @@ def test_without_files_a_projection_is_made_when_asked_for() -> None:
     assert list(projections.verify(1)) == []
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        [Quad(PHI, iri(vocab.rdf.type), iri(vocab.slm.LanguageModel), REGISTRY)],
+        [
+            Quad(PHI, iri(vocab.rdf.type), iri(vocab.slm.LanguageModel), REGISTRY),
+            Quad(PHI, iri(vocab.slm.status), text("?"), META),
+        ],
+    ],
+    ids=["nothing", "a model", "rubbish"],
+)
+def test_a_graph_without_an_ontology_has_a_projection(content: list[Quad]) -> None:
+    store = MemoryStore()
+    store.apply(change(content, []), expect=0)
+    assert build(store.at(), 1).cells.is_empty()
+
+
 def test_queries_of_the_projection_say_what_they_are_for() -> None:
-    for name in ("pairs", "triples", "curated-facts", "statements-about", "touched", "owners", "terms", "units"):
+    for name in ("pairs", "triples", "curated-facts", "statements-about", "touched", "models-of", "terms", "units"):
         assert stored_queries()[name].title
         assert stored_queries()[name].about

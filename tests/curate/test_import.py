@@ -116,7 +116,8 @@ def test_an_import_killed_at_any_point_is_done_or_not_done(seed_folder: Path, tm
     before = EmbeddedStore(folder / "store").head().number
     acknowledged: set[int] = set()
     first = 0
-    for _ in range(kills):
+    done = 0
+    while done < kills or not acknowledged:  # a busy machine may need more of them
         victim = subprocess.Popen(
             [sys.executable, "-u", "-m", "tests.curate.import_victim", str(folder), str(first)],
             cwd=ROOT,
@@ -125,13 +126,13 @@ def test_an_import_killed_at_any_point_is_done_or_not_done(seed_folder: Path, tm
         )
         assert victim.stdout is not None
         assert victim.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0.0, 1.6))
+        time.sleep(chance.uniform(0.0, 1.6 + max(0, done - kills)))
+        done += 1
         victim.kill()
         said = victim.stdout.read()
         assert victim.wait(timeout=60) == KILLED
         acknowledged |= {int(number) for number in said.split()}
         first = _check(folder, before, acknowledged)
-    assert acknowledged
 
 
 def _check(folder: Path, before: int, acknowledged: set[int]) -> int:

@@ -241,7 +241,7 @@ def test_every_open_case_can_be_decided(office: Office) -> None:
 
 
 BAD: list[tuple[Any, str]] = [
-    ([], "/"),
+    ([], ""),
     ({}, "/title"),
     ({"title": "t"}, "/items"),
     ({"title": " ", "items": [ITEM]}, "/title"),

@@ -66,7 +66,7 @@ def cells(
     known = list(properties)
     wanted = pl.DataFrame(
         [(one.iri, one.name, one.of, one.kind) for one in known],
-        schema=["property", "local", "of", "made"],
+        schema=dict.fromkeys(("property", "local", "of", "made"), pl.String),
         orient="row",
     )
     asked = subjects.join(wanted, on="of")

@@ -15,7 +15,7 @@ from app.compare.projection.files import Files
 from app.compare.projection.touched import touched
 from app.compare.projection.verify import differences
 from app.compare.projection.view import View
-from app.errors import AppError, NotFound
+from app.errors import NotFound
 from app.model.changes import ChangeSet, Revision
 from app.model.rdf import IRI
 from app.store.port import GraphStore
@@ -64,7 +64,7 @@ class Projections:
         try:
             with self._guard:
                 self._made(revision, self._next(change, revision))
-        except (AppError, OSError, ValueError) as error:
+        except Exception as error:  # the commit stands, whatever goes wrong here
             log.warning("revision %d is committed, its projection is not made yet: %s", revision.number, error)
 
     def _next(self, change: ChangeSet, revision: Revision) -> Projection:
