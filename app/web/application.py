@@ -18,6 +18,7 @@ from app.web import (
     bulk,
     catalogue,
     curation,
+    curation_pages,
     descriptions,
     graphs,
     history,
@@ -97,6 +98,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         service,
         pages,
         revision_pages,
+        curation_pages,
     )
     for part in parts:
         part.register(app)
