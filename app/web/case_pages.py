@@ -270,6 +270,7 @@ def _case(
         title=reader.thing(predicate).label,
         about=described,
         notations=_notations(case.predicate),
+        value_hint=_hint(case.predicate),
         tag=f"{revision}-{case_tag(case)}",
         adds_up=case.predicate in vocab.ADDITIVE,
         choices=_choices(case, found["claims"]),
@@ -321,6 +322,18 @@ def _notations(predicate: str) -> list[str]:
     if scheme is None:
         return ["true", "false"] if vocab.DATATYPES.get(predicate) == vocab.xsd.boolean else []
     return sorted(one.rsplit("/", 1)[-1] for one in CONCEPTS if one.rsplit("/", 1)[0].rstrip("/") == scheme.rstrip("/"))
+
+
+def _hint(predicate: str) -> str:
+    """What to write as the value."""
+    if _notations(predicate):
+        return "One of those that the field offers."
+    kind = vocab.DATATYPES.get(predicate)
+    if kind in {vocab.xsd.integer, vocab.xsd.decimal}:
+        return "A number without commas, such as 2048 or 1.1B."
+    if kind == vocab.xsd.gYearMonth:
+        return "A month, such as 2024-07."
+    return "As the source prints it." if kind is not None else "Its short name, its name, or its address."
 
 
 def _blame(services: Services, thing: str, name: str, revision: int) -> Blame | None:

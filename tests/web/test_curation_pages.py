@@ -1,11 +1,12 @@
-"""The pages of curation on the real store: signing in, forms and what they refuse, and a value's way from form to page."""
+"""The pages of curation on the real store: signing in, forms and what they refuse, a value's way from form to page."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,10 +28,12 @@ from tests.web.test_pages import elements
 
 CASE = "/curate/cases/gpt-neo-1.3b/activation"
 VALUE = "/curate/cases/phi-2/vocabularySize"
+LISTS = ("/curate", "/curate/sign-in", "/curate/disagreements?state=open", "/curate/proposals")
 HOST = "http://slmkg.test"
 ORCID = "0000-0002-1825-0097"
 NEW: dict[str, str] = {
-    "value": "51,200",
+    "value": "51200",
+    "reported": "51,200",
     "source_title": "A report about Phi-2",
     "source_type": "TechnicalReport",
     "source_dated": "2024-01",
@@ -48,7 +51,7 @@ class Person:
         self.cookie: str | None = None
         if key:
             answer = self.sign_in(key)
-            assert answer.status_code == 303, answer.text
+            assert answer.status_code == 303, told(answer)
 
     def get(self, path: str) -> httpx.Response:
         return self.client.get(path, headers=self._headers())
@@ -101,6 +104,17 @@ def office(own_services: Services) -> Office:
     return Office(own_services)
 
 
+@pytest.fixture(scope="module")
+def shared(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """For tests that look only, or do not care what others did. Proposal 1 is there."""
+    folder = tmp_path_factory.mktemp("shared") / "var"
+    shutil.copytree(seed_folder, folder)
+    office = Office(build(Settings(data_dir=folder)))
+    office.keys["all"] = office.key("All", Scope.PROPOSE, Scope.REVIEW, Scope.COMMIT)
+    proposed(office)
+    return office
+
+
 def hidden_of(html: str, form: str) -> dict[str, str]:
     """The hidden fields of the form with this name."""
     for part in html.split("<form")[1:]:
@@ -115,6 +129,11 @@ def hidden_of(html: str, form: str) -> dict[str, str]:
     return {"form": form}
 
 
+def told(answer: httpx.Response) -> str:
+    """What a page says is wrong."""
+    return f"{answer.status_code} {answer.text.partition('role=')[2][:600]}"
+
+
 def claim_saying(office: Office, reported: str) -> str:
     case = office.client.json("/api/v1/claims?model=gpt-neo-1.3b&property=activation")
     return next(f"claim:{claim['iri']}" for claim in case["claims"] if claim["reported"] == reported)
@@ -123,7 +142,7 @@ def claim_saying(office: Office, reported: str) -> str:
 def proposed(office: Office, **changes: str) -> str:
     """Ada proposes; the address of the proposal's page."""
     answer = office.person("ada").send(VALUE, "propose", {**NEW, **changes})
-    assert answer.status_code == 303, answer.text
+    assert answer.status_code == 303, told(answer)
     return answer.headers["location"]
 
 
@@ -178,14 +197,14 @@ def test_the_key_is_kept_nowhere(office: Office, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "key", ["", "x", "slmkg_00000000_AAAA", "slmkg_", "ключ", "\x00", "<b>", "slmkg_" + "A" * 5000]
 )
-def test_a_wrong_key_opens_nothing(office: Office, key: str) -> None:
-    nobody = Person(office.client)
+def test_a_wrong_key_opens_nothing(shared: Office, key: str) -> None:
+    nobody = Person(shared.client)
     answer = nobody.sign_in(key)
     assert answer.status_code == 401
     assert nobody.cookie is None
     assert 'id="key-wrong"' in answer.text
     assert answer.headers["cache-control"] == "no-store"
-    assert not key or len(key) < 6 or key not in answer.text
+    assert len(key) < 8 or key not in answer.text
 
 
 def test_a_revoked_key_ends_its_sessions(office: Office) -> None:
@@ -201,8 +220,8 @@ def test_a_revoked_key_ends_its_sessions(office: Office) -> None:
 @pytest.mark.parametrize(
     "to", ["https://evil.example/", "//evil.example", "/curate//evil\\", "/api", "/curate\r\nX: y", "/curates"]
 )
-def test_nobody_is_led_elsewhere(office: Office, to: str) -> None:
-    answer = Person(office.client).sign_in(office.keys["bob"], next=to)
+def test_nobody_is_led_elsewhere(shared: Office, to: str) -> None:
+    answer = Person(shared.client).sign_in(shared.keys["bob"], next=to)
     assert answer.headers["location"].startswith("/curate")
     assert not answer.headers["location"].startswith("/curates")
     assert "evil.example" not in answer.headers["location"].removeprefix("/curate//")
@@ -211,7 +230,7 @@ def test_nobody_is_led_elsewhere(office: Office, to: str) -> None:
 
 def test_sessions_end_and_are_bounded(tmp_path: Path) -> None:
     keys = KeyRing(tmp_path / "keys.json")
-    now = Services.__dict__ and build(Settings(data_dir=tmp_path)).now()
+    now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     key, _ = keys.create("Bob", (Scope.REVIEW,), now)
     sessions, other = Sessions(tmp_path / "sessions.json"), Sessions(tmp_path / "sessions.json")
     names = [sessions.begin(key, now + timedelta(seconds=number)) for number in range(MOST_OF_KEY + 3)]
@@ -415,7 +434,7 @@ def test_nobody_reviews_their_own_proposal(office: Office) -> None:
 
 
 def test_a_value_goes_from_the_form_to_the_page(office: Office) -> None:
-    page = proposed(office, value="51,200", note="<i>n</i>")
+    page = proposed(office, note="<i>n</i>")
     assert page == "/curate/proposals/1"
     bob = office.person("bob")
     shown = bob.get(page).text
@@ -469,7 +488,9 @@ def test_verdicts_item_by_item_and_what_was_rejected_stays(office: Office) -> No
     assert bob.send(page, "review", {"rest": "reject", "rest-reason": "all wrong"}).status_code == 303
     assert "badge rejected" in bob.get(page).text
     again = office.person("ada").send(
-        VALUE, "propose", {**NEW, "value": "60", "source_title": "R", "source_type": "WebPage", "source_dated": ""}
+        VALUE,
+        "propose",
+        {**NEW, "value": "60", "reported": "60", "source_title": "R", "source_type": "WebPage", "source_dated": ""},
     )
     assert again.status_code == 409
     assert "it counts &lt;sheep&gt;" in again.text
@@ -498,7 +519,7 @@ def test_withdrawing(office: Office) -> None:
 
 
 def test_violations_are_shown_and_cannot_be_accepted(office: Office) -> None:
-    fields = {**NEW, "value": "None", "quote": ""}
+    fields = {**NEW, "value": "None", "reported": "", "quote": ""}
     answer = office.person("ada").send("/curate/cases/phi-2/tokenizerKind", "propose", fields)
     page, bob = answer.headers["location"], office.person("bob")
     assert "C43" in bob.get(page).text
@@ -510,12 +531,13 @@ def test_violations_are_shown_and_cannot_be_accepted(office: Office) -> None:
 @pytest.mark.parametrize(
     ("changes", "wrong", "status"),
     [
-        ({"value": ""}, "value", 400),
-        ({"value": "24*"}, "value", 400),
-        ({"value": "Base = 110M, Large = 340M"}, "value", 400),
+        ({"value": "", "reported": ""}, "value", 400),
+        ({"value": "24*", "reported": ""}, "value", 400),
+        ({"value": "51,200", "reported": ""}, "value", 400),
+        ({"value": "Base = 110M, Large = 340M", "reported": ""}, "value", 400),
         ({"value": "51200", "reported": "50304"}, "value", 400),
-        ({"value": "51200", "missing": "withheld"}, "missing", 400),
-        ({"value": "", "missing": "lost"}, "missing", 400),
+        ({"missing": "withheld"}, "missing", 400),
+        ({"value": "", "reported": "", "missing": "lost"}, "missing", 400),
         ({"unit": "km"}, "unit", 400),
         ({"locator": ""}, "locator", 400),
         ({"title": " "}, "title", 400),
@@ -531,13 +553,14 @@ def test_violations_are_shown_and_cannot_be_accepted(office: Office) -> None:
     ],
 )
 def test_a_proposal_that_does_not_fit_is_told_beside_its_field(
-    office: Office, changes: dict[str, str], wrong: str, status: int
+    shared: Office, changes: dict[str, str], wrong: str, status: int
 ) -> None:
-    answer = office.person("ada").send(VALUE, "propose", {**NEW, **changes})
-    assert answer.status_code == status, answer.text
-    assert f'id="{wrong}-wrong"' in answer.text or (wrong == "unit" and "has no unit" in answer.text)
+    before = shared.head
+    answer = shared.person("ada").send(VALUE, "propose", {**NEW, **changes})
+    assert answer.status_code == status, told(answer)
+    assert f'id="{wrong}-wrong"' in answer.text
     assert NEW["quote"] in answer.text
-    assert office.head == 1
+    assert shared.head == before
 
 
 def test_other_kinds_of_values_can_be_proposed(office: Office) -> None:
@@ -549,7 +572,7 @@ def test_other_kinds_of_values_can_be_proposed(office: Office) -> None:
         ("/curate/cases/phi-2/trainingTokens", {"value": "", "missing": "not-reported"}),
         ("/curate/cases/phi-2/learningRate", {"value": "0.5", "reported": "one half"}),
     ):
-        answer = ada.send(path, "propose", {**NEW, **fields})
+        answer = ada.send(path, "propose", {**NEW, "reported": "", **fields})
         assert answer.status_code == 303, (path, re.findall(r'class="wrong".*', answer.text))
         assert office.client.get(answer.headers["location"]).status_code == 200
 
@@ -584,7 +607,7 @@ def test_strange_text_in_addresses(client: Client, template: str, text: str) -> 
     answer = client.get(template.replace("{}", quote(text, safe="%")))
     assert answer.status_code in {200, 400, 404}, answer.text
     assert "x-evil" not in answer.headers
-    assert "<script>" not in answer.text
+    assert "<script>" not in answer.text or "json" in answer.headers["content-type"]
 
 
 FIELDS = st.sampled_from(
@@ -595,30 +618,18 @@ WORDS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def rubbish_office(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
-    import shutil
-
-    folder = tmp_path_factory.mktemp("rubbish") / "var"
-    shutil.copytree(seed_folder, folder)
-    office = Office(build(Settings(data_dir=folder)))
-    office.keys["all"] = office.key("All", Scope.PROPOSE, Scope.REVIEW, Scope.COMMIT)
-    proposed(office)
-    return office
-
-
 @settings(max_examples=60)
 @given(fields=st.dictionaries(FIELDS, WORDS, max_size=8), keep=st.booleans(), which=st.sampled_from([CASE, VALUE, "p"]))
 def test_rubbish_in_every_field_is_refused_or_done(
-    rubbish_office: Office, fields: dict[str, str], keep: bool, which: str
+    shared: Office, fields: dict[str, str], keep: bool, which: str
 ) -> None:
-    person = rubbish_office.person("all")
+    person = shared.person("all")
     path = "/curate/proposals/1" if which == "p" else which
     form = fields.get("form", "propose" if which == VALUE else "review" if which == "p" else "decide")
     typed = {name: "".join(one for one in text if not "\ud800" <= one <= "\udfff") for name, text in fields.items()}
     hidden = hidden_of(person.get(path).text, form) if keep else {}
     answer = person.post(path, {**typed, **hidden})
-    assert answer.status_code in {303, 400, 401, 403, 409, 412, 422, 428}, answer.text
+    assert answer.status_code in {303, 400, 401, 403, 409, 412, 415, 422, 428}, told(answer)
     assert "<script>" not in answer.text
 
 
@@ -636,9 +647,9 @@ def test_rubbish_in_every_field_is_refused_or_done(
         (b"", "application/x-www-form-urlencoded", 400),
     ],
 )
-def test_bodies_that_are_no_form(office: Office, content: bytes, kind: str, status: int) -> None:
-    headers = {"Origin": HOST, "Content-Type": kind, "Cookie": f"{COOKIE}={office.person('bob').cookie}"}
-    answer = office.client.post(CASE, content=content, headers=headers)
+def test_bodies_that_are_no_form(shared: Office, content: bytes, kind: str, status: int) -> None:
+    headers = {"Origin": HOST, "Content-Type": kind, "Cookie": f"{COOKIE}={shared.person('bob').cookie}"}
+    answer = shared.client.post(CASE, content=content, headers=headers)
     assert answer.status_code == status
     assert "<h1>" in answer.text
 
@@ -662,9 +673,9 @@ def test_before_the_first_load(empty_client: Client) -> None:
         assert (answer.status_code, "Nothing has been loaded yet" in answer.text) == (503, True)
 
 
-def test_pages_with_a_session_are_kept_by_nobody_and_shared_with_nobody(office: Office) -> None:
-    page = proposed(office)
-    bob = office.person("bob")
+def test_pages_with_a_session_are_kept_by_nobody_and_shared_with_nobody(shared: Office) -> None:
+    page = "/curate/proposals/1"
+    bob = shared.person("bob")
     for path in (
         "/curate",
         "/curate/disagreements",
@@ -684,9 +695,9 @@ def test_pages_with_a_session_are_kept_by_nobody_and_shared_with_nobody(office: 
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
-def test_pages_are_well_made(office: Office) -> None:
-    page = proposed(office)
-    people: list[Any] = [Person(office.client), office.person("bob"), office.person("both")]
+def test_pages_are_well_made(shared: Office) -> None:
+    page = "/curate/proposals/1"
+    people: list[Any] = [Person(shared.client), shared.person("bob"), shared.person("both")]
     for person in people:
         for path in (
             "/curate",
