@@ -394,6 +394,8 @@ def _proposal(typed: Form, model: str, property: str) -> dict[str, Any]:
         item |= {"value": None if value is None else _plain(value), "reported": reported}
     if item["missing"] is not None and value is not None:
         raise BadValue("/items/0/missing", "says that there is no value, yet one is given", advice="Empty one of both.")
+    if item["source"].get("title") and not item["source"].get("slug") and not item["source"].get("type"):
+        raise BadValue("/items/0/source/type", "is not chosen", advice="Say what kind of document it is.")
     if typed.given("reading") is not None:
         item["reading"] = typed.text("reading")
     return {"title": typed["title"], "items": [item], "again": typed.given("again")}

@@ -97,7 +97,7 @@ async def sign_in(request: Request, services: Use) -> Response:
         if isinstance(error, Unauthorized):
             trouble = Trouble(
                 trouble.status,
-                "You are not signed in",
+                "This key opens nothing",
                 error.message,
                 "Paste the whole key, from `slmkg_` to its last character.",
                 field="key",
