@@ -30,7 +30,8 @@ from app.web.writing import shaped
 LIST = "/curate/proposals"
 ONE = "/curate/proposals/{number}"
 _NUMBER_LENGTH = 9
-_VERDICTS = ("accept", "reject")
+_NO_VERDICT = "has a reason and no verdict"
+_CHOOSE = "Accept or reject, or empty the reason."
 
 
 def listed(
@@ -220,7 +221,12 @@ def _verdicts(typed: Form) -> dict[str, Any]:
             raise BadValue("", f"{name!r} is no field of this form", advice="Send the form as the page has it.")
         items.append({"item": int(number), "verdict": verdict, "reason": typed[f"reason-{number}"]})
     body: dict[str, Any] = {"items": items}
+    for number in _reasoned(typed):
+        if not typed.text(f"verdict-{number}"):
+            raise BadValue(f"/verdict-{number}", _NO_VERDICT, advice=_CHOOSE)
     rest = typed.text("rest")
+    if typed.text("rest-reason") and not rest:
+        raise BadValue("/rest", _NO_VERDICT, advice=_CHOOSE)
     if rest:
         body["rest"] = {"verdict": rest, "reason": typed["rest-reason"]}
     return body
@@ -234,8 +240,14 @@ def _fields(typed: Form) -> dict[str, str]:
     ]
     for position, number in enumerate(numbers):
         fields |= {f"/items/{position}": f"verdict-{number}", f"/items/{position}/reason": f"reason-{number}"}
+    fields |= {f"/verdict-{number}": f"verdict-{number}" for number in _reasoned(typed)}
     fields["/reason"] = f"reason-{numbers[0]}" if numbers and not typed.text("rest") else "rest-reason"
     return fields
+
+
+def _reasoned(typed: Form) -> list[str]:
+    """Numbers of the items that got a reason."""
+    return [name.removeprefix("reason-") for name in typed.values if name.startswith("reason-") and typed.text(name)]
 
 
 def _number(written: str) -> int:

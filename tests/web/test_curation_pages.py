@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from app.access import KeyRing, Scope
 from app.services import Services
 from app.settings import Settings
+from app.web import sessions as sessions_module
 from app.web.application import create_app
 from app.web.curation_forms import COOKIE
 from app.web.sessions import LIFETIME, MOST_OF_KEY, Sessions
@@ -250,6 +251,39 @@ def test_sessions_end_and_are_bounded(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "sessions.json").read_text())) == 1
 
 
+def test_sessions_of_all_keys_together_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions_module, "MOST", 4)
+    keys, now = KeyRing(tmp_path / "keys.json"), datetime(2026, 11, 21, 12, tzinfo=UTC)
+    sessions = Sessions(tmp_path / "sessions.json")
+    names = []
+    for number in range(6):
+        key, _ = keys.create(f"Somebody {number}", (Scope.REVIEW,), now)
+        names.append(sessions.begin(key, now + timedelta(seconds=number)))
+    assert [sessions.find(name, keys, now) is not None for name in names] == [False] * 2 + [True] * 4
+
+
+def test_a_file_that_cannot_be_written_is_told(shared: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Sessions, "_write", full)
+    answer = Person(shared.client).sign_in(shared.keys["bob"])
+    assert (answer.status_code, "sessions cannot be written" in answer.text.lower()) == (503, True)
+
+
+def test_the_log_holds_no_key(own_services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    talkative = own_services.settings.model_copy(update={"log_level": "debug"})
+    office = Office(replace(own_services, settings=talkative))
+    with caplog.at_level("DEBUG"):
+        bob = office.person("bob")
+        bob.sign_in(office.keys["bob"] + "x")
+        bob.send(CASE, "decide", {"choice": "none", "reason": "secret reason"})
+    assert "/curate/sign-in 303" in caplog.text
+    for secret in (office.keys["bob"].rsplit("_", 1)[-1], bob.cookie, "secret reason"):
+        assert secret is not None
+        assert secret not in caplog.text
+
+
 def test_the_queue_is_filtered_and_paged(client: Client) -> None:
     page = client.get("/curate/disagreements?state=open").text
     assert "15 disagreements" in page
@@ -477,11 +511,16 @@ def test_verdicts_item_by_item_and_what_was_rejected_stays(office: Office) -> No
     second = bob.get(f"{page}?page=2").text
     assert 'name="verdict-60"' in second
     assert 'name="verdict-1"' not in second
-    missing = bob.send(page, "review", {"verdict-2": "", "verdict-3": "reject", "reason-4": "kept words"})
+    last = {"verdict-4": "accept", "reason-4": "kept words"}
+    missing = bob.send(page, "review", {"verdict-2": "", "verdict-3": "reject", **last})
     assert missing.status_code == 400
     assert 'id="reason-3-wrong"' in missing.text
     assert "kept words" in missing.text
     assert re.search(r'name="verdict-3" value="reject" checked', missing.text)
+    for fields, wrong in (({"reason-5": "kept words"}, "verdict-5"), ({"rest-reason": "kept words"}, "rest")):
+        undecided = bob.send(page, "review", {"verdict-2": "accept", "verdict-5": "", "rest": "", **fields})
+        assert (undecided.status_code, "kept words" in undecided.text) == (400, True)
+        assert f'id="{wrong}-wrong"' in undecided.text
     answer = bob.send(f"{page}?page=2", "review", {"verdict-60": "reject", "reason-60": "it counts <sheep>"})
     assert answer.headers["location"] == f"{page}?page=2"
     assert "it counts &lt;sheep&gt;" in bob.get(f"{page}?page=2").text
