@@ -129,6 +129,12 @@ class KeyRing:
         matches = hmac.compare_digest(_digest(secret), expected)
         return key if matches and key is not None and prefix == _PREFIX and key.revoked is None else None
 
+    def of_id(self, identity: str) -> Key | None:
+        """The key with this id, for somebody who has shown its secret before; None for a revoked one."""
+        with self._lock:
+            key = self._read().get(identity)
+        return key if key is not None and key.revoked is None else None
+
     def examine(self) -> tuple[Sign, ...]:
         """Whether the file can be read, and by its owner only."""
         if not self._path.exists():

@@ -14,6 +14,7 @@
     ├── Unauthorized            no key, or an unknown one                                 (unauthorized)
     ├── Forbidden               the key lacks a scope                                     (forbidden)
     ├── SelfReview              nobody reviews what they proposed                         (self-review)
+    ├── FormRefused             a form that was not sent from our own page                (form-refused)
     ├── Conflict                what is asked collides with what stands                   (conflict)
     ├── PreconditionNeeded      a write that needs `If-Match` came without it             (precondition-needed)
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
@@ -348,6 +349,12 @@ class SelfReview(AppError):
         super().__init__(
             "nobody reviews their own proposal", advice="Ask somebody else, or set SLMKG_SELF_REVIEW=true."
         )
+
+
+class FormRefused(AppError):
+    """A form that was not sent from a page of this service, or from one that is of no use any more."""
+
+    code: ClassVar[str] = "form-refused"
 
 
 class Conflict(AppError):

@@ -47,6 +47,7 @@ OUTCOMES: dict[str, Outcome] = {
     "engine-unavailable": Outcome(503, EXIT_FAILURE, "The external engine does not answer as it should"),
     "unauthorized": Outcome(401, EXIT_FAILURE, "The key is not known"),
     "forbidden": Outcome(403, EXIT_FAILURE, "The key does not allow this"),
+    "form-refused": Outcome(403, EXIT_USAGE, "The form was not sent from our own page"),
     "self-review": Outcome(403, EXIT_FAILURE, "Nobody reviews their own proposal"),
     "conflict": Outcome(409, EXIT_FAILURE, "It collides with what stands"),
     "precondition-needed": Outcome(428, EXIT_USAGE, "The write needs If-Match"),

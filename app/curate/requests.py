@@ -132,7 +132,10 @@ def case_key(snapshot: Snapshot, model: str, name: str) -> Key:
     predicate = property_iri(name)
     if model.startswith(("http://", "https://")):
         return _thing_iri(model), predicate
-    subject = resource("model", model)
+    try:
+        subject = resource("model", model)
+    except ValueError as error:
+        raise NotFound("model", model, advice="A slug has letters, digits, dots and hyphens.") from error
     records = {row["node"]: row for row in rows(snapshot, "stated", node=[subject]) if row["property"].value == _TYPE}
     if not records:
         raise NotFound("model", model, advice=_closest(model, _model_slugs(snapshot)))

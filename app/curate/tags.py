@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +17,7 @@ from app.model.proposal_quads import proposal_quads
 from app.model.proposals import Proposal
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _check(
 ) -> None:
     if expected.anything or any(one.rsplit("-", 1)[-1] == tag for one in expected.tags):
         return
-    revisions = [int(number) for one in expected.tags if (number := one.split("-", 1)[0]).isdecimal()]
+    revisions = [int(number) for one in expected.tags if _NUMBER.fullmatch(number := one.split("-", 1)[0])]
     before = next((read(number) for number in revisions if 1 <= number <= head), None)
     raise ConditionFailed(
         "it is not as If-Match says any more",

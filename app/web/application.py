@@ -19,6 +19,7 @@ from app.web import (
     catalogue,
     comparison,
     curation,
+    curation_pages,
     descriptions,
     graphs,
     history,
@@ -99,6 +100,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         service,
         pages,
         revision_pages,
+        curation_pages,
     )
     for part in parts:
         part.register(app)

@@ -8,7 +8,7 @@ what changed since. Only turns values into HTTP.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from anyio import to_thread
@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from app.access import Scope
 from app.curate import decide, proposals, requests, review, told
 from app.curate.cases import read_cases, read_claims
+from app.curate.decide import Dispute
 from app.curate.derive import Key
 from app.curate.proposals import Filter
 from app.curate.review import Answer
@@ -114,14 +115,7 @@ def list_proposals(
     """Proposals that fit all filters, newest first, in pages."""
     _check_limit(services, limit)
     snapshot = services.curation.at(identity.revision)
-    wanted = Filter(
-        state=state,
-        author=None if author is None else resource("agent", _agent_slug(author)),
-        subjects=None if model is None else _subjects(model),
-        predicate=None if property is None else iri(requests.property_iri(property)),
-        source=None if source is None else resource("source", source),
-    )
-    numbers = proposals.find(snapshot, wanted)
+    numbers = proposals.find(snapshot, wanted(state, author, model, property, source))
     chosen = numbers[(page - 1) * limit : page * limit]
     found = proposals.read_many(snapshot, chosen)
     answer = shapes.ProposalsOut(
@@ -133,6 +127,19 @@ def list_proposals(
     )
     headers = {**identity.headers, "Link": links(request, page, limit, len(numbers))}
     return Response(answer.model_dump_json(), media_type=JSON, headers=headers)
+
+
+def wanted(
+    state: State | None, author: str | None, model: str | None, property: str | None, source: str | None
+) -> Filter:
+    """Which proposals a list shall hold; BadParameter, NotFound."""
+    return Filter(
+        state=state,
+        author=None if author is None else resource("agent", _agent_slug(author)),
+        subjects=None if model is None else _subjects(model),
+        predicate=None if property is None else iri(requests.property_iri(property)),
+        source=None if source is None else _named("source", source, "source"),
+    )
 
 
 def show_proposal(number: int, services: Use) -> Response:
@@ -153,7 +160,16 @@ async def propose(request: Request, services: Use, client: Asking) -> Response:
     """
     agent = client.needs(Scope.PROPOSE).agent
     body = await json_of(request, shapes.ProposalIn, limit=services.settings.max_update_bytes)
+    work = proposing(body)
+    taken = await services.writer.take(work, agent)
+    return await _after(services, taken, status=201)
+
+
+def proposing(body: shapes.ProposalIn) -> Work:
+    """The step that makes a proposal; an error points into the body."""
     items, results = len(body.items), len(body.results)
+    if items + results == 0:
+        raise BadValue("/items", "there is none", advice="Propose one value at least.")
 
     def work(bench: Bench) -> Step:
         try:
@@ -166,10 +182,7 @@ async def propose(request: Request, services: Use, client: Asking) -> Response:
         except (BadValue, Conflict) as error:
             raise _moved(error, items) from error
 
-    if items + results == 0:
-        raise BadValue("/items", "there is none", advice="Propose one value at least.")
-    taken = await services.writer.take(work, agent)
-    return await _after(services, taken, status=201)
+    return work
 
 
 async def comment(number: int, request: Request, services: Use, client: Asking) -> Response:
@@ -189,19 +202,24 @@ async def judge(number: int, request: Request, services: Use, client: Asking) ->
     agent = client.needs(Scope.REVIEW).agent
     expected = _expected(request)
     body = await json_of(request, shapes.ReviewIn, limit=services.settings.max_update_bytes)
+    work = judging(number, body, expected, self_review=services.curation.self_review)
+    return await _after(services, await services.writer.take(work, agent))
+
+
+def judging(number: int, body: shapes.ReviewIn, expected: Expected, *, self_review: bool) -> Work:
+    """The step that gives verdicts; an error points into the body."""
     answers: dict[int, Answer] = {}
     for position, one in enumerate(body.items):
         if one.item in answers:
             raise BadValue(f"/items/{position}/item", f"item {one.item} has two verdicts", advice="Give one.")
         answers[one.item] = Answer(one.verdict == "accept", one.reason)
-    work = review.review(
+    return review.review(
         number,
         answers,
         rest=None if body.rest is None else Answer(body.rest.verdict == "accept", body.rest.reason),
-        self_review=services.curation.self_review,
+        self_review=self_review,
         check=expecting_proposal(expected, number),
     )
-    return await _after(services, await services.writer.take(work, agent))
 
 
 async def withdraw(number: int, request: Request, services: Use, client: Asking) -> Response:
@@ -250,16 +268,8 @@ def list_disagreements(
 ) -> Response:
     """Questions on which sources differ, the one that most waits for first; `state=open` is the work queue."""
     _check_limit(services, limit)
-    predicate = None if property is None else requests.property_iri(property)
-    found = [
-        one
-        for one in services.curation.disputes(services.weights(), identity.revision)
-        if (state is None or (one.rule is None) == (state == "open"))
-        and (rule is None or one.rule == rule)
-        and (model is None or model in one.models)
-        and (predicate is None or one.predicate == predicate)
-        and (kind is None or kind in one.kinds)
-    ]
+    queue = services.curation.disputes(services.weights(), identity.revision)
+    found = chosen_disputes(queue, state=state, rule=rule, model=model, property=property, kind=kind)
     chosen = found[(page - 1) * limit : page * limit]
     claims = read_claims(services.curation.at(identity.revision), {one.subject for one in chosen})
     answer = shapes.DisputesOut(
@@ -271,6 +281,28 @@ def list_disagreements(
     )
     headers = {**identity.headers, "Link": links(request, page, limit, len(found))}
     return Response(answer.model_dump_json(), media_type=JSON, headers=headers)
+
+
+def chosen_disputes(
+    disputes: Iterable[Dispute],
+    *,
+    state: str | None,
+    rule: str | None,
+    model: str | None,
+    property: str | None,
+    kind: str | None,
+) -> list[Dispute]:
+    """The disagreements that fit all filters, in their order; NotFound for an unknown property."""
+    predicate = None if property is None else requests.property_iri(property)
+    return [
+        one
+        for one in disputes
+        if (state is None or (one.rule is None) == (state == "open"))
+        and (rule is None or one.rule == rule)
+        and (model is None or model in one.models)
+        and (predicate is None or one.predicate == predicate)
+        and (kind is None or kind in one.kinds)
+    ]
 
 
 def show_decision(model: str, property: str, services: Use) -> Response:
@@ -287,6 +319,12 @@ async def put_decision(model: str, property: str, request: Request, services: Us
     agent = client.needs(Scope.REVIEW).agent
     expected = _expected(request)
     body = await json_of(request, shapes.DecisionIn, limit=services.settings.max_update_bytes)
+    work = deciding(model, property, body, expected)
+    return await _decided(services, work, agent, model, property)
+
+
+def deciding(model: str, property: str, body: shapes.DecisionIn, expected: Expected) -> Work:
+    """The step that decides a case; an error points into the body."""
     try:
         claim = None if body.claim is None else iri(body.claim)
     except ValueError as error:
@@ -300,7 +338,7 @@ async def put_decision(model: str, property: str, request: Request, services: Us
         check = expecting_case(expected)
         return decide.decide(key, choice, body.reason, claim=claim, reported=body.reported, check=check)(bench)
 
-    return await _decided(services, work, agent, model, property)
+    return work
 
 
 async def delete_decision(
@@ -315,11 +353,18 @@ async def delete_decision(
     agent = client.needs(Scope.REVIEW).agent
     expected = _expected(request)
 
+    work = leaving_to_rules(model, property, reason, expected)
+    return await _decided(services, work, agent, model, property)
+
+
+def leaving_to_rules(model: str, property: str, reason: str, expected: Expected) -> Work:
+    """The step that takes a person's decision back."""
+
     def work(bench: Bench) -> Step:
         key = requests.case_key(bench.snapshot, model, property)
         return decide.decide(key, Choice.RULES, reason, check=expecting_case(expected))(bench)
 
-    return await _decided(services, work, agent, model, property)
+    return work
 
 
 async def _decided(services: Services, work: Work, agent: Agent, model: str, property: str) -> Response:
@@ -392,7 +437,14 @@ def _subjects(model: str) -> tuple[IRI, ...]:
             return (iri(model),)
         except ValueError as error:
             raise BadParameter("model", "is no IRI") from error
-    return resource("model", model), resource("architecture", model)
+    return _named("model", model, "model"), _named("architecture", model, "model")
+
+
+def _named(kind: str, slug: str, parameter: str) -> IRI:
+    try:
+        return resource(kind, slug)
+    except ValueError as error:
+        raise BadParameter(parameter, "is no slug", advice="Use letters, digits, dots and hyphens.") from error
 
 
 def _agent_slug(author: str) -> str:

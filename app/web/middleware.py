@@ -42,6 +42,7 @@ _ALWAYS = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", EXPOSED.encode()),
 ]
+_OWN = (b"cross-origin-resource-policy", b"same-origin")
 _UNLESS_SET = [
     (name.lower().encode(), value.encode()) for name, value in {**SECURITY_HEADERS, "Cache-Control": "no-cache"}.items()
 ]
@@ -52,7 +53,8 @@ _UNLESS_SET = [
 class CommonHeaders:
     """Adds the headers of every response, and answers the questions that browsers ask before a cross-origin request.
 
-    Anybody may read: no cookie or password is ever looked at, so sharing with all origins gives nothing away.
+    Anybody may read, and pages of other origins can send no cookie, so sharing with all of them gives nothing away.
+    What knows who looks at it (its resource policy is `same-origin`) is not shared.
     """
 
     app: ASGIApp
@@ -70,7 +72,8 @@ class CommonHeaders:
                 headers: list[tuple[bytes, bytes]] = list(message["headers"])
                 there = {name for name, _ in headers}
                 headers += [header for header in _UNLESS_SET if header[0] not in there]
-                headers += _ALWAYS
+                if _OWN not in headers:
+                    headers += _ALWAYS
                 headers.append((b"x-request-id", request_id.encode()))
                 message["headers"] = headers
             await send(message)

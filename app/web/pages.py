@@ -5,6 +5,7 @@ They work without scripts, but for the documentation, which needs the browser pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ ROWS_SHOWN = 500
 """Rows or triples of an answer that a page shows."""
 BYTES_SHOWN = 5_000_000
 """Bytes of them, as the engine writes them."""
+_IRI = re.compile(re.escape(vocab.BASE) + r"[\w#/.-]*\w", re.ASCII)
+"""One of our own IRIs within a text."""
 SWAGGER = Path(__file__).parent / "static" / "vendor" / "swagger-ui"
 
 _templates = Environment(
@@ -143,12 +146,27 @@ def _code_marks(text: str) -> Markup:
     )
 
 
+def _words_of(name: str) -> str:
+    """A name such as TechnicalReport as words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
+
+
+def _sentence(text: str) -> str:
+    """A message as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
 _templates.filters["code_marks"] = _code_marks
+_templates.filters["words_of"] = _words_of
+_templates.filters["sentence"] = _sentence
+_templates.filters["spaced"] = lambda text: text.replace("-", " ")
+_templates.filters["short_iris"] = lambda text: _IRI.sub(lambda found: vocab.shrink(found.group()), text)
+_templates.filters["shrunk"] = vocab.shrink
 
 
-def page(name: str, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any) -> Response:
+def page(template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **context: Any) -> Response:
     """A page from its template."""
-    html = _templates.get_template(name).render(version=vocab.VERSION, **context)
+    html = _templates.get_template(template).render(version=vocab.VERSION, **context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache", **(headers or {})})
 
 

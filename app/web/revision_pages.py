@@ -13,7 +13,7 @@ from app.compare.values import Cell, Status, Value
 from app.errors import StoreEmpty
 from app.model.changes import Revision
 from app.services import Services
-from app.web import revisions
+from app.web import case_pages, revisions
 from app.web.caching import Use
 from app.web.pages import page
 from app.web.parameters import strict
@@ -119,6 +119,9 @@ def _row(cell: CellChange) -> dict[str, object]:
         "model": cell.model,
         "layers": layers,
         "property": cell.property.label,
+        "case": case_pages.address(cell.model, cell.property.name)
+        if cell.property.kind == "claimed" and not cell.layers
+        else None,
         "kind": KINDS[cell.kind],
         "old": _answer(cell.old, unit),
         "new": _answer(cell.new, unit),

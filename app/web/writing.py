@@ -81,16 +81,23 @@ async def json_of(request: Request, shape: type[Shape], *, limit: int = 100_000)
     try:
         return await to_thread.run_sync(lambda: shape.model_validate_json(body, strict=True))
     except ValidationError as error:
-        raise _bad_value(error, body) from None
+        if error.errors()[0]["type"] == "json_invalid":
+            raise BadValue("", error.errors()[0]["msg"], advice="Send one JSON document.") from None
+        raise _bad_value(error, json.loads(body)) from None
 
 
-def _bad_value(error: ValidationError, body: bytes) -> BadValue:
+def shaped(shape: type[Shape], values: Mapping[str, Any]) -> Shape:
+    """What a form says, in the shape of the same request as JSON; BadValue with a pointer to the first mistake."""
+    try:
+        return shape.model_validate(values, strict=True)
+    except ValidationError as error:
+        raise _bad_value(error, values) from None
+
+
+def _bad_value(error: ValidationError, inside: Any) -> BadValue:
     """The first mistake, without the value that was sent."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    if first["type"] == "json_invalid":
-        return BadValue("", first["msg"], advice="Send one JSON document.")
     path: list[str] = []
-    inside: Any = json.loads(body)
     for part in first["loc"]:
         if isinstance(inside, dict) and part in inside:
             inside = inside[part]

@@ -116,6 +116,12 @@ def test_conditions_are_needed_and_a_stale_one_says_what_changed(office: Office)
     assert office.services.store.head().number == 3
 
 
+@pytest.mark.parametrize("tag", ['"' + "9" * 5000 + '-a"', '"99-a"', '"0-a"', '"-"', '"x"'])
+def test_tags_that_were_never_given_are_stale(office: Office, tag: str) -> None:
+    body = {"choice": "none", "reason": "x"}
+    assert problem_of(office.send("PUT", DECISION, "bob", tag, json=body))["status"] == 412
+
+
 def test_a_tag_stands_while_nobody_touches_the_thing(office: Office) -> None:
     """Commits of others move the revision, not the proposal."""
     first = office.propose()
