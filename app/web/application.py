@@ -17,6 +17,7 @@ from app.services import Services
 from app.web import (
     bulk,
     catalogue,
+    compare_pages,
     comparison,
     curation,
     descriptions,
@@ -99,6 +100,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         service,
         pages,
         revision_pages,
+        compare_pages,
     )
     for part in parts:
         part.register(app)

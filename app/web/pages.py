@@ -37,14 +37,14 @@ BYTES_SHOWN = 5_000_000
 """Bytes of them, as the engine writes them."""
 SWAGGER = Path(__file__).parent / "static" / "vendor" / "swagger-ui"
 
-_templates = Environment(
+templates = Environment(
     loader=PackageLoader("app.web"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters["thousands"] = lambda number: f"{number:,}"
+templates.filters["thousands"] = lambda number: f"{number:,}"
 
 
 def register(app: FastAPI) -> None:
@@ -143,12 +143,12 @@ def _code_marks(text: str) -> Markup:
     )
 
 
-_templates.filters["code_marks"] = _code_marks
+templates.filters["code_marks"] = _code_marks
 
 
 def page(name: str, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any) -> Response:
     """A page from its template."""
-    html = _templates.get_template(name).render(version=vocab.VERSION, **context)
+    html = templates.get_template(name).render(version=vocab.VERSION, **context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache", **(headers or {})})
 
 
