@@ -21,8 +21,10 @@ from app.web import (
     comparison,
     curation,
     descriptions,
+    entities,
     graphs,
     history,
+    model_pages,
     pages,
     problems,
     releases,
@@ -101,6 +103,8 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         pages,
         revision_pages,
         compare_pages,
+        model_pages,
+        entities,
     )
     for part in parts:
         part.register(app)

@@ -199,6 +199,7 @@ def _rows(view: View, place: Place, found: Matrix, told: ComparisonSpec) -> list
                         words.cell(shown),
                         f"{place.root}{CELL}?model={quote(slug)}&property={quote(one.name, safe='')}{pinned}",
                         one.name,
+                        one.values.numbers is not None,
                     )
                     for shown, one in zip(cells, found.columns, strict=True)
                 ],

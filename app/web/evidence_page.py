@@ -49,6 +49,7 @@ class Observed:
     """One observation in words."""
 
     iri: str
+    metric: str
     value: str
     reported: str
     badge: str
@@ -111,6 +112,7 @@ def observed(page: Asked, view: View, rows: Sequence[Mapping[str, Any]]) -> list
         found.append(
             Observed(
                 iri=row["observation"],
+                metric=view.terms.things["metric"][row["metric"]].label,
                 value=f"{words.plain(row['value'])} {unit}".strip(),
                 reported=row["reported"] or "",
                 badge=BADGES.get(row["origin"] or "Reported", "reported"),

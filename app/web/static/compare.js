@@ -19,6 +19,16 @@
       const fresh = page.getElementById(old.id);
       if (fresh) old.replaceWith(document.adoptNode(fresh));
     }
+    for (const old of document.querySelectorAll(".slider")) {
+      const fresh = page.getElementById(old.id);
+      if (!fresh) continue;
+      old.dataset.edges = fresh.dataset.edges;
+      for (const input of old.querySelectorAll("input")) input.max = fresh.querySelector("input").max;
+      for (const input of old.nextElementSibling.querySelectorAll("input")) {
+        input.placeholder = page.getElementById(input.id).placeholder;
+      }
+      set(old);
+    }
     const carried = page.querySelector("form[data-live]");
     for (const form of document.querySelectorAll('form[action$="/compare/with"]')) renew(form, carried);
     shown();
@@ -67,24 +77,40 @@
     });
   }
 
-  for (const slider of document.querySelectorAll(".slider")) {
+  /** A number as people type it. */
+  function size(text) {
+    const [, digits, letter] = /^([0-9.]+) *([kMBT]?)/.exec(text) ?? [];
+    return Number(digits) * { k: 1e3, M: 1e6, B: 1e9, T: 1e12 }[letter || "one"] || Number(digits);
+  }
+
+  /** Put a slider where its two fields say. */
+  function set(slider) {
     const edges = slider.dataset.edges.split("|");
+    const sizes = edges.map(size);
     const [low, high] = slider.querySelectorAll("input");
     const [from, to] = slider.nextElementSibling.querySelectorAll("input");
     const near = (text, otherwise) => {
-      const at = edges.indexOf(text);
-      return at < 0 ? otherwise : at;
+      const wanted = size(text);
+      if (Number.isNaN(wanted)) return otherwise;
+      const away = sizes.map((one) => Math.abs(one - wanted));
+      return away.indexOf(Math.min(...away));
     };
     low.value = near(from.value, 0);
     high.value = near(to.value, edges.length - 1);
-    const write = (event) => {
+  }
+
+  for (const slider of document.querySelectorAll(".slider")) {
+    const [low, high] = slider.querySelectorAll("input");
+    const [from, to] = slider.nextElementSibling.querySelectorAll("input");
+    slider.addEventListener("input", (event) => {
+      const edges = slider.dataset.edges.split("|");
       if (Number(low.value) > Number(high.value)) event.target.value = event.target === low ? high.value : low.value;
       from.value = low.value === "0" ? "" : edges[low.value];
       to.value = Number(high.value) === edges.length - 1 ? "" : edges[high.value];
       low.setAttribute("aria-valuetext", edges[low.value]);
       high.setAttribute("aria-valuetext", edges[high.value]);
-    };
-    slider.addEventListener("input", write);
+    });
+    set(slider);
     slider.hidden = false;
   }
 
