@@ -34,11 +34,11 @@ def number(text: str, unit: Unit | None, units: Mapping[str, Scale], *, paramete
 
 def conversion(symbol: str, unit: Unit | None, units: Mapping[str, Scale], *, parameter: str, pointer: str) -> Scale:
     """The unit with this symbol, name or label, if values in `unit` can be shown in it; BadParameter otherwise."""
-    fitting = fitting(unit, units)
-    for one in fitting:
+    offered = fitting(unit, units)
+    for one in offered:
         if symbol in {one.unit.symbol, one.unit.label, one.unit.iri.rsplit("/", 1)[-1]}:
             return one
-    known = [one.unit.symbol for one in fitting]
+    known = [one.unit.symbol for one in offered]
     problem = f"there is no unit {symbol!r} that fits" if known else "the column has no unit"
     raise BadParameter(parameter, problem, advice=nearest(symbol, known), pointer=pointer)
 

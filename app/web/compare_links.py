@@ -92,8 +92,8 @@ def changed(fields: Sequence[tuple[str, str]], usual: Sequence[Column]) -> tuple
     the form lists all columns, those that are wanted as `column`), `metric` (a column to add), `add` (a model for the
     tray). `usual` are the columns that are shown when none are named.
     """
-    given = {name: value for name, value in fields if name in grammar.PARAMETERS and value}
-    given.pop("after", None)
+    last = {name: value for name, value in fields if name in grammar.PARAMETERS and name != "after"}
+    given = {name: value for name, value in last.items() if value}
     told = grammar.parse(given)
     several: dict[str, list[str]] = {}
     for name, value in fields:
@@ -138,9 +138,7 @@ def _filter(column: Column, several: Mapping[str, Sequence[str]]) -> Filter | No
     return Filter(column, OneOf(chosen)) if chosen else None
 
 
-def _columns(
-    told: ComparisonSpec, several: Mapping[str, Sequence[str]], usual: Sequence[Column]
-) -> tuple[Column, ...]:
+def _columns(told: ComparisonSpec, several: Mapping[str, Sequence[str]], usual: Sequence[Column]) -> tuple[Column, ...]:
     shown = told.properties
     if several.get("columns"):
         wanted = [column for text in several.get("column", ()) for column in _column(text, "column")]

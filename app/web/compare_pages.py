@@ -18,8 +18,8 @@ from starlette.responses import HTMLResponse, Response
 from app.compare import analyses, as_sparql, spec
 from app.compare.choice import Looked, look_up
 from app.compare.matrix import Matrix, compare
-from app.compare.properties import DEFAULT
 from app.compare.projection.view import PARAMETERS, View
+from app.compare.properties import DEFAULT
 from app.compare.quantities import fitting
 from app.compare.spec import Column, ComparisonSpec, Missing, OneOf, Range
 from app.errors import BadParameter
@@ -51,6 +51,7 @@ _FIELDS = {
     "revision": "Revision",
 }
 """Parameters that the form for the whole question shows."""
+_TRUTH = {"yes": "true", "no": "false"}
 _YES = ("baselines", "transpose", "different")
 
 
@@ -156,8 +157,8 @@ def _table(request: Request, page: Asked) -> Response:
         first=place.with_() if told.after else None,
         last=found.start + len(found.places),
         downloads=[(ending, f"{page.root}/api/v1/compare.{ending}{_query(query)}") for ending in FORMATS],
-        permanent=f"{host.removesuffix(page.root)}/r/{page.revision}/compare{_query(replace(told, revision=None).query())}",
-        pandas=f"{host.removesuffix(page.root)}/api/v1/compare.csv{_query(bound)}",
+        permanent=f"{host}/r/{page.revision}{compare_links.PAGE}{_query(replace(told, revision=None).query())}",
+        pandas=f"{host}/api/v1/compare.csv{_query(bound)}",
         sparql=f"/query?{urlencode({'query': as_sparql.query(view, found.columns, slugs)}, quote_via=quote)}",
     )
 
@@ -238,7 +239,9 @@ def _held(told: ComparisonSpec, column: Column) -> bool:
 def _facet(view: View, told: ComparisonSpec, column: Column, counted: Mapping[str, Any]) -> Facet:
     one = compare_links.simple(told.where, column)
     test = one.test if one else None
-    chosen = frozenset(test.values) if isinstance(test, OneOf) else frozenset[str]()
+    typed = (
+        {_TRUTH.get(value.lower(), value.lower()): value for value in test.values} if isinstance(test, OneOf) else {}
+    )
     prop = look_up(view, column, parameter="where", pointer="/where").prop
     months = prop is not None and prop.range == "xsd:gYearMonth"
     numeric = counted["kind"] == "number"
@@ -247,7 +250,10 @@ def _facet(view: View, told: ComparisonSpec, column: Column, counted: Mapping[st
     bins = list(counted["bins"]) if numeric else _years(values) if months else []
     most = max((row["models"] for row in bins), default=1) or 1
     listed = [] if numeric or months else values
-    ranked = [pair for pair in listed if pair[0] in chosen] + [pair for pair in listed if pair[0] not in chosen]
+    there = {name.lower() for name, _ in listed}
+    chosen = [(name, count, True) for name, count in listed if name.lower() in typed]
+    chosen += [(value, 0, True) for name, value in typed.items() if name not in there]
+    free = [(name, count, False) for name, count in listed if name.lower() not in typed]
     unit = words.unit_of(counted["unit"])
     edges = _edges(bins, unit, months=months)
     return Facet(
@@ -260,8 +266,8 @@ def _facet(view: View, told: ComparisonSpec, column: Column, counted: Mapping[st
         low=(test.low or "") if isinstance(test, Range) else "",
         high=(test.high or "") if isinstance(test, Range) else "",
         state=("known" if one and one.negated else "missing") if isinstance(test, Missing) else "",
-        values=tuple((name, count, name in chosen) for name, count in ranked[: max(_VALUES_SHOWN, len(chosen))]),
-        others=max(0, len(ranked) - _VALUES_SHOWN) + int(counted["others"]),
+        values=(*chosen, *free[:_VALUES_SHOWN]),
+        others=max(0, len(free) - _VALUES_SHOWN) + int(counted["others"]),
         known=counted["known"],
         missing=counted["missing"],
         bars=tuple((100 * number / len(bins), 24 * row["models"] / most) for number, row in enumerate(bins)),

@@ -1,4 +1,4 @@
-"""Things by their IRIs: `/id/model/phi-2` leads to what a client likes best, a page, RDF or JSON; so does `/resource/…`.
+"""Things by their IRIs: `/id/model/phi-2` leads to what a client likes best, and so does `/resource/…`.
 
 The IRIs of the graph are names; what they name is no document, so the answer is 303 to one that tells of it.
 """
@@ -113,7 +113,7 @@ def _page(
         200,
         identity.headers,
         kind=kind,
-        name=name,
+        slug=name,
         label=reader.thing(iri).label,
         iri=iri.value,
         rows=rows,

@@ -66,9 +66,7 @@ def list_models(request: Request, services: Use) -> Response:
         given = page.given
         number = spec.whole(given, "page") or 1
         baselines = spec.flag(given, "baselines")
-        choice = models.Choice(
-            search=given.get("search"), include_baselines=baselines, sort=given.get("sort", "label")
-        )
+        choice = models.Choice(search=given.get("search"), include_baselines=baselines, sort=given.get("sort", "label"))
         found = services.models(choice, page=number, limit=_ON_A_PAGE, revision=page.revision)
         kept = {name: value for name, value in given.items() if name != "page"}
         return page.page(
@@ -104,7 +102,13 @@ def one_model(request: Request, slug: str, services: Use) -> Response:
             parameters=words.plain(found.model.parameters),
             groups=[(title, [one for one in facts if _group(one.property) == title]) for title in _GROUPS],
             layers=[
-                (one, [Fact(record.property, _cell(record), _unit(record.property), record, False) for record in one.properties])
+                (
+                    one,
+                    [
+                        Fact(record.property, _cell(record), _unit(record.property), record, False)
+                        for record in one.properties
+                    ],
+                )
                 for one in found.layer_groups
             ],
             results=observed(page, view, list(benchmarks.iter_rows(named=True))),
@@ -153,8 +157,7 @@ def one_benchmark(request: Request, slug: str, services: Use) -> Response:
             slug,
             metric=given.get("metric", ""),
             conditions=[
-                Condition(one.column.name, one.test, one.negated)
-                for one in spec.filters(given.get("with", ""), "with")
+                Condition(one.column.name, one.test, one.negated) for one in spec.filters(given.get("with", ""), "with")
             ],
             where=spec.filters(given.get("where", ""), "where"),
             search=given.get("search", ""),
@@ -247,9 +250,7 @@ _LABELS = {
 
 
 def _fields(given: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "label": _LABELS[name], "value": given.get(name, ""), "wrong": False} for name in names
-    ]
+    return [{"name": name, "label": _LABELS[name], "value": given.get(name, ""), "wrong": False} for name in names]
 
 
 def _mending(request: Request, names: Sequence[str], action: str) -> dict[str, Any]:

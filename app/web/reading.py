@@ -5,12 +5,13 @@ A page that cannot be made is a page too: it says what does not fit and what to 
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from app.compare import cursors
 from app.compare.projection.view import View
@@ -23,6 +24,7 @@ from app.web.caching import NotModified, etag, matches
 from app.web.pages import page
 from app.web.parameters import pairs
 from app.web.problems import headers_of
+from app.web.tables import WORTH_IT, takes_gzip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,20 @@ class Asked:
     root: str
     given: Mapping[str, str]
     headers: Mapping[str, str]
-    pinned: int | None
-    """The revision that the address names as a parameter."""
+    gzip: bool
 
     def view(self) -> View:
         """The columns of the revision."""
         return self.services.view(self.revision)
 
     def page(self, template: str, **context: Any) -> Response:
-        """The page from its template, which gets `root`, `revision` and `newest` besides."""
-        newest = self.services.store.head().number
-        told = {"root": self.root, "revision": self.revision, "newest": newest, **context}
-        return page(template, 200, self.headers, **told)
+        """The page from its template, which gets `root` and `revision` besides; compressed for whoever takes that."""
+        told = {"root": self.root, "revision": self.revision, **context}
+        answer = page(template, 200, self.headers, **told)
+        if self.gzip and len(answer.body) >= WORTH_IT:
+            body = gzip.compress(bytes(answer.body), compresslevel=1, mtime=0)
+            return HTMLResponse(body, headers={**self.headers, "Content-Encoding": "gzip"})
+        return answer
 
 
 def asked(request: Request, services: Services, known: Iterable[str]) -> Asked:
@@ -65,12 +69,19 @@ def asked(request: Request, services: Services, known: Iterable[str]) -> Asked:
         wanted = bound
     number = revisions.existing(services, wanted)
     query = "&".join(f"{name}={value}" for name, value in given.items() if name != revisions.PARAMETER or named)
-    tag = etag(number, revisions.address_in(request.scope), "html", query, str(services.store.head().number))
-    headers = {"ETag": tag, "X-Revision": str(number), "Cache-Control": "public, no-cache"}
+    root = revisions.prefix_of(request.scope)
+    compressed = takes_gzip(request.headers.get("accept-encoding"))
+    parts = ("html", root, request.headers.get("host", ""), "gzip" if compressed else "", query)
+    tag = etag(number, revisions.address_in(request.scope), *parts)
+    headers = {
+        "ETag": tag,
+        "X-Revision": str(number),
+        "Cache-Control": "public, no-cache",
+        "Vary": "Accept-Encoding",
+    }
     if matches(request.headers.get("if-none-match"), tag):
         raise NotModified(headers)
-    root = revisions.prefix_of(request.scope)
-    return Asked(services, number, root, given, headers, int(named) if named else None)
+    return Asked(services, number, root, given, headers, compressed)
 
 
 def single(encoded: bytes, known: Iterable[str]) -> dict[str, str]:
