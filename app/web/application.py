@@ -27,6 +27,7 @@ from app.web import (
     model_pages,
     pages,
     problems,
+    question_pages,
     releases,
     revision_pages,
     service,
@@ -104,6 +105,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         revision_pages,
         compare_pages,
         model_pages,
+        question_pages,
         entities,
     )
     for part in parts:

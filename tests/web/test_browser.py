@@ -25,6 +25,9 @@ PAGES = (
     "/benchmarks",
     "/benchmarks/mmlu",
     "/resource/source/survey-leaderboard.html",
+    "/trends",
+    "/trends?property=trainingTokens",
+    "/fit",
 )
 
 

@@ -222,7 +222,7 @@ def test_what_does_not_fit_is_told_with_a_form_to_mend_it(client: Client) -> Non
         assert response.headers["cache-control"] == "no-store"
         sent = {a["name"]: a["value"] for tag, a in elements(response.text) if tag == "input"}
         name, _, value = query.partition("=")
-        assert set(compare_links.grammar.PARAMETERS) & {name} <= set(sent) | {"tray", "after", "transpose"}
+        assert set(spec.PARAMETERS) & {name} <= set(sent) | {"tray", "after", "transpose"}
         if name in sent and "&" not in value:
             assert sent[name] == value
     assert client.get("/compare?revision=999").status_code == 404
