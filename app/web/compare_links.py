@@ -13,6 +13,8 @@ from app.errors import BadParameter
 PAGE = "/compare"
 TRAY = "tray"
 """The page's own parameter: models that were laid aside to be compared."""
+_KNOWN = (*grammar.PARAMETERS, TRAY, "facet", "columns", "column", "metric", "add")
+_OF_FACETS = ("any:", "from:", "to:", "state:")
 _SAFE = ",:;()=!<>|.~-_/"
 
 
@@ -92,6 +94,9 @@ def changed(fields: Sequence[tuple[str, str]], usual: Sequence[Column]) -> tuple
     the form lists all columns, those that are wanted as `column`), `metric` (a column to add), `add` (a model for the
     tray). `usual` are the columns that are shown when none are named.
     """
+    for name, _ in fields:
+        if name not in _KNOWN and not name.startswith(_OF_FACETS):
+            raise BadParameter(name, "there is no such field in the form", advice=grammar.nearest(name, _KNOWN))
     last = {name: value for name, value in fields if name in grammar.PARAMETERS and name != "after"}
     given = {name: value for name, value in last.items() if value}
     told = grammar.parse(given)

@@ -354,12 +354,9 @@ def _hidden(told: ComparisonSpec, tray: Sequence[str]) -> list[tuple[str, str]]:
     return [*parts, *([(TRAY, ",".join(tray))] if tray else [])]
 
 
-def _whole(given: Mapping[str, str], wrong: str = "") -> list[dict[str, Any]]:
+def _whole(given: Mapping[str, str]) -> list[dict[str, Any]]:
     """The fields of the form that shows the whole question as text."""
-    return [
-        {"name": name, "label": label, "value": given.get(name, ""), "wrong": name == wrong}
-        for name, label in _FIELDS.items()
-    ]
+    return [{"name": name, "label": label, "value": given.get(name, "")} for name, label in _FIELDS.items()]
 
 
 def _mending(request: Request) -> dict[str, Any]:

@@ -250,7 +250,7 @@ _LABELS = {
 
 
 def _fields(given: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"name": name, "label": _LABELS[name], "value": given.get(name, ""), "wrong": False} for name in names]
+    return [{"name": name, "label": _LABELS[name], "value": given.get(name, "")} for name in names]
 
 
 def _mending(request: Request, names: Sequence[str], action: str) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def _label(view: View, name: str) -> str:
 
 
 def _fields(given: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"name": name, "label": _LABELS[name], "value": given.get(name, ""), "wrong": False} for name in names]
+    return [{"name": name, "label": _LABELS[name], "value": given.get(name, "")} for name in names]
 
 
 def _api(page: Asked, name: str, given: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -104,6 +104,8 @@ def guarded(make: Callable[[], Response], title: str, form: Callable[[], Mapping
     except AppError as error:
         found = outcome(error.code)
         context: dict[str, Any] = {"fields": (), "action": "", **form()}
+        if isinstance(error, BadParameter):
+            context["fields"] = [{**one, "wrong": one["name"] == error.name} for one in context["fields"]]
         return page(
             "problem.html",
             found.status,

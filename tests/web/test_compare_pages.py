@@ -223,8 +223,10 @@ def test_what_does_not_fit_is_told_with_a_form_to_mend_it(client: Client) -> Non
         sent = {a["name"]: a["value"] for tag, a in elements(response.text) if tag == "input"}
         name, _, value = query.partition("=")
         assert set(spec.PARAMETERS) & {name} <= set(sent) | {"tray", "after", "transpose"}
+        wrong = [a["name"] for tag, a in elements(response.text) if tag == "input" and a.get("aria-invalid")]
         if name in sent and "&" not in value:
             assert sent[name] == value
+            assert wrong == [name]
     assert client.get("/compare?revision=999").status_code == 404
 
 
@@ -247,6 +249,12 @@ def test_no_field_of_a_form_breaks_the_page(client: Client, field: str) -> None:
         if response.status_code == 303:
             assert client.get(response.headers["location"]).status_code in {200, 400}
         assert "<b>" not in response.text
+
+
+def test_a_form_with_an_unknown_field_is_refused(client: Client) -> None:
+    response = client.get("/compare/with?colum=numLayers")
+    assert response.status_code == 400
+    assert "column" in text_of(response.text)
 
 
 def test_values_that_need_quotes_survive_the_form() -> None:

@@ -39,7 +39,7 @@ def test_pages_are_well_made_and_their_links_lead_somewhere(client: Client, addr
 def test_shares_are_drawn_as_they_are_listed(client: Client) -> None:
     told = client.json("/api/v1/trends?property=attentionType&by=half")
     html = client.get("/trends").text
-    bars = [one.text for one in drawing(html).iter("title")]
+    bars = [one.text or "" for one in drawing(html).iter("title")]
     assert sorted(bars) == sorted(
         f"{one['period']}, {one['value']}: {one['models']} of {total(told, one['period'])}" for one in told["points"]
     )

@@ -31,6 +31,7 @@
     }
     const carried = page.querySelector("form[data-live]");
     for (const form of document.querySelectorAll('form[action$="/compare/with"]')) renew(form, carried);
+    document.getElementById("told").textContent = document.getElementById("found").innerText;
     shown();
   }
 
