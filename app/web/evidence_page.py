@@ -37,10 +37,10 @@ EXPLAINED = {
 }
 READINGS = {
     "Transcribed": "copied character by character",
-    "Reassembled": "put together from several places",
-    "ReadFromFigure": "read from a figure",
-    "Cited": "cited by somebody else",
-    "Recalled": "from memory, not checked",
+    "Reassembled": "copied, with split cells put back together",
+    "ReadFromFigure": "measured on a drawing",
+    "Cited": "taken from a source that the record names",
+    "Recalled": "from memory, with no source at hand",
 }
 
 
