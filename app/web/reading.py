@@ -104,8 +104,8 @@ def guarded(make: Callable[[], Response], title: str, form: Callable[[], Mapping
     except AppError as error:
         found = outcome(error.code)
         context: dict[str, Any] = {"fields": (), "action": "", **form()}
-        if isinstance(error, BadParameter):
-            context["fields"] = [{**one, "wrong": one["name"] == error.name} for one in context["fields"]]
+        wrong = error.name if isinstance(error, BadParameter) else None
+        context["fields"] = [{**one, "wrong": one["name"] == wrong} for one in context["fields"]]
         return page(
             "problem.html",
             found.status,

@@ -332,7 +332,7 @@ def test_downloads_and_the_link_for_ever(client: Client) -> None:
     assert client.get(unescape(pandas.group(1))).text.startswith("model,label,numLayers")
 
 
-OUTSIDE = {"/", "/compare", "/models", "/benchmarks", "/query", "/docs", "/revisions", "/releases"}
+OUTSIDE = {"/", "/compare", "/models", "/benchmarks", "/trends", "/fit", "/query", "/docs", "/revisions", "/releases"}
 """Pages in the header of every page, and those of no revision."""
 
 
@@ -351,7 +351,14 @@ def test_a_page_is_not_made_again_for_whoever_has_it(client: Client) -> None:
 
 
 def test_before_anything_was_loaded(empty_client: Client) -> None:
-    for address in ("/compare", "/models", "/benchmarks", "/models/phi-2", "/compare/cell?model=a&property=b"):
+    for address in (
+        "/compare",
+        "/models",
+        "/benchmarks/mmlu",
+        "/models/phi-2",
+        "/compare/cell?model=a&property=b",
+        "/fit",
+    ):
         response = empty_client.get(address)
         assert response.status_code == 503, address
         assert 'role="alert"' in response.text
