@@ -103,7 +103,7 @@ def _page(
         if isinstance(row["s"], IRI)
     ]
     terms = [term for _, term in _statements(record)]
-    reader.learn([*terms, *(IRI(one) for one in record), *(term for pair in mentions for term in pair)])
+    reader.learn([iri, *terms, *(IRI(one) for one in record), *(term for pair in mentions for term in pair)])
     rows = [
         (_named(reader, IRI(predicate)), [_named(reader, term) for term in values])
         for predicate, values in sorted(record.items())

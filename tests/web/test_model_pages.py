@@ -172,6 +172,12 @@ def test_documents_hold_what_the_graph_says_of_a_thing(client: Client, ending: s
     assert sum(map(len, told[iri].values())) == int(row["n"]["value"])
 
 
+def test_a_page_of_a_thing_bears_its_name_and_tells_who_speaks_of_it(client: Client) -> None:
+    html = client.get("/resource/family/phi.html").text
+    assert "<h1>Phi</h1>" in html
+    assert 'href="/resource/model/phi-2"' in html
+
+
 def test_every_kind_of_thing_has_a_page(client: Client, seed_services: Services) -> None:
     first: dict[str, str] = {}
     prefix = f"{vocab.BASE}resource/"
