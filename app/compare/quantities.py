@@ -34,11 +34,11 @@ def number(text: str, unit: Unit | None, units: Mapping[str, Scale], *, paramete
 
 def conversion(symbol: str, unit: Unit | None, units: Mapping[str, Scale], *, parameter: str, pointer: str) -> Scale:
     """The unit with this symbol, name or label, if values in `unit` can be shown in it; BadParameter otherwise."""
-    fitting = _fitting(unit, units)
-    for one in fitting:
+    offered = fitting(unit, units)
+    for one in offered:
         if symbol in {one.unit.symbol, one.unit.label, one.unit.iri.rsplit("/", 1)[-1]}:
             return one
-    known = [one.unit.symbol for one in fitting]
+    known = [one.unit.symbol for one in offered]
     problem = f"there is no unit {symbol!r} that fits" if known else "the column has no unit"
     raise BadParameter(parameter, problem, advice=nearest(symbol, known), pointer=pointer)
 
@@ -51,16 +51,16 @@ def factor(source: Unit | None, target: Unit, units: Mapping[str, Scale]) -> flo
 
 
 def _factor(suffix: str, unit: Unit | None, units: Mapping[str, Scale], parameter: str, pointer: str) -> float:
-    for one in _fitting(unit, units):
+    for one in fitting(unit, units):
         if suffix in {one.unit.symbol, one.unit.label} and unit is not None:
             return factor(one.unit, unit, units)
     if suffix in _MAGNITUDES:
         return _MAGNITUDES[suffix]
-    known = [*(one.unit.symbol for one in _fitting(unit, units)), *_MAGNITUDES]
+    known = [*(one.unit.symbol for one in fitting(unit, units)), *_MAGNITUDES]
     raise BadParameter(parameter, f"{suffix!r} is not a unit that fits", advice=nearest(suffix, known), pointer=pointer)
 
 
-def _fitting(unit: Unit | None, units: Mapping[str, Scale]) -> list[Scale]:
+def fitting(unit: Unit | None, units: Mapping[str, Scale]) -> list[Scale]:
     """Units of the same kind, with a factor."""
     own = units.get(unit.iri) if unit else None
     if own is None or own.kind is None or own.multiplier is None:

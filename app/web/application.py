@@ -17,14 +17,18 @@ from app.services import Services
 from app.web import (
     bulk,
     catalogue,
+    compare_pages,
     comparison,
     curation,
     curation_pages,
     descriptions,
+    entities,
     graphs,
     history,
+    model_pages,
     pages,
     problems,
+    question_pages,
     releases,
     revision_pages,
     service,
@@ -101,6 +105,10 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         pages,
         revision_pages,
         curation_pages,
+        compare_pages,
+        model_pages,
+        question_pages,
+        entities,
     )
     for part in parts:
         part.register(app)

@@ -186,8 +186,8 @@ def trade_off(
     table = ask()
     answer = analyses.pareto(
         table.services.view(table.revision),
-        _column(x, "x"),
-        _column(y, "y"),
+        one_column(x, "x"),
+        one_column(y, "y"),
         x_best=x_best or "",
         y_best=y_best or "",
         where=_where(where),
@@ -212,7 +212,7 @@ def follow(
     table = ask()
     answer = analyses.trends(
         table.services.view(table.revision),
-        _column(column, "property"),
+        one_column(column, "property"),
         by or "year",
         _where(where),
         search=search or "",
@@ -265,20 +265,30 @@ def find_fitting(
     Models that lack an input of a formula are listed as unknown; nothing is guessed.
     """
     table = ask()
-    view = table.services.view(table.revision)
-    answer = fit.fit(
+    named = {
+        **{"memory": memory, "context": context, "bits": bits, "quantisation": quantisation, "cache_bits": cache_bits},
+        **{"batch": batch, "best": best, "where": where, "search": search, "limit": limit},
+    }
+    given = {name: value for name, value in named.items() if value is not None}
+    return _told(table, fitting(table.services.view(table.revision), given, table.services.settings.max_page), "fit")
+
+
+def fitting(view: View, given: Mapping[str, str], most: int) -> Answer:
+    """What fits, as the parameters of `/api/v1/fit` ask."""
+    if "memory" not in given:
+        raise BadParameter("memory", "is required", advice="Give it with its unit, such as 2GB.", pointer="/memory")
+    return fit.fit(
         view,
-        budget=_memory(view, memory),
-        context=int(_amount(view, context, "context", 4096, most=10**8)),
-        bits=_bits(view, bits, quantisation),
-        cache_bits=_amount(view, cache_bits, "cache_bits", 16, most=64),
-        batch=int(_amount(view, batch, "batch", 512, most=10**6)),
-        best=_column(best, "best") if best else None,
-        where=_where(where),
-        search=search or "",
-        limit=_limit(table.given, table.services.settings.max_page, 20),
+        budget=_memory(view, given["memory"]),
+        context=int(_amount(view, given.get("context"), "context", 4096, most=10**8)),
+        bits=_bits(view, given.get("bits"), given.get("quantisation")),
+        cache_bits=_amount(view, given.get("cache_bits"), "cache_bits", 16, most=64),
+        batch=int(_amount(view, given.get("batch"), "batch", 512, most=10**6)),
+        best=one_column(given["best"], "best") if given.get("best") else None,
+        where=_where(given.get("where")),
+        search=given.get("search", ""),
+        limit=_limit(given, most, 20),
     )
-    return _told(table, answer, "fit")
 
 
 def _told(table: Asked, answer: Answer, name: str) -> Response:
@@ -307,7 +317,8 @@ def _where(text: str | None) -> tuple[Filter, ...]:
     return spec.filters(text or "", "where")
 
 
-def _column(text: str, parameter: str) -> Column:
+def one_column(text: str, parameter: str) -> Column:
+    """The one column that a parameter names."""
     found = spec.columns(text, parameter)
     if len(found) != 1:
         raise BadParameter(parameter, "give one column", pointer=f"/{parameter}")

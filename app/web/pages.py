@@ -40,14 +40,14 @@ _IRI = re.compile(re.escape(vocab.BASE) + r"[\w#/.-]*\w", re.ASCII)
 """One of our own IRIs within a text."""
 SWAGGER = Path(__file__).parent / "static" / "vendor" / "swagger-ui"
 
-_templates = Environment(
+templates = Environment(
     loader=PackageLoader("app.web"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters["thousands"] = lambda number: f"{number:,}"
+templates.filters["thousands"] = lambda number: f"{number:,}"
 
 
 def register(app: FastAPI) -> None:
@@ -156,17 +156,17 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
 
 
-_templates.filters["code_marks"] = _code_marks
-_templates.filters["words_of"] = _words_of
-_templates.filters["sentence"] = _sentence
-_templates.filters["spaced"] = lambda text: text.replace("-", " ")
-_templates.filters["short_iris"] = lambda text: _IRI.sub(lambda found: vocab.shrink(found.group()), text)
-_templates.filters["shrunk"] = vocab.shrink
+templates.filters["code_marks"] = _code_marks
+templates.filters["words_of"] = _words_of
+templates.filters["sentence"] = _sentence
+templates.filters["spaced"] = lambda text: text.replace("-", " ")
+templates.filters["short_iris"] = lambda text: _IRI.sub(lambda found: vocab.shrink(found.group()), text)
+templates.filters["shrunk"] = vocab.shrink
 
 
 def page(template: str, status: int = 200, headers: Mapping[str, str] | None = None, /, **context: Any) -> Response:
     """A page from its template."""
-    html = _templates.get_template(template).render(version=vocab.VERSION, **context)
+    html = templates.get_template(template).render(version=vocab.VERSION, **context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "no-cache", **(headers or {})})
 
 

@@ -40,7 +40,7 @@ FORMATS: Mapping[str, str] = {
 """Endings of addresses and the media types that they stand for."""
 _LINKED = ("ttl", "jsonld")
 _TEXTUAL = frozenset({"text/csv", "text/turtle", "text/markdown", "application/x-tex"})
-_WORTH_IT = 1_000
+WORTH_IT = 1_000
 """Bytes from which on compression pays."""
 
 
@@ -78,7 +78,7 @@ class Asked:
         headers = {**self.headers, "Link": self._links(following)}
         if self.ending in {"csv", "parquet", "tex", "md"}:
             headers["Content-Disposition"] = f'attachment; filename="{name}.{self.ending}"'
-        if self.gzip and len(body) >= _WORTH_IT:
+        if self.gzip and len(body) >= WORTH_IT:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers={**headers, "Content-Type": _content_type(self.ending)})
@@ -123,7 +123,7 @@ def asked(request: Request, services: Services, revision: int | None) -> Asked:
         raise NotFound("format", ending, advice=nearest(ending, FORMATS))
     chosen = ending or _by_accept(accept_of(request))
     number = _revision(request, services, revision, given.get("after", ""))
-    compressed = _takes_gzip(request.headers.get("accept-encoding"))
+    compressed = takes_gzip(request.headers.get("accept-encoding"))
     path = revisions.address_in(request.scope)
     path = path.removesuffix(f".{ending}") if ending else path
     query = "&".join(f"{name}={value}" for name, value in given.items() if name != "revision")
@@ -160,7 +160,8 @@ def _by_accept(accept: str | None) -> str:
     return next(ending for ending, media in FORMATS.items() if media == best)
 
 
-def _takes_gzip(accept_encoding: str | None) -> bool:
+def takes_gzip(accept_encoding: str | None) -> bool:
+    """Whether a client takes compressed answers."""
     wanted = parse_accept_header(accept_encoding or "", Accept)
     return bool(wanted.quality("gzip") > 0)
 

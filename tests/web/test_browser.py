@@ -1,0 +1,136 @@
+"""The pages in a real browser: sorting, filtering and the evidence of a cell, with no request to another host."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.web.serving import serving
+
+pytestmark = pytest.mark.heavy
+
+SCORE = "accuracy(benchmark=commonsense-average;shots=5)"
+PAGES = (
+    "/compare",
+    "/compare?models=phi-2,gemma-2-2b,opt-125m&transpose=yes",
+    "/compare?where=parameters:abc..",
+    "/compare/cell?model=phi-2&property=numLayers",
+    "/models",
+    "/models/phi-2",
+    "/benchmarks",
+    "/benchmarks/mmlu",
+    "/resource/source/survey-leaderboard.html",
+    "/trends",
+    "/trends?property=trainingTokens",
+    "/fit",
+)
+
+
+@pytest.fixture(scope="module")
+def address(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data = Path(shutil.copytree(seed_folder, tmp_path_factory.mktemp("browser") / "data"))
+    with serving(data) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.fail("this test needs Chromium (apt-get install chromium)")
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page that notes what goes wrong: requests to other hosts, errors of scripts, what the policy refuses."""
+    wrong: list[str] = []
+    opened = browser.new_page(base_url=address, viewport={"width": 1440, "height": 1000})
+    host = urlsplit(address).netloc
+    opened.on("request", lambda one: wrong.append(one.url) if urlsplit(one.url).netloc != host else None)
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda one: wrong.append(one.text) if "Content Security Policy" in one.text else None)
+    yield opened
+    opened.close()
+    assert wrong == []
+
+
+def models(page: Page) -> list[str]:
+    return page.locator("table.matrix tbody th > a").all_inner_texts()
+
+
+def test_the_best_score_below_a_billion_with_an_apache_licence_and_where_it_comes_from(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.locator(".sheet summary", has_text="Columns").click()
+    page.locator("#find").fill("layers")
+    assert page.locator("[data-words]:visible").count() < 5
+    page.locator("#metric").select_option(SCORE)
+    page.get_by_role("button", name="Show these columns").click()
+    page.get_by_label("Apache-2.0").check()
+    page.wait_for_url("**license:Apache-2.0**")
+    field = page.locator('input[name="to:parameters"]')
+    field.fill("1B")
+    field.press("Enter")
+    page.wait_for_url("**parameters:..1B**")
+    page.locator(f'th a[data-column="{SCORE}"]').click()
+    page.wait_for_load_state()
+    assert page.locator("th[aria-sort=descending]").count() == 1
+    assert models(page)[0] == "Qwen2.5-0.5B"
+    cell = page.locator(f'td[data-column="{SCORE}"] a.cell').first
+    value = cell.inner_text()
+    cell.click()
+    panel = page.locator("dialog[open]")
+    panel.wait_for()
+    told = panel.inner_text()
+    assert value in told
+    assert "Leaderboard data of the survey" in told
+    assert "/compare?" in page.url
+    page.keyboard.press("Escape")
+    panel.wait_for(state="hidden")
+
+
+def test_a_slider_filters_at_once_and_the_page_can_be_read_again(page: Page) -> None:
+    page.goto("/compare")
+    before = page.locator("#found").inner_text()
+    slider = page.get_by_label("Greatest Parameters")
+    slider.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**where=parameters:..**")
+    page.wait_for_function("before => document.getElementById('found').innerText !== before", arg=before)
+    after = page.locator("#found").inner_text()
+    page.reload()
+    assert page.locator("#found").inner_text() == after
+    page.locator('input[name="to:parameters"]').fill("many")
+    page.locator('input[name="to:parameters"]').press("Enter")
+    page.locator("#results [role=alert]").wait_for()
+    assert "is not a number" in page.locator("#results [role=alert]").inner_text()
+
+
+def test_without_scripts_everything_is_a_link_or_a_form(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address, java_script_enabled=False)
+    page.goto("/compare")
+    page.get_by_label("Apache-2.0").check()
+    page.locator('input[name="to:parameters"]').fill("1B")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    assert "where=parameters:..1B,license:Apache-2.0" in page.url
+    page.locator("a.cell").first.click()
+    assert page.locator("#evidence h1").count() == 1
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_scrolls_sideways(page: Page, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
