@@ -12,7 +12,20 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import backups, bulk, curation, doctor, graph, history, keys, projection, releases, service, webhooks
+from app.cli import (
+    backups,
+    bulk,
+    comparison,
+    curation,
+    doctor,
+    graph,
+    history,
+    keys,
+    projection,
+    releases,
+    service,
+    webhooks,
+)
 from app.cli.output import console
 from app.errors import AppError, BadTable, InvalidGraph, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -29,6 +42,8 @@ app.command("load")(graph.load)
 app.command("validate")(graph.validate)
 app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
+app.command("compare")(comparison.compare)
+app.command("show")(comparison.show)
 app.command("import")(bulk.import_table)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
