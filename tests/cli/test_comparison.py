@@ -14,11 +14,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.cli import app
 from app.cli.tables import Head, Shown, harmless, number_text, printed
