@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from app import __version__
 from app.cli import (
+    assistant,
     backups,
     bulk,
     comparison,
@@ -48,6 +49,7 @@ app.command("import")(bulk.import_table)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
 app.command("serve")(service.serve)
+app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)

@@ -16,15 +16,18 @@ from typing import Any, Self, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.client.answers import (
     Answer,
     Comparison,
+    ExampleQueries,
+    ExampleQuery,
     Facets,
     Fit,
     Leaderboard,
     ModelPage,
+    Models,
     Observations,
     Properties,
     Question,
@@ -41,6 +44,7 @@ _IN_ADDRESS = 1_500
 """Characters up to which a SPARQL query stands in the address, where answers have tags."""
 
 A = TypeVar("A", bound=Answer)
+S = TypeVar("S", bound=BaseModel)
 
 
 class Client:
@@ -189,6 +193,22 @@ class Client:
         """One model with every claim, its source, and how disagreements were settled."""
         return self._ask(ModelPage, f"/api/v1/models/{quote(slug, safe='')}", {}, revision)
 
+    def models(
+        self, search: str = "", *, baselines: bool = False, limit: int = 50, page: int = 1, revision: int | None = None
+    ) -> Models:
+        """One page of the models in whose names all the words stand, by label."""
+        given = {
+            "search": search,
+            "include_baselines": "true" if baselines else "",
+            "limit": limit,
+            "page": page,
+        }
+        return self._ask(Models, "/api/v1/models", given, revision)
+
+    def queries(self) -> list[ExampleQuery]:
+        """Example queries in SPARQL."""
+        return self._read(ExampleQueries, Question("/api/v1/queries", (), None)).queries
+
     def properties(self, *, revision: int | None = None) -> Properties:
         """Every property that can be compared."""
         return self._ask(Properties, "/api/v1/properties", {}, revision)
@@ -223,13 +243,15 @@ class Client:
         return self._answer(kind, Question(path, parameters, revision))
 
     def _answer(self, kind: type[A], question: Question) -> A:
+        return self._read(kind, question).bound(question, self._http.base)
+
+    def _read(self, kind: type[S], question: Question) -> S:
         received = self._http.get(question.address(), "application/json")
         try:
-            found = kind.model_validate_json(received.body)
+            return kind.model_validate_json(received.body)
         except ValidationError as error:
             where = "/".join(map(str, error.errors()[0]["loc"]))
             raise BadAnswer(f"{self._http.base}: the answer is none that this client knows, at /{where}") from error
-        return found.bound(question, self._http.base)
 
 
 def _written(value: Any) -> str:

@@ -409,6 +409,47 @@ class Properties(Answer):
         )
 
 
+class ModelLine(_Shape):
+    """A model on one line."""
+
+    slug: str
+    iri: str
+    label: str
+    baseline: bool
+    identifier: str | None
+    aliases: list[str]
+    released: str | None
+    parameters: int | None
+
+
+class Models(Answer):
+    """One page of the list of models."""
+
+    total: int
+    page: int
+    limit: int
+    items: list[ModelLine]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row for each model."""
+        return _frame([one.model_dump() for one in self.items])
+
+
+class ExampleQuery(_Shape):
+    """An example of a SPARQL query."""
+
+    name: str
+    title: str
+    about: str
+    text: str
+
+
+class ExampleQueries(_Shape):
+    """Example queries; they are the same at each revision."""
+
+    queries: list[ExampleQuery]
+
+
 class Solutions(Answer):
     """The answer to a SPARQL query: rows of a SELECT, the truth of an ASK, or a graph as Turtle.
 
