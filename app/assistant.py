@@ -148,9 +148,8 @@ class Tools:
             "address": models.address,
             "total": models.total + sum(counts.values()),
             "results": found,
-            "sources": [one["iri"] for one in found],
         }
-        return self._within(answer, "results")
+        return self._within(answer, "results", lambda kept: [one["iri"] for one in kept])
 
     def describe(
         self,
@@ -188,9 +187,8 @@ class Tools:
                 "claims": claims,
                 "disagreement": fact.disagreement,
                 "derivation": fact.derivation,
-                "sources": sorted({one.source.iri for one in fact.claims}),
             }
-            return self._within(answer, "claims")
+            return self._within(answer, "claims", lambda kept: sorted({one["source"]["iri"] for one in kept}))
         sources: dict[str, str] = {}
         facts = [_fact(one, sources) for one in page.properties if one.cell.status != "missing"]
         missing: dict[str, list[str]] = {}
@@ -198,8 +196,12 @@ class Tools:
             if one.cell.status == "missing":
                 missing.setdefault(one.cell.reason or "missing", []).append(one.property.name)
         differing = [one.property.name for one in page.properties if one.disagreement is not None]
-        answer = {**head, "facts": facts, "missing": missing, "sources_differ_on": differing, "sources": sources}
-        return self._within(answer, "facts")
+        answer = {**head, "facts": facts, "missing": missing, "sources_differ_on": differing}
+
+        def named(kept: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+            return {one["source"]: sources[one["source"]] for one in kept if "source" in one}
+
+        return self._within(answer, "facts", named)
 
     def compare(
         self,
@@ -239,7 +241,6 @@ class Tools:
             "total": found.total,
             "notes": found.notes,
             "rows": rows,
-            "sources": {},
         }
 
         def sources(kept: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -272,7 +273,6 @@ class Tools:
             "columns": found.columns,
             "total": len(found.rows),
             "rows": found.rows,
-            "sources": [],
         }
 
         def sources(kept: Sequence[Mapping[str, Any]]) -> list[str]:

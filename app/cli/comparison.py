@@ -24,7 +24,7 @@ from app.compare.matrix import Matrix
 from app.compare.matrix import compare as compare_models
 from app.compare.measures import is_metric
 from app.compare.observing import observations
-from app.compare.spec import Column, Filter, OneOf, nearest
+from app.compare.spec import Column, ComparisonSpec, Filter, OneOf, nearest
 from app.compare.values import Cell, ClaimRecord, ModelPage, Plain, PropertyRecord, Status
 from app.curate import decide, requests, told
 from app.curate.cases import read_cases
@@ -112,8 +112,7 @@ def compare(
     }
     services = build(Settings())
     try:
-        asked = spec.parse(given)
-        found = compare_models(services.view(revision), asked, most=services.settings.max_page)
+        found = compare_models(services.view(revision), _parsed(given), most=services.settings.max_page)
     except BadParameter as error:
         raise _of_option(error) from error
     if chosen == "json":
@@ -162,6 +161,14 @@ def _form(form: str, *, as_json: bool, as_csv: bool) -> str:
     if chosen == "parquet" and sys.stdout.isatty():
         raise BadParameter("--format", "Parquet is not for terminals", advice="Send it to a file with >.")
     return chosen
+
+
+def _parsed(given: Mapping[str, str]) -> ComparisonSpec:
+    """The comparison that the options ask for; a list of no models is not all of them."""
+    asked = spec.parse(given)
+    if given["models"] and not asked.models:
+        raise BadParameter("models", "no model is named", advice="Give slugs, or leave it out.")
+    return asked
 
 
 def _of_option(error: BadParameter) -> BadParameter:

@@ -99,6 +99,8 @@ class Http:
                     return self._once(method, address, {"Accept": accept, **(headers or {})}, body)
         except httpx.TransportError as error:
             raise Unreachable(f"{self.base} cannot be reached: {error or type(error).__name__}") from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise BadAnswer(f"{self.base}: {error or type(error).__name__}") from error
         raise AssertionError("the loop ends with an answer or an error")
 
     def _once(self, method: str, address: str, headers: Mapping[str, str], body: Mapping[str, Any]) -> Received:
@@ -141,6 +143,8 @@ class _Kept:
             return self._answers.get(key)
 
     def put(self, key: tuple[str, str], received: Received) -> None:
+        if len(received.body) > self._most:
+            return
         with self._guard:
             before = self._answers.pop(key, None)
             self._size += len(received.body) - (len(before.body) if before else 0)

@@ -145,6 +145,7 @@ def test_no_model_fits() -> None:
     [
         (("--where", "parameters:..500M,licence:MIT"), ("--where: ", "'licence' (member 2)", "'license'")),
         (("--properties", "numLayers,numLayer"), ("'numLayer' (member 2)", "'numLayers'")),
+        (("--models", ","), ("--models: no model is named",)),
         (("--models", "phi2"), ("--models: ", "'phi-2'")),
         (("--sort", "hiddensize"), ("--sort: ", "'hiddenSize'")),
         (("--limit", "9999"), ("--limit: at most 200",)),

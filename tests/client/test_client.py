@@ -218,6 +218,15 @@ def test_nobody_answers() -> None:
         slmkg.properties()
 
 
+def test_an_answer_that_cannot_be_unpacked_is_a_bad_one(slmkg: Client, front: Front) -> None:
+    packed = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    front.prepared.append(Prepared(200, b"no gzip at all", packed))
+    with pytest.raises(BadAnswer):
+        slmkg.properties()
+    with pytest.raises(BadAnswer):
+        slmkg.compare(search="x" * 100_000)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:8000", "ftp://x", "http://", ""])
 def test_an_address_is_one_of_a_service(address: str) -> None:
     with pytest.raises(ValueError, match="no address of a service"):
@@ -237,13 +246,15 @@ def test_an_answer_of_a_fixed_revision_is_not_asked_for_again(slmkg: Client, fro
 
 
 def test_kept_answers_have_bounds(front: Front) -> None:
-    with Client(front.address, cache_bytes=6_000) as slmkg:
-        for slug in ("phi-2", "opt-125m", "phi-2"):
-            slmkg.compare(slug, "numLayers,license", revision=1)
-            slmkg.compare(slug, "numLayers,license", revision=1)
-        assert len(front.noted) == 2
-        slmkg.compare(revision=1)  # larger than all the room
-        slmkg.compare("phi-2", "numLayers,license", revision=1)
+    with Client(front.address) as slmkg:
+        size = len(slmkg.compare("phi-2", "license", revision=1).model_dump_json())
+    front.noted.clear()
+    with Client(front.address, cache_bytes=size * 3 // 2) as slmkg:
+        for slug in ("phi-2", "phi-2", "opt-125m", "opt-125m", "phi-2"):  # there is room for one
+            slmkg.compare(slug, "license", revision=1)
+        assert [one.path[-5:] for one in front.noted] == ["cense"] * 3
+        slmkg.compare(revision=1)  # larger than all the room: it takes nobody's place
+        slmkg.compare("phi-2", "license", revision=1)
         assert len(front.noted) == 4
 
 
