@@ -12,7 +12,21 @@ import typer
 from pydantic import ValidationError
 
 from app import __version__
-from app.cli import backups, bulk, curation, doctor, graph, history, keys, projection, releases, service, webhooks
+from app.cli import (
+    assistant,
+    backups,
+    bulk,
+    comparison,
+    curation,
+    doctor,
+    graph,
+    history,
+    keys,
+    projection,
+    releases,
+    service,
+    webhooks,
+)
 from app.cli.output import console
 from app.errors import AppError, BadTable, InvalidGraph, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
@@ -29,10 +43,13 @@ app.command("load")(graph.load)
 app.command("validate")(graph.validate)
 app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
+app.command("compare")(comparison.compare)
+app.command("show")(comparison.show)
 app.command("import")(bulk.import_table)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
 app.command("serve")(service.serve)
+app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
