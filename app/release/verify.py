@@ -241,6 +241,8 @@ def _archive_problems(folder: Path, archive: Path, name: str) -> list[str]:
     """Whether an archive is, byte by byte, the one that the files beside it give."""
     try:
         manifest = _manifest(folder)
+        if not all((folder / name).is_file() for name in (*(one.name for one in manifest.files), SUMS)):
+            raise FileNotFoundError(folder)  # a pipe could be waited on for ever
         with tempfile.TemporaryDirectory(prefix="slmkg-verify-") as room:
             again = Path(room) / "again.tar"
             write_archive(folder, manifest, again)
