@@ -8,7 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -112,6 +114,44 @@ def test_a_worker_that_is_killed_is_replaced_and_the_folder_stays_in_use(tmp_pat
     done = slmkg(data, "restore", str(backup), "--force")
     assert done.returncode == 0, done.stderr
     assert build(Settings(data_dir=data)).store.head().number == 1
+
+
+def test_backups_of_a_running_service_under_writes(tmp_path: Path) -> None:
+    """Each is one revision, whole: the first so many of the writes, and at least those that were done before it began."""
+    data = tmp_path / "var"
+    least, backups = [], [tmp_path / f"{number}.tar" for number in range(3)]
+    with two_workers(data) as service, ThreadPoolExecutor() as pool:
+        done = 0
+        stop = threading.Event()
+
+        def write() -> None:
+            nonlocal done
+            while not stop.is_set():
+                service.insert(done + 1)
+                done += 1
+
+        writing = pool.submit(write)
+        try:
+            for backup in backups:
+                until(lambda before=done: done > before)  # type: ignore[misc]
+                least.append(done)
+                made = slmkg(data, "backup", str(backup), "--json")
+                assert made.returncode == 0, made.stderr
+        finally:
+            stop.set()
+        writing.result()
+    assert done > least[-1]
+    for backup, known in zip(backups, least, strict=True):
+        back = tmp_path / f"back-{backup.stem}"
+        restored = slmkg(data, "restore", str(backup), "--into", str(back))
+        assert restored.returncode == 0, restored.stderr
+        store = build(Settings(data_dir=back)).store
+        head = store.head().number
+        assert known + 1 <= head <= done + 1
+        values = {
+            int(quad.object.value) for quad in store.at().quads() if quad.subject.value == "https://example.org/s"
+        }
+        assert values == set(range(1, head))
 
 
 def test_workers_end_with_a_main_process_that_is_killed(tmp_path: Path) -> None:
