@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from app.backup import IN_USE
+from app.model.rdf import IRI, Literal
 from app.settings import Settings
 from app.store.durable import locked
 from app.wiring import build
@@ -117,7 +118,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_folder_stays_in_use(tmp_pat
 
 
 def test_backups_of_a_running_service_under_writes(tmp_path: Path) -> None:
-    """Each is one revision, whole: the first so many of the writes, and at least those that were done before it began."""
+    """Each is one revision, whole: the first so many writes, and at least those that were done before it began."""
     data = tmp_path / "var"
     least, backups = [], [tmp_path / f"{number}.tar" for number in range(3)]
     with two_workers(data) as service, ThreadPoolExecutor() as pool:
@@ -149,7 +150,9 @@ def test_backups_of_a_running_service_under_writes(tmp_path: Path) -> None:
         head = store.head().number
         assert known + 1 <= head <= done + 1
         values = {
-            int(quad.object.value) for quad in store.at().quads() if quad.subject.value == "https://example.org/s"
+            int(one.object.value)
+            for one in store.at().quads()
+            if isinstance(one.object, Literal) and one.subject == IRI("https://example.org/s")
         }
         assert values == set(range(1, head))
 

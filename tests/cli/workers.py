@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +133,8 @@ def two_workers(data: Path, **more: str) -> Iterator[Service]:
     finally:
         everybody |= family(process.pid)
         for pid in running(everybody):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it went with another one
+                os.kill(pid, signal.SIGKILL)
         process.wait()
         if process.stderr is not None:
             process.stderr.close()
