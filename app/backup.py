@@ -351,6 +351,8 @@ def _arrange(folder: Path, wanted: Mapping[str, tuple[int, str]]) -> None:
             (folder / "files" / name).rename(_place(folder, name))
         if name.startswith(SECRETS):
             (folder / name).chmod(0o600)
+            for above in list(Path(name).parents)[:-1]:
+                (folder / above).chmod(0o700)
     shutil.rmtree(folder / "blobs", ignore_errors=True)
     shutil.rmtree(folder / "files", ignore_errors=True)
 

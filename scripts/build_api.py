@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from app.access import Scope
 from app.outcomes import OUTCOMES
 from app.services import Services
 from app.settings import Settings
@@ -59,6 +60,14 @@ def answers(services: Services) -> dict[str, Any]:
     return asyncio.run(_asked(create_app(services)))
 
 
+def written(services: Services) -> dict[str, Any]:
+    """The example answers of operations that change something, in an own store, and of those that need what they made.
+
+    The release is made by a process of its own, which takes a while.
+    """
+    return asyncio.run(_made(create_app(services), services))
+
+
 def without_times(found: Any) -> Any:
     """Answers without the times at which revisions were made, which differ from load to load."""
     return json.loads(_TIME.sub("…", json.dumps(found)))
@@ -75,6 +84,28 @@ async def _asked(app: FastAPI) -> dict[str, Any]:
     return found
 
 
+async def _made(app: FastAPI, services: Services) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://slmkg") as client:
+        for operation, write in examples.WRITES.items():
+            _, token = services.keys.create("Ada", (Scope(write.scope),), services.now())
+            response = await client.post(
+                write.address,
+                content=write.body,
+                headers={"Content-Type": write.media_type, "Authorization": f"Bearer {token}"},
+            )
+            response.raise_for_status()
+            found[operation] = examples.shortened(operation, response.json())
+        address = response.headers["location"]
+        while (await client.get(address)).json()["state"] == "making":
+            await asyncio.sleep(1)
+        for operation, address in examples.AFTERWARDS.items():
+            response = await client.get(address)
+            response.raise_for_status()
+            found[operation] = examples.shortened(operation, response.json())
+    return found
+
+
 def _operations(document: Mapping[str, Any]) -> Iterator[str]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -85,10 +116,22 @@ def _operations(document: Mapping[str, Any]) -> Iterator[str]:
             if "requestBody" in operation:
                 kinds = ", ".join(f"`{kind}`" for kind in operation["requestBody"]["content"])
                 yield f"Body: {kinds}.\n"
-            request = examples.REQUESTS.get(operation["operationId"])
+            request = (examples.REQUESTS | examples.AFTERWARDS).get(operation["operationId"])
             if request:
                 yield f"```console\n$ curl -s 'http://127.0.0.1:8000{request}'\n```\n"
+            write = examples.WRITES.get(operation["operationId"])
+            if write:
+                yield _posted(write)
             yield _table(("status", "formats"), map(_response, operation["responses"].items()))
+
+
+def _posted(write: examples.Write) -> str:
+    body = write.body.replace("\r\n", "\\n")
+    return (
+        f"```console\n$ curl -s 'http://127.0.0.1:8000{write.address}' \\\n"
+        f"    -H \"Authorization: Bearer $KEY\" -H 'Content-Type: {write.media_type}' \\\n"
+        f"    --data-binary $'{body}'\n```\n"
+    )
 
 
 def _parameter(parameter: Mapping[str, Any]) -> tuple[str, ...]:
@@ -122,7 +165,7 @@ def _write_examples() -> None:
     with tempfile.TemporaryDirectory() as folder:
         services = build(Settings(data_dir=Path(folder)))
         services.load()
-        text = json.dumps(answers(services), indent=1, ensure_ascii=False)
+        text = json.dumps(answers(services) | written(services), indent=1, ensure_ascii=False)
     ANSWERS.write_text(f"{text}\n", encoding="utf-8")
 
 

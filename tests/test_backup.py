@@ -23,6 +23,7 @@ from app.settings import Settings
 from app.store.archive import Writer, members
 from app.store.durable import locked
 from app.store.embedded import EmbeddedStore
+from app.webhooks.hooks import Hooks
 from app.wiring import build
 from tests.release.small import services_in
 from tests.store import victim
@@ -96,6 +97,38 @@ def test_every_revision_comes_back_and_shares_its_files_again(data: Path, tmp_pa
     assert len({path.stat().st_ino for path in tables}) < len(tables), "hard links, as they were"
     for name in ("keys.json", "webhooks/1a2b3c4d/hook.json"):
         assert stat.S_IMODE((tmp_path / "back" / name).stat().st_mode) == 0o600
+
+
+def test_what_each_revision_changed_comes_back_even_without_its_graph(data: Path, tmp_path: Path) -> None:
+    before = EmbeddedStore(data / "store")
+    told = [before.changes(number) for number in range(1, 5)]
+    backups_of(data).make(tmp_path / "b.tar")
+    backups_of(data).restore(tmp_path / "b.tar", into=tmp_path / "back")
+    folder = tmp_path / "back" / "store" / "revisions"
+    assert {path.name for path in folder.iterdir()} == {"000004"} | {
+        f"00000{number}{ending}" for number in range(1, 5) for ending in (".json", ".patch")
+    }
+    store = EmbeddedStore(tmp_path / "back" / "store")
+    assert [store.changes(number) for number in range(1, 5)] == told
+
+
+def test_webhooks_come_back_with_secret_cursor_and_dead_letters(data: Path, tmp_path: Path) -> None:
+    shutil.rmtree(data / "webhooks")
+    hooks = Hooks(data / "webhooks")
+    one = hooks.add("https://example.org/1", cursor=0, now=NOON)
+    hooks.change(one.id, lambda state: state.failed(1, "status 500", next_at=0, at=NOON, tries=1).delivered(2))
+    other = hooks.add("https://example.org/2", cursor=4, now=NOON)
+    backups_of(data).make(tmp_path / "b.tar", with_keys=True)
+    hooks.remove(other.id)
+    backups_of(data).restore(tmp_path / "b.tar", force=True)
+    again = Hooks(data / "webhooks")
+    assert {hook.id: hook for hook in again.list()} == {one.id: one, other.id: other}
+    assert again.get(one.id).secret == one.secret
+    assert (again.state(one.id).cursor, [dead.revision for dead in again.state(one.id).dead]) == (2, [1])
+    for path in (data / "webhooks", data / "webhooks" / one.id):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    with again.delivering() as ours:
+        assert ours
 
 
 def test_a_restored_store_takes_the_next_commit_and_the_next_backup(data: Path, tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def _body(path: Path) -> ProposalIn:
         raise BadParameter("--file", f"{path} cannot be read", advice="Give a JSON file.") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        pointer = "/" + "/".join(str(part) for part in first["loc"])
+        pointer = "".join(f"/{part}" for part in first["loc"])
         raise BadValue(pointer, first["msg"], advice="See docs/reference/api.md for the shape.") from None
 
 

@@ -112,6 +112,7 @@ def verify(
             write(problem)
     if not found.intact:
         console.print(f"{len(found.problems)} difference(s)", style="red")
+        console.print("  Do not use this copy: get the release again from where it is published.")
         raise typer.Exit(EXIT_FAILURE)
 
 

@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from app.access import Scope
+from app.backup import in_use
 from app.cli.graph import run_load
 from app.cli.output import console
 from app.curate.commit import begin, head_number
@@ -47,14 +48,15 @@ def serve(
     if scratch:
         _serve_scratch(settings)
         return
-    services = build(settings)
-    if head_number(services.store) == 0:
-        where = settings.store_url or settings.data_dir
-        console.print(f"first start: loading the seed data into {where}", markup=False, soft_wrap=True)
-        report = run_load(services)
-        console.print(f"loaded {report.models} models, {report.quads} quads")
-    services.store.close()
-    _run("app.asgi:app", settings, workers=settings.workers)
+    with in_use(settings.data_dir):  # from before the first look until the last worker has ended
+        services = build(settings)
+        if head_number(services.store) == 0:
+            where = settings.store_url or settings.data_dir
+            console.print(f"first start: loading the seed data into {where}", markup=False, soft_wrap=True)
+            report = run_load(services)
+            console.print(f"loaded {report.models} models, {report.quads} quads")
+        services.store.close()
+        _run("app.asgi:app", settings, workers=settings.workers)
 
 
 def _serve_scratch(settings: Settings) -> None:

@@ -30,6 +30,7 @@ STEPS = 5
 _MOST = 4_000_000_000
 """Bytes that a packed file may have when it is unpacked."""
 _TOLD = 5
+_NO_FILE = "is no regular file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,9 @@ def _verify_folder(folder: Path, progress: Progress) -> Verified:
         problems += _reload_problems(graph, manifest)
     progress("comparing the archive")
     archive = folder / manifest.archive
-    if archive.exists():
+    if archive.exists() and not archive.is_file():
+        problems.append(f"{archive.name}: {_NO_FILE}")
+    elif archive.is_file():
         problems += _archive_problems(folder, archive, archive.name)
         problems += _archive_sum_problems(folder, archive)
     return Verified(manifest.name, manifest.revision, manifest.graph_sha256, len(manifest.files), tuple(problems))
@@ -127,8 +130,11 @@ def _verify_folder(folder: Path, progress: Progress) -> Verified:
 
 def _manifest(folder: Path) -> Manifest:
     """The manifest in a folder; OSError, ValueError."""
+    path = folder / MANIFEST
+    if path.exists() and not path.is_file():
+        raise ValueError(_NO_FILE)
     try:
-        return Manifest.from_json(json.loads((folder / MANIFEST).read_bytes()))
+        return Manifest.from_json(json.loads(path.read_bytes()))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -140,6 +146,8 @@ def _files_problems(folder: Path, manifest: Manifest) -> list[str]:
     for one in manifest.files:
         if one.name not in present:
             problems.append(f"{one.name}: is missing")
+        elif not (folder / one.name).is_file():
+            problems.append(f"{one.name}: {_NO_FILE}")
         elif (found := sum_of(folder / one.name)) != one:
             problems.append(
                 f"{one.name}: has {found.bytes} bytes and SHA-256 {found.sha256}, "
@@ -156,6 +164,8 @@ def _files_problems(folder: Path, manifest: Manifest) -> list[str]:
 
 def _against_sums(folder: Path, intact: Set[str] = frozenset()) -> list[str]:
     """What differs from the file of sums; of files that the manifest finds intact, the sum is to blame."""
+    if (folder / SUMS).exists() and not (folder / SUMS).is_file():
+        return [f"{SUMS}: {_NO_FILE}"]
     try:
         stated = (folder / SUMS).read_text(encoding="ascii")
     except FileNotFoundError:
@@ -181,11 +191,11 @@ def _against_sums(folder: Path, intact: Set[str] = frozenset()) -> list[str]:
 
 def _graph(path: Path, manifest: Manifest) -> tuple[frozenset[Quad] | None, list[str]]:
     """The quads of a packed graph, and what is wrong with it; no quads where it cannot be read."""
+    if not path.is_file():
+        return None, []  # told with the files
     try:
         with gzip.open(path, "rb") as source:
             content = source.read(_MOST + 1)
-    except FileNotFoundError:
-        return None, []
     except (OSError, EOFError, zlib.error) as error:
         return None, [f"{path.name}: cannot be unpacked: {error}"]
     if len(content) > _MOST:
@@ -231,6 +241,8 @@ def _archive_problems(folder: Path, archive: Path, name: str) -> list[str]:
     """Whether an archive is, byte by byte, the one that the files beside it give."""
     try:
         manifest = _manifest(folder)
+        if not all((folder / name).is_file() for name in (*(one.name for one in manifest.files), SUMS)):
+            raise FileNotFoundError(folder)  # a pipe could be waited on for ever
         with tempfile.TemporaryDirectory(prefix="slmkg-verify-") as room:
             again = Path(room) / "again.tar"
             write_archive(folder, manifest, again)
@@ -242,6 +254,8 @@ def _archive_problems(folder: Path, archive: Path, name: str) -> list[str]:
 
 def _archive_sum_problems(folder: Path, archive: Path) -> list[str]:
     path = folder / f"{archive.name}.sha256"
+    if path.exists() and not path.is_file():
+        return [f"{path.name}: {_NO_FILE}"]
     try:
         stated = path.read_bytes()
     except OSError:

@@ -55,8 +55,19 @@ def exchange(one: Path, other: Path) -> None:
 def locked(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold a lock file, made when missing, without waiting; BlockingIOError while somebody else holds it.
 
-    The operating system lets go of it when the process ends, however it ends.
+    The operating system lets go of it when the process ends, however it ends. A file that was replaced or removed
+    before it could be locked guards nothing: that is BlockingIOError, too.
     """
     with path.open("a") as handle:
         fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        if not _still_there(handle.fileno(), path):
+            raise BlockingIOError(errno.EWOULDBLOCK, "another one holds it", str(path))
         yield
+
+
+def _still_there(descriptor: int, path: Path) -> bool:
+    """Whether a path still means the file that was opened under it."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -37,7 +37,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 del operation["responses"]["422"]
             operation["responses"] = dict(sorted(operation["responses"].items()))
             if (answer := example(operation["operationId"])) is not None:
-                status = "201" if "201" in operation["responses"] else "200"
+                status = next(one for one in ("201", "202", "200") if one in operation["responses"])
                 contents = operation["responses"][status]["content"]
                 media = "text/csv" if isinstance(answer, str) else "application/json"
                 contents[media if media in contents else next(iter(contents))]["example"] = answer

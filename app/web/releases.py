@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Literal
 
 from anyio import to_thread
@@ -166,6 +167,9 @@ def show_release(name: str, request: Request, services: Use) -> Response:
         return _tagged(request, _release(services.releases.find(name), services))
     except NotFound:
         job = _making(request).job(name)
+        if job is None or job.state is not State.MAKING:  # it may have come between the two looks
+            with suppress(NotFound):
+                return _tagged(request, _release(services.releases.find(name), services))
         if job is None or job.state is State.READY:
             raise
         return _job(job, 200)

@@ -105,10 +105,8 @@ def _bad_value(error: ValidationError, inside: Any) -> BadValue:
             inside = inside[part] if part < len(inside) else None
         elif first["type"] != "missing":
             break
-        path.append(str(part).replace("~", "~0").replace("/", "~1"))
-    return BadValue(
-        "".join(f"/{part}" for part in path), first["msg"], advice="See /openapi.json for the shape of the body."
-    )
+        path.append("/" + str(part).replace("~", "~0").replace("/", "~1"))
+    return BadValue("".join(path), first["msg"], advice="See /openapi.json for the shape of the body.")
 
 
 def needed_revision(request: Request) -> int | None:

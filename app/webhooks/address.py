@@ -85,7 +85,7 @@ def is_public(address: IP) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if address in _TRANSLATED:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if address.teredo is not None:
+        if address.teredo is not None or address.is_site_local:
             return False
         if inner is not None:
             return is_public(inner)

@@ -19,6 +19,7 @@ from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.wiring import build
+from tests.ingest.bulk.workbooks import Formula, workbook
 from tests.ingest.huggingface import files as samples
 from tests.ingest.huggingface.hubs import SHA, hub
 
@@ -155,6 +156,38 @@ def test_bad_input_exits_with_2_says_where_and_changes_nothing(
     assert code == 2, out + err
     assert told in err
     assert "Traceback" not in err
+    assert command.head == head
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("latin.csv", "model,tokenizer\nphi-2,café\n".encode("latin-1"), "line 2, column 10"),
+        ("empty.csv", b"", "no header"),
+        ("head.csv", b"model,layers\n", "no row"),
+        ("unit.csv", b"model,hidden_size [GB]\nphi-2,2048\n", "line 1, column 2"),
+        ("two.csv", b'model,params\nphi-2,"Base = 110M, Large = 340M"\n', "several"),
+        ("sums.xlsx", workbook([["model", "layers"], ["phi-2", Formula("B9*2", 66)]]), "formula"),
+        ("cut.xlsx", workbook([["model", "layers"], ["phi-2", 33]])[:300], "no workbook"),
+        ("big.csv", None, "larger than"),
+        ("big.xlsx", None, "larger than"),
+    ],
+)
+def test_a_bad_file_exits_with_2_says_where_and_changes_nothing(
+    command: Command, name: str, content: bytes | None, told: str
+) -> None:
+    path = command.folder / name
+    if content is None:
+        with path.open("wb") as handle:
+            handle.truncate(100_000_000)
+    else:
+        path.write_bytes(content)
+    head = command.head
+    for more in ((), ("--dry-run",)):
+        code, out, err = command.inside("import", path, "--source", "survey-v3", *more)
+        assert told in out + err
+        assert "Traceback" not in err
+        assert code == 2
     assert command.head == head
 
 

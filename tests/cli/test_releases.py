@@ -75,6 +75,44 @@ def test_damage_is_told_and_ends_with_one(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("manifest.json", b"{", "manifest.json: cannot be used"),
+        ("manifest.json", b"\xff", "manifest.json: cannot be used"),
+        ("manifest.json", None, "manifest.json: is missing"),
+        ("SHA256SUMS", b"\xff", "SHA256SUMS: cannot be read"),
+        ("graph.nq.gz", b"no gzip", "graph.nq.gz: cannot be unpacked"),
+        ("graph.trig.gz", None, "graph.trig.gz: is missing"),
+        ("slmkg-2026.11.tar", b"hello", "slmkg-2026.11.tar: differs at byte 0"),
+    ],
+)
+def test_damage_of_every_kind_names_the_file_and_what_to_do(
+    data: Path, name: str, content: bytes | None, told: str
+) -> None:
+    path = data / "releases" / "2026.11" / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    done = slmkg(data, "release", "verify", str(path.parent))
+    assert done.returncode == 1
+    assert told in done.stdout
+    assert "get the release again" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_archive_that_is_cut_off_names_the_part(data: Path, tmp_path: Path) -> None:
+    whole = (data / "releases" / "2026.11" / "slmkg-2026.11.tar").read_bytes()
+    for length in (0, 100, 5_000, len(whole) // 2, len(whole) - 1):
+        path = tmp_path / "cut.tar"
+        path.write_bytes(whole[:length])
+        done = slmkg(data, "release", "verify", str(path))
+        assert done.returncode == 1
+        assert done.stdout.startswith("cut.tar: ")
+        assert "get the release again" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "exit_code", "words"),
     [
         (("2026.13",), 2, "not the name of a release"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -154,6 +155,55 @@ def test_links_in_a_folder_do_not_hide_anything(folder: Path, tmp_path: Path) ->
     (folder / "models.csv").rename(tmp_path / "elsewhere")
     (folder / "models.csv").symlink_to("/etc/hostname")
     assert any(problem.startswith("models.csv: has") for problem in verify(folder).problems)
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\0" * 100)
+
+
+def _a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _a_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+DAMAGE = {
+    "gone": _gone,
+    "empty": _emptied,
+    "cut": _cut,
+    "garbage": _garbage,
+    "a folder": _a_folder,
+    "a pipe": _a_pipe,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_every_kind_of_damage_to_every_file_is_told_with_the_files_name(folder: Path, damage: str) -> None:
+    """A pipe, which nobody writes into, would keep a reader for ever."""
+    for path in sorted(folder.iterdir()):
+        copy = shutil.copytree(folder, folder.with_name("spoiled")) / path.name
+        DAMAGE[damage](copy)
+        found = verify(copy.parent)
+        alone = damage == "gone" and path.name == "slmkg-2026.12.tar"  # it need not lie there
+        assert found.intact == alone, path.name
+        assert alone or any(one.startswith(f"{path.name}: ") for one in found.problems), (path.name, found.problems)
+        shutil.rmtree(copy.parent)
 
 
 def archives() -> Iterator[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.services import Services
 from app.settings import Settings
 from app.web.application import create_app
 from app.wiring import build
-from tests.ingest.bulk.workbooks import workbook
+from tests.ingest.bulk.workbooks import Formula, workbook
 from tests.web.conftest import Client, problem_of
 
 PATH = "/api/v1/proposals/import"
@@ -134,6 +135,7 @@ BAD: dict[str, tuple[Any, dict[str, str], dict[str, Any], int, str]] = {
     "a cell": ("model,layers\nphi-2,12-24\n", CSV, {}, 400, "bad-table"),
     "a model": ("model,layers\nphi-9,12\n", CSV, {}, 400, "bad-table"),
     "a header": ("model,hiden\nphi-2,12\n", CSV, {}, 400, "bad-table"),
+    "a unit": ("model,hidden_size [GB]\nphi-2,2048\n", CSV, {}, 400, "bad-table"),
     "headers": ("model,layers,layers\nphi-2,1,2\n", CSV, {}, 400, "bad-table"),
     "a ragged row": ("model,layers\nphi-2,1,2\n", CSV, {}, 400, "bad-table"),
     "a formula": ("model,layers\nphi-2,=1+1\n", CSV, {}, 400, "bad-table"),
@@ -169,6 +171,66 @@ def test_bad_input_is_a_problem_with_place_and_advice_and_changes_nothing(reader
     assert reader.head == head
 
 
+def test_numbers_as_people_write_them_have_a_visible_verdict(reader: Desk) -> None:
+    """Each cell tells what it was read as; two values in one cell are refused with advice."""
+    head = reader.head
+    cells = [
+        ("hidden_size", "2,048", "accepted", "2048", None),
+        ("vocabulary size", "32k", "accepted", "32000 (31500 to 32500) [in k]", None),
+        ("context", "32k", "accepted", "32768 (31500 to 33280) [k may be 1000 or 1024]", None),
+        ("layers", "24*", "accepted", "24 [footnote mark '*' left out]", None),
+        ("params", "1.1B", "accepted", "1100000000 (1050000000 to 1150000000) [in B]", None),
+        ("params", "Base = 110M, Large = 340M", "refused", None, "several-values"),
+        ("parameters [B]", "110M", "refused", None, "unit-conflict"),
+        ("params", "24 GiB", "refused", None, "unknown-unit"),
+    ]
+    for header, cell, verdict, read_as, code in cells:
+        table = f'model,{header}\nphi-2,"{cell}"\n'
+        report = reader.send(table, dry_run="true").json()
+        (finding,) = report["findings"]
+        told = (finding["cell"], finding["verdict"], finding.get("read_as"), finding.get("code"))
+        assert told == (cell, verdict, read_as, code)
+        assert (finding["column"], report["new"]) == (2, int(verdict == "accepted"))
+        if verdict == "refused":
+            assert finding["advice"]
+            problem = problem_of(reader.send(table))
+            assert (problem["code"], problem["line"], problem["column"]) == ("bad-table", finding["line"], 2)
+            assert finding["advice"] in problem["findings"][0]
+            assert problem["advice"]
+    assert reader.head == head
+
+
+def test_a_workbook_with_formulas_is_refused_at_their_cells(reader: Desk) -> None:
+    head = reader.head
+    rows: list[list[object]] = [["model", "layers", "hidden_size"], ["phi-2", Formula("B9*2", 66), Formula("A1", 1)]]
+    problem = problem_of(reader.send(workbook(rows), headers={"Content-Type": XLSX}))
+    assert (problem["status"], problem["code"], problem["line"], problem["column"]) == (400, "bad-table", 2, 2)
+    assert len(problem["findings"]) == 2
+    assert all("formula" in one for one in problem["findings"])
+    assert reader.head == head
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16-le", "shift_jis"])
+def test_a_wrong_encoding_is_told_with_its_place_and_what_to_do(reader: Desk, encoding: str) -> None:
+    letter = "ア" if encoding == "shift_jis" else "é"
+    head = reader.head
+    problem = problem_of(reader.send(f"model,tokenizer\nphi-2,caf{letter}\n".encode(encoding)))
+    assert (problem["status"], problem["code"]) == (400, "bad-file")
+    assert "UTF-8" in problem["advice"]
+    if encoding != "utf-16-le":
+        assert (problem["line"], problem["column"]) == (2, 10)
+    assert reader.head == head
+
+
+@pytest.mark.parametrize("body", [b"", b"\n", b"model,layers\n", b"\xef\xbb\xbf"])
+def test_a_file_without_a_table_is_told(reader: Desk, body: bytes) -> None:
+    head = reader.head
+    problem = problem_of(reader.send(body))
+    assert (problem["status"], problem["code"]) == (400, "bad-file")
+    assert problem["advice"]
+    assert reader.head == head
+
+
 @pytest.mark.parametrize("scope", [None, Scope.REVIEW])
 def test_it_needs_the_scope_propose(reader: Desk, scope: Scope | None) -> None:
     if scope is None:
@@ -179,5 +241,22 @@ def test_it_needs_the_scope_propose(reader: Desk, scope: Scope | None) -> None:
     assert problem_of(reader.send(TABLE, key=key))["code"] == "forbidden"
 
 
-def test_a_body_that_is_too_long_is_refused(reader: Desk) -> None:
-    assert problem_of(reader.send(b"x" * 20_000_001))["code"] == "query-refused"
+@pytest.mark.parametrize("size", [20_000_001, 100_000_000])
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "form"])
+def test_a_body_that_is_too_long_is_refused_before_it_is_all_there(reader: Desk, size: int, kind: str) -> None:
+    head = reader.head
+    sent = 0
+
+    async def parts() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < size:
+            sent += 100_000
+            yield b"x" * 100_000
+
+    kinds = {"csv": "text/csv", "xlsx": XLSX, "form": "multipart/form-data; boundary=b"}
+    body = parts() if size > 50_000_000 else b"x" * (size + 20_000)
+    problem = problem_of(reader.send(body, headers={"Content-Type": kinds[kind]}))
+    assert (problem["status"], problem["code"]) == (400, "query-refused")
+    assert problem["advice"]
+    assert sent < 25_000_000
+    assert reader.head == head

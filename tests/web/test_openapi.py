@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from app.access import Scope
+from app.services import Services
 from app.web import comparison_schemas as shapes
-from app.web import history_schemas, problems, schemas
+from app.web import examples, history_schemas, problems, releases, schemas
+from app.web.application import create_app
 from app.web.tables import FORMATS
 from scripts import build_api
+from tests.release.conftest import released
 from tests.web.conftest import Client
+
+__all__ = ["released"]
 
 OPERATIONS: dict[str, type[BaseModel]] = {
     "listModels": schemas.Models,
@@ -141,6 +147,44 @@ def test_answers_fit_their_schema(client: Client, operation: str) -> None:
 
     answer = client.get(REQUESTS[operation]).content
     OPERATIONS[operation].model_validate_json(answer)
+
+
+def test_the_example_of_an_import_is_real(own_services: Services) -> None:
+    write = examples.WRITES["importTable"]
+    _, key = own_services.keys.create("Ada", (Scope(write.scope),), own_services.now())
+    answer = Client(create_app(own_services)).post(
+        write.address,
+        content=write.body,
+        headers={"Content-Type": write.media_type, "Authorization": f"Bearer {key}"},
+    )
+    assert answer.status_code == 201, answer.text
+    assert answer.json() == examples.example("importTable"), "run: python scripts/build_api.py --examples"
+
+
+def test_the_examples_of_releases_are_as_answers_are(released: Services) -> None:
+    """Those of the seed take a minute to make; a small release has the same members, and its numbers in their form."""
+    web = Client(create_app(released))
+    begun = examples.example("makeRelease")
+    assert releases.Release.model_validate(begun).model_dump() == begun
+    assert (begun["state"], begun["name"]) == ("making", "2026.11")
+    for operation, address in examples.AFTERWARDS.items():
+        kept, real = examples.example(operation), examples.shortened(operation, web.json(address))
+        assert "releases" in kept or releases.Release.model_validate(kept).model_dump() == kept
+        assert _form(kept) == _form(real | _only_first(real)), operation
+    assert examples.example("listReleases")["releases"] == [examples.example("showRelease")]
+
+
+def _only_first(answer: Any) -> Any:
+    return {"releases": answer["releases"][:1]} if "releases" in answer else {}
+
+
+def _form(answer: Any) -> Any:
+    """An answer with kinds in place of values; of counts the names do not matter."""
+    if isinstance(answer, dict):
+        return {key: _form(value) for key, value in answer.items() if key != "findings"}
+    if isinstance(answer, list):
+        return [_form(one) for one in answer]
+    return type(answer).__name__
 
 
 def test_the_reference_page_is_current() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,39 @@ def test_a_release_is_made_in_the_background(own: Services) -> None:
     assert (again.status_code, again.json()["state"]) == (200, "ready")
     conflict = web.post("/api/v1/releases", json={"name": "2027.01"}, headers=key)
     assert (conflict.status_code, problem_of(conflict)["code"]) == (409, "release-exists")
+
+
+def test_each_worker_tells_how_far_a_release_is(own: Services) -> None:
+    """Two applications on one folder are what two workers are: neither knows the other's processes."""
+    one, other = Client(create_app(own)), Client(create_app(build(own.settings)))
+    key = key_of(own, Scope.ADMIN)
+    begun = one.post("/api/v1/releases", json={"name": "2027.01", "revision": 1}, headers=key)
+    assert begun.status_code == 202, begun.text
+    same = other.post("/api/v1/releases", json={"name": "2027.01", "revision": 1}, headers=key)
+    assert (same.status_code, same.json()["state"], same.json()["name"]) == (202, "making", "2027.01")
+    second = other.post("/api/v1/releases", json={"name": "2027.02"}, headers=key)
+    assert problem_of(second)["code"] == "too-busy"
+    told = wait_for(other, "/api/v1/releases/2027.01")
+    assert {one["state"] for one in told} == {"making", "ready"}
+    assert wait_for(one, "/api/v1/releases/2027.01")[-1]["state"] == "ready"
+    assert [path.name for path in own.settings.data_dir.glob("MAKING*")] == ["MAKING.json"]
+
+
+def test_a_release_whose_worker_was_killed_has_failed(own: Services) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    job = {"name": "2027.01", "revision": 1, "state": "making", "step": "x", "done": 1, "total": 9, "problem": None}
+    path = own.settings.data_dir / "MAKING.json"
+    web, key = Client(create_app(own)), key_of(own, Scope.ADMIN)
+    path.write_text(json.dumps({"pid": gone.pid, **job}))
+    told = web.json("/api/v1/releases/2027.01")
+    assert (told["state"], told["problem"]) == ("failed", "its process was stopped")
+    for spoilt in ("", "[]", "{}", '{"pid": 1}', json.dumps({"pid": 1, **job, "state": "x"})):
+        path.write_text(spoilt)
+        assert problem_of(web.get("/api/v1/releases/2027.01"))["code"] == "not-found"
+    begun = web.post("/api/v1/releases", json={"name": "2027.01", "revision": 1}, headers=key)
+    assert begun.status_code == 202
+    assert wait_for(web, "/api/v1/releases/2027.01")[-1]["state"] == "ready"
 
 
 def test_a_failure_is_told(own: Services) -> None:

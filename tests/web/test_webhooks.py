@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,10 @@ from app.services import Services
 from app.settings import Settings
 from app.store.memory import MemoryStore
 from app.web.application import create_app
+from app.webhooks.hooks import Hooks
 from app.wiring import build
 from tests import edits
+from tests.cli.workers import two_workers, until
 from tests.store.quads import change, quad
 from tests.web.conftest import Client, problem_of
 from tests.webhooks.receiver import Receiver, receiving
@@ -182,6 +183,14 @@ def test_dead_letters_are_listed_and_retried(office: Office) -> None:
 # --- a real service ------------------------------------------------------------------------------------------------
 
 
+SERVICE = {
+    "SLMKG_SCRATCH": "true",
+    "SLMKG_WEBHOOK_PRIVATE": "true",
+    "SLMKG_WEBHOOK_FIRST_PAUSE": "0.05",
+    "SLMKG_READERS": "1",
+}
+
+
 class Running:
     """A service of its own process, started again as often as a test wants."""
 
@@ -193,29 +202,21 @@ class Running:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        more = {
-            "SLMKG_DATA_DIR": str(self.data),
-            "SLMKG_SCRATCH": "true",
-            "SLMKG_WEBHOOK_PRIVATE": "true",
-            "SLMKG_WEBHOOK_FIRST_PAUSE": "0.05",
-            "SLMKG_READERS": "1",
-        }
+        more = {"SLMKG_DATA_DIR": str(self.data), **SERVICE}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "app.asgi:app", "--port", str(self.port), "--log-level", "warning"],
             env={**os.environ, **more},
         )
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def test_a_killed_service_loses_no_delivery(tmp_path: Path, receiver: Receiver) -> None:
@@ -257,6 +258,70 @@ def test_a_running_service_notices_hooks_and_commits_of_other_processes(tmp_path
         until(lambda: receiver.revisions() == [2])
     finally:
         running.kill()
+
+
+def test_of_several_services_on_one_folder_one_delivers_and_another_takes_over(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    services = build(Settings(data_dir=tmp_path, scratch=True, webhook_private=True))
+    begin(services.store, author=LOADER, now=edits.NOON)
+    hook = services.hooks.add(receiver.url, cursor=1, now=edits.NOON)
+    lock = tmp_path / "webhooks" / "LOCK"
+    running = [Running(tmp_path), Running(tmp_path)]
+    for one in running:
+        one.start()
+    try:
+        until(lambda: all(_ready(one.port) for one in running) and bool(_holders(lock)))
+        for number in range(1, 11):
+            services.store.apply(change([quad("s", number)]), expect=number)
+        until(lambda: services.hooks.state(hook.id).cursor == 11)
+        assert receiver.revisions() == list(range(2, 12)), "each once, and in order"
+        (holder,) = _holders(lock)
+        first, second = sorted(running, key=lambda one: one.pid != holder)
+        assert (first.pid, second.pid != holder) == (holder, True)
+        first.kill()
+        services.store.apply(change([quad("s", 11)]), expect=11)
+        until(lambda: services.hooks.state(hook.id).cursor == 12)
+        assert _holders(lock) == [second.pid]
+        first.start()
+        until(lambda: _ready(first.port))
+        services.store.apply(change([quad("s", 12)]), expect=12)
+        until(lambda: services.hooks.state(hook.id).cursor == 13)
+        assert _holders(lock) == [second.pid], "it is not taken from who holds it"
+        assert receiver.revisions() == list(range(2, 14))
+    finally:
+        for one in running:
+            one.kill()
+
+
+def test_of_several_workers_of_one_service_one_delivers_and_another_takes_over(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    hooks = Hooks(tmp_path / "webhooks", private=True)
+    hook = hooks.add(receiver.url, cursor=1, now=edits.NOON)
+    with two_workers(tmp_path, **SERVICE) as service:
+        until(lambda: bool(_holders(tmp_path / "webhooks" / "LOCK")))
+        for number in range(1, 6):
+            assert service.insert(number) == number + 1
+        until(lambda: hooks.state(hook.id).cursor == 6)
+        assert receiver.revisions() == [2, 3, 4, 5, 6]
+        (holder,) = _holders(tmp_path / "webhooks" / "LOCK")
+        assert holder in service.workers()
+        os.kill(holder, signal.SIGKILL)
+        until(lambda: len(set(service.workers()) - {holder}) == 2)
+        until(lambda: _ready(int(service.base.rsplit(":", 1)[1].strip("/"))))
+        assert service.insert(6) == 7
+        until(lambda: hooks.state(hook.id).cursor == 7)
+        assert receiver.revisions() == [2, 3, 4, 5, 6, 7]
+        (heir,) = _holders(tmp_path / "webhooks" / "LOCK")
+        assert heir in service.workers()
+
+
+def _holders(path: Path) -> list[int]:
+    """The processes that hold a lock on a file, as the system lists them."""
+    inode = str(path.stat().st_ino) if path.exists() else ""
+    lines = (line.split() for line in Path("/proc/locks").read_text().splitlines())
+    return [int(one[4]) for one in lines if one[1] == "FLOCK" and one[5].split(":")[2] == inode]
 
 
 def _ready(port: int) -> bool:

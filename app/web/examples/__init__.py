@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,32 @@ REQUESTS = {
     "showDecision": "/api/v1/cases/gpt-neo-1.3b/activation/decision",
     "listProposals": "/api/v1/proposals?state=open",
 }
-"""The request behind each example, by operation."""
-FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3}
+"""The request behind each example that needs nothing but the seed, by operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request that changes something: a POST with a body, and the scope that it needs."""
+
+    address: str
+    media_type: str
+    body: str
+    scope: str
+
+
+WRITES = {
+    "importTable": Write(
+        "/api/v1/proposals/import?source=survey-v3&name=mine.csv",
+        "text/csv",
+        "model,number of layers,parameters [B]\r\nphi-2,33,2.9\r\n",
+        "propose",
+    ),
+    "makeRelease": Write("/api/v1/releases", "application/json", '{"name": "2026.11", "revision": 1}', "admin"),
+}
+"""The requests behind examples that change something, in their order."""
+AFTERWARDS = {"listReleases": "/api/v1/releases", "showRelease": "/api/v1/releases/2026.11"}
+"""The requests behind examples that need what those made."""
+FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3, "files": 2}
 """Long lists are cut to their first members in examples."""
 _WHOLE = frozenset({"compare"})
 
@@ -45,12 +71,17 @@ def example(operation: str) -> Any:
 
 def shortened(operation: str, answer: Any) -> Any:
     """An answer with its long lists cut, as it stands in the file of examples."""
-    if not isinstance(answer, dict):
+    return _cut(answer) if operation not in _WHOLE else answer
+
+
+def _cut(answer: Any) -> Any:
+    if isinstance(answer, list):
+        return [_cut(one) for one in answer]
+    if not isinstance(answer, Mapping):
         return answer
-    cut = operation not in _WHOLE
     return {
-        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and isinstance(value, list) and cut else value
-        for key, value in answer.items()
+        key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and isinstance(value, list) else value
+        for key, value in ((key, _cut(value) if key == "releases" else value) for key, value in answer.items())
     }
 
 
