@@ -68,8 +68,11 @@ def commit_change(
     author: IRI,
     now: datetime,
     expect: int | None = None,
+    key: str | None = None,
 ) -> Committed:
     """Commit quads to add and quads to remove as the next revision, or change nothing.
+
+    `key` is the id of the key with which the author acts, if it is one; the record of the revision names it.
 
     Both are differences from the revision `expect` (the newest by default): quads to add are not there yet, those to
     remove are. Without any, no revision is made. Without rules anything goes, and no record is written into the graph.
@@ -84,7 +87,7 @@ def commit_change(
     if rules is None:
         return Committed(store.apply(change, expect=expected), Report())
     _check_homes(change)
-    return _commit(store, change, expected, lambda candidate: validate_change(candidate, change, rules))
+    return _commit(store, change, expected, lambda candidate: validate_change(candidate, change, rules), key)
 
 
 def examine(
@@ -157,7 +160,9 @@ def _new_findings(before: Snapshot, candidate: Snapshot, change: ChangeSet, rule
     return Report.of(set(found.findings) - set(known.findings))
 
 
-def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report]) -> Committed:
+def _commit(
+    store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report], key: str | None = None
+) -> Committed:
     """Commit a change with its record in the graph, if the judge finds no violation in the candidate."""
     reports: list[Report] = []
 
@@ -167,7 +172,7 @@ def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[
         if not report.conforms:
             raise InvalidGraph(tuple(str(finding) for finding in report.only(Severity.VIOLATION).findings))
 
-    recorded = replace(change, add=change.add | frozenset(_record(change, expect + 1)))
+    recorded = replace(change, add=change.add | frozenset(_record(change, expect + 1, key)))
     revision = store.apply(recorded, expect=expect, check=check)
     return Committed(revision, reports[0])
 
@@ -191,7 +196,7 @@ def _runner(snapshot: Snapshot) -> Callable[[str], Iterator[Row]]:
     return lambda query: snapshot.query(Query(query)).rows()
 
 
-def _record(change: ChangeSet, number: int) -> list[Quad]:
+def _record(change: ChangeSet, number: int, key: str | None) -> list[Quad]:
     """What the graph itself says about a revision. Its own record is not counted."""
     return describe(
         HISTORY,
@@ -204,6 +209,7 @@ def _record(change: ChangeSet, number: int) -> list[Quad]:
             (vocab.slm.removedCount, literal(len(change.remove))),
             (vocab.prov.startedAtTime, moment(change.made_at.isoformat())),
             (vocab.prov.wasAssociatedWith, iri(change.author)),
+            (vocab.slm.usedKey, literal(key) if key else None),
         ],
         kind=vocab.slm.Revision,
     )

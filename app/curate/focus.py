@@ -48,7 +48,9 @@ def touched(candidate: Snapshot, change: ChangeSet, sets: SetValidator) -> froze
     heard = _heard(candidate, changed, sets)
     loud = set(heard)
     silent = {quad.subject for quad in changed if quad not in loud and isinstance(quad.subject, IRI)}
-    twice = {row["s"] for row in _rows(candidate, _TWICE, "s", silent) if isinstance(row["s"], IRI)}
+    twice: frozenset[IRI | Literal] = frozenset(
+        row["s"] for row in _rows(candidate, _TWICE, "s", silent) if isinstance(row["s"], IRI)
+    )
     found = _around(candidate, heard, sets.looked_back)
     return None if found is None else found | twice
 

@@ -140,8 +140,15 @@ def test_the_whole_graph_is_validated_when_much_is_touched(
     assert taken == [way]
 
 
-def commit_to(store: MemoryStore, rules: Rules | None, add: list[Quad], remove: list[Quad], **more: int) -> int | None:
-    made = commit_change(store, add, remove, rules=rules, reason="a test", author=TEAM, now=NOW, **more)
+def commit_to(
+    store: MemoryStore,
+    rules: Rules | None,
+    add: list[Quad],
+    remove: list[Quad],
+    expect: int | None = None,
+    key: str | None = None,
+) -> int | None:
+    made = commit_change(store, add, remove, rules=rules, reason="a test", author=TEAM, now=NOW, expect=expect, key=key)
     return made.revision.number if made.revision else None
 
 

@@ -51,7 +51,13 @@ def proposal(items: int, *, number: int = 1) -> Proposal:
     """A proposal in which everything was said that can be said: verdicts, comments, another try, an end."""
     content = [
         Claim(
-            resource("architecture", f"a{n}"), vocab.slm.numLayers, literal(n), str(n), SOURCE, f"row {n}", "Transcribed"
+            resource("architecture", f"a{n}"),
+            vocab.slm.numLayers,
+            literal(n),
+            str(n),
+            SOURCE,
+            f"row {n}",
+            "Transcribed",
         )
         for n in range(items)
     ]
@@ -91,7 +97,9 @@ def test_every_step_of_a_proposal_is_judged_narrowly(example: frozenset[Quad], r
     for part in ({vocab.slm.Verdict}, {vocab.slm.Comment}, {vocab.slm.ProposedItem}, {vocab.slm.Proposal}):
         kinds = {quad.subject for quad in whole if quad.predicate == iri(vocab.rdf.type)}
         assert kinds
-        chosen = {q.subject for q in whole if q.predicate == iri(vocab.rdf.type) and q.object in map(iri, part)}
+        chosen = {
+            q.subject for q in whole if q.predicate == iri(vocab.rdf.type) and q.object in {iri(one) for one in part}
+        }
         step = frozenset(quad for quad in whole if quad.subject in chosen)
         change = change_of(step)
         after = candidate(example | (whole - step), change)
@@ -99,9 +107,7 @@ def test_every_step_of_a_proposal_is_judged_narrowly(example: frozenset[Quad], r
         assert validate_change(after, change, rules) == validate(after, rules.sets)
 
 
-@pytest.mark.parametrize(
-    "name", ["Proposal", "ProposedItem", "Verdict", "Comment", "Decision"], ids=lambda name: str(name)
-)
+@pytest.mark.parametrize("name", ["Proposal", "ProposedItem", "Verdict", "Comment", "Decision"], ids=str)
 def test_no_constraint_speaks_of_what_stands_in_the_proposals_graph(name: str, rules: Rules) -> None:
     assert IRI(vocab.slm.NS + name) not in rules.sets.named
 
@@ -133,7 +139,7 @@ def test_an_end_counts_where_there_is_a_start(example: frozenset[Quad], rules: R
             assert text.count(short) == 1
     run = next(quad.subject for quad in example if quad.predicate == iri(vocab.prov.startedAtTime))
     ends = frozenset(quad for quad in example if quad.subject == run and quad.predicate.value in PAIRED)
-    early = Quad(run, iri(vocab.prov.endedAtTime), _moment("1999-01-01T00:00:00Z"), PROPOSALS)  # type: ignore[arg-type]
+    early = Quad(run, iri(vocab.prov.endedAtTime), _moment("1999-01-01T00:00:00Z"), PROPOSALS)
     change = change_of(frozenset({early}), ends)
     after = candidate(example, change)
     found = validate_change(after, change, rules)
