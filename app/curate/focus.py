@@ -65,8 +65,8 @@ def _heard(candidate: Snapshot, changed: list[Quad], sets: SetValidator) -> list
     ]
     paired = {quad.subject for quad in heard if quad.predicate.value in PAIRED and isinstance(quad.subject, IRI)}
     others = {iri(name) for name in PAIRED.values()}
-    whole = {row["s"] for row in _rows(candidate, _LEAVING, "s", paired) if row["p"] in others}
-    whole |= {quad.subject for quad in changed if quad.predicate in others}
+    whole = {quad.subject for quad in changed if quad.predicate in others}
+    whole |= {row["s"] for row in _rows(candidate, _LEAVING, "s", paired) if row["p"] in others}  # type: ignore[misc]
     return [quad for quad in heard if quad.predicate.value not in PAIRED or quad.subject in whole]
 
 

@@ -54,7 +54,7 @@ def assert_told(office: Office, data: Path, revision: int, who: str) -> None:
     over_rest = office.client.json(f"/api/v1/diff?{span}")["items"]
     by_command = command(data, "diff", str(revision - 1), str(revision), "--model", MODEL, "--property", PROPERTY)
     for cell in (*over_rest, *by_command["items"]):
-        assert (cell["model"], cell["old"]["status"], cell["new"]["status"]) == (MODEL, "open", "accepted")
+        assert (cell["model"], cell["old"]["status"], cell["new"]["status"]) == (MODEL, "disputed", "accepted")
         assert cell["why"][0]["revision"] == revision
     assert len(over_rest) == len(by_command["items"]) == 1
     for blamed in (
@@ -96,7 +96,7 @@ def test_a_decision_is_released_with_its_reason_and_its_end_in_the_next_release(
     decided_over_rest(office)
     command(data, "release", "2026.12")
     (row,) = changed(data, "2026.12")
-    assert (row["old_status"], row["new_status"], row["revisions"]) == ("open", "accepted", "2")
+    assert (row["old_status"], row["new_status"], row["revisions"]) == ("disputed", "accepted", "2")
     assert row["new"]
     assert "Bob" in row["why"]
     assert WHY in row["why"]
@@ -107,7 +107,7 @@ def test_a_decision_is_released_with_its_reason_and_its_end_in_the_next_release(
     assert waiting(office.client) == [subject]
     command(data, "release", "2027.01")
     (row,) = changed(data, "2027.01")
-    assert (row["old_status"], row["new_status"], row["new"]) == ("accepted", "open", "")
+    assert (row["old_status"], row["new_status"], row["new"]) == ("accepted", "disputed", "")
     assert "too quick" in (data / "releases" / "2027.01" / "CHANGES.md").read_text(encoding="utf-8")
     assert [one["name"] for one in office.client.json("/api/v1/releases")["releases"]] == [
         "2027.01",
