@@ -1,4 +1,4 @@
-"""Every way to write ends in one function: each revision of each path was committed by `app.curate.commit`, validated."""
+"""Every way to write ends in one function: each path commits in `app.curate.commit`, with rules."""
 
 from __future__ import annotations
 
@@ -84,10 +84,9 @@ def test_every_path_commits_in_one_place(
     assert office.client.post("/update", content=UPDATE, headers=headers).status_code < 300
     made("a SPARQL update")
     turtle = {**bearer, "Content-Type": "text/turtle"}
-    note = "<urn:x:b> <http://www.w3.org/2000/01/rdf-schema#comment> 'b' ."
     for method in ("PUT", "POST"):
         sent = office.client.request(
-            method, f"/graphs?graph={GRAPH}", content=note.replace("b", method), headers=turtle
+            method, f"/graphs?graph={GRAPH}", content=f"<urn:x:{method}> {NOTE} '{method}' .", headers=turtle
         )
         assert sent.status_code < 300, sent.text
         made(f"{method} of a graph")
@@ -102,10 +101,13 @@ def test_every_path_commits_in_one_place(
         ("proposals", "review", "3", "--reject-rest", "--reason", "no", "--as", "bob"),
         ("decide", "gpt-neo-1.3b", "activation", "--rules", "--reason", "x"),
         ("revert", str(head), "--reason", "forth"),
-        ("load",),
     ):
         command(monkeypatch, data, *arguments)
         made(" ".join(arguments))
+    assert office.client.post("/update", content=UPDATE, headers=headers).status_code < 300
+    made("a SPARQL update of what the data folder does not say")
+    command(monkeypatch, data, "load")
+    made("a load")
     table.write_text("model,layers\nphi-2,78\n", encoding="utf-8")
     command(monkeypatch, data, "import", str(table), "--source", "survey-v3")
     made("import of a table by command")
