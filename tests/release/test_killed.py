@@ -19,7 +19,6 @@ from app.wiring import build
 from tests.release.small import services_in
 from tests.release.victim import name_of
 from tests.store import victim as committer
-from tests.store.audit import assert_audited
 from tests.store.quads import change, content
 from tests.store.test_killed import KILLED, assert_whole
 
@@ -69,7 +68,7 @@ def assert_releases(services: Services, least: set[str]) -> set[str]:
     assert least <= listed
     for name in listed:
         assert services.releases.verify(name).problems == (), name
-    assert_audited(services.store)
+    assert_whole(services.store)
     head = services.store.head()
     assert sum(1 for _ in services.store.at().quads()) == head.quads
     return listed

@@ -19,9 +19,8 @@ from tests.web.test_curation import Office
 
 TABLE = "model,layers\nphi-2,77\n"
 GRAPH = "https%3A%2F%2Fexample.org%2Fnotes"
-UPDATE = (
-    "INSERT DATA { GRAPH <https://example.org/notes> { <urn:x:a> <http://www.w3.org/2000/01/rdf-schema#comment> 'a' } }"
-)
+NOTE = "<http://www.w3.org/2000/01/rdf-schema#comment>"
+UPDATE = f"INSERT DATA {{ GRAPH <https://example.org/notes> {{ <urn:x:a> {NOTE} 'a' }} }}"
 
 
 @pytest.fixture
@@ -85,9 +84,8 @@ def test_every_path_commits_in_one_place(
     made("a SPARQL update")
     turtle = {**bearer, "Content-Type": "text/turtle"}
     for method in ("PUT", "POST"):
-        sent = office.client.request(
-            method, f"/graphs?graph={GRAPH}", content=f"<urn:x:{method}> {NOTE} '{method}' .", headers=turtle
-        )
+        note = f"<urn:x:{method}> {NOTE} '{method}' ."
+        sent = office.client.request(method, f"/graphs?graph={GRAPH}", content=note, headers=turtle)
         assert sent.status_code < 300, sent.text
         made(f"{method} of a graph")
     assert office.client.request("DELETE", f"/graphs?graph={GRAPH}", headers=bearer).status_code < 300
