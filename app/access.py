@@ -62,8 +62,8 @@ class Key:
     def agent(self) -> Agent:
         """Who acts when this key is used."""
         if self.orcid is None:
-            return Agent(f"key-{self.id}", self.name)
-        return Agent(f"orcid-{self.orcid.lower()}", self.name, self.orcid)
+            return Agent(f"key-{self.id}", self.name, key=self.id)
+        return Agent(f"orcid-{self.orcid.lower()}", self.name, self.orcid, self.id)
 
     def allows(self, scope: Scope) -> bool:
         """Whether the key may do this; `admin` may do everything."""

@@ -28,7 +28,7 @@ from app.curate import bulk
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
-from app.curate.revert import reason_for, reverting
+from app.curate.revert import introducing, reason_for, reverting
 from app.curate.steps import Taken
 from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import BadParameter, NotFound, QueryRefused
@@ -170,24 +170,28 @@ class Services:
 
     async def revert(self, first: int, last: int, author: Author, *, reason: str, expect: int | None = None) -> Written:
         """Undo revisions `first` to `last` as one new revision, or change nothing; RevertConflict."""
+
+        def work_out(head: int) -> tuple[Content, Content]:
+            add, remove = reverting(self.store, first, last, head=head)
+            return introducing(self.store.at(head), author.agent, add, remove)
+
         return await self.writer.commit(
-            lambda head: reverting(self.store, first, last, head=head),
+            work_out,
             author,
             reason=reason_for(first, last, reason),
             expect=expect,
         )
 
-    def revert_now(self, first: int, last: int, *, reason: str, author: IRI) -> Committed:
+    def revert_now(self, first: int, last: int, *, reason: str, agent: Agent) -> Committed:
         """The same, for the command line."""
         head = self.store.head().number
         add, remove = reverting(self.store, first, last, head=head)
         return commit_change(
             self.store,
-            add,
-            remove,
+            *introducing(self.store.at(head), agent, add, remove),
             rules=None if self.settings.scratch else Rules(self.set_validator, self.record_validator),
             reason=reason_for(first, last, reason),
-            author=author,
+            author=agent.iri,
             now=self.now(),
             expect=head,
         )

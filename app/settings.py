@@ -87,8 +87,8 @@ class Settings(BaseSettings):
         default=None, description="Folder of seed data to load instead of the one that ships with slmkg."
     )
     self_review: bool = Field(default=False, description="Let people review what they proposed themselves.")
-    agent: str | None = Field(
-        default=None,
+    agent: str = Field(
+        default="operator",
         description="Who acts on the command line: an ORCID iD, or a short name of small letters, digits and hyphens.",
     )
     max_page: int = Field(default=200, ge=1, le=1000, description="Largest page of a list, in items.")

@@ -417,6 +417,7 @@ class slm:
     uniqueTrainingTokens: Final = "https://w3id.org/slmkg/ontology#uniqueTrainingTokens"
     upperBound: Final = "https://w3id.org/slmkg/ontology#upperBound"
     usedClaim: Final = "https://w3id.org/slmkg/ontology#usedClaim"
+    usedKey: Final = "https://w3id.org/slmkg/ontology#usedKey"
     usesAlgorithm: Final = "https://w3id.org/slmkg/ontology#usesAlgorithm"
     usesHarness: Final = "https://w3id.org/slmkg/ontology#usesHarness"
     usesQkvBias: Final = "https://w3id.org/slmkg/ontology#usesQkvBias"
@@ -1715,6 +1716,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.trustRank: xsd.integer,
     slm.uniqueTrainingTokens: xsd.integer,
     slm.upperBound: xsd.decimal,
+    slm.usedKey: xsd.string,
     slm.usesQkvBias: xsd.boolean,
     slm.valueAsReported: xsd.string,
     slm.valueHeadDimension: xsd.integer,

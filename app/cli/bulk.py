@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.curation import As
+from app.cli.acting import As, acting
 from app.cli.graph import Json
 from app.cli.output import console, write, write_json
 from app.curate import bulk
@@ -20,7 +20,6 @@ from app.ingest.bulk.table import Reading
 from app.ingest.bulk.verdicts import Verdict
 from app.ingest.huggingface import hub
 from app.ingest.huggingface.files import read_folder
-from app.model.agents import Agent, agent_named
 from app.outcomes import EXIT_USAGE
 from app.services import Services
 from app.settings import Settings
@@ -73,7 +72,7 @@ def import_table(
     sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook; the first one by default.")] = None,
     title: Title = None,
     again: Again = None,
-    acting: As = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Propose what is new in a table, all of it in one proposal. A cell that is not clear stops it: nothing changes."""
@@ -88,7 +87,7 @@ def import_table(
         described,
         bulk.mapping_of([*_lines(map_file), *(mapping or ())]),
     )
-    _import(services, table, dry_run=dry_run, title=title, again=again, acting=acting, as_json=as_json)
+    _import(services, table, dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json)
 
 
 def import_model(
@@ -105,7 +104,7 @@ def import_model(
     dry_run: DryRun = False,
     title: Title = None,
     again: Again = None,
-    acting: As = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Propose what a model's config.json and card say, from files or (owner/name) from the Hugging Face hub.
@@ -119,7 +118,7 @@ def import_model(
     else:
         files = read_folder(path, repository=repository, revision=revision)
     given = bulk.ModelFiles(files, model)
-    _import(services, given, dry_run=dry_run, title=title, again=again, acting=acting, as_json=as_json)
+    _import(services, given, dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json)
 
 
 def export(
@@ -154,7 +153,7 @@ def _import(
     dry_run: bool,
     title: str | None,
     again: str | None,
-    acting: str | None,
+    as_: str | None,
     as_json: bool,
 ) -> None:
     reading = services.read_import(given, again=again is not None)
@@ -165,7 +164,7 @@ def _import(
         return
     if isinstance(given, bulk.Table):
         bulk.checked(reading, given.sheet.name)
-    taken = services.propose_import(given, _agent(services, acting), title=title, again=again)
+    taken = services.propose_import(given, acting(as_, services.settings), title=title, again=again)
     _tell(reading, as_json, dry_run=False, proposal=taken.step.proposal.number if taken.step.proposal else None)
 
 
@@ -182,16 +181,6 @@ def _tell(reading: Reading, as_json: bool, *, dry_run: bool, proposal: int | Non
         write(f"proposal {proposal}: {len(reading.items)} item(s)")
     elif not dry_run and not reading.items:
         console.print("nothing new to propose")
-
-
-def _agent(services: Services, acting: str | None) -> Agent:
-    named = acting or services.settings.agent
-    if not named:
-        raise BadParameter("--as", "nobody is named", advice="Say who proposes: --as NAME, or set SLMKG_AGENT.")
-    try:
-        return agent_named(named)
-    except ValueError as error:
-        raise BadParameter("--as", str(error), advice="Use an ORCID iD or a short name.") from error
 
 
 def _read(file: Path) -> bytes:

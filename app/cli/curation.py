@@ -1,7 +1,7 @@
 """Commands of curation: propose, review, commit, list claims and disagreements, decide. The same steps as over REST.
 
 Whoever may read and write the data folder may do all of it here; nobody reviews their own proposal all the same,
-unless the setting says so. `--as`, or SLMKG_AGENT, says who acts.
+unless the setting says so. `--as`, or SLMKG_AGENT, says who acts; see `acting`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from app.cli.acting import As, acting, agent
 from app.cli.graph import Json
 from app.cli.output import console, write, write_json
 from app.curate import decide as deciding
@@ -23,7 +24,7 @@ from app.curate.requests import ClaimRequest, Request, SourceRequest
 from app.curate.review import Answer
 from app.curate.steps import Bench, Step, Taken
 from app.errors import BadParameter, BadValue
-from app.model.agents import Agent, agent_named
+from app.model.agents import Agent
 from app.model.claims import resource
 from app.model.proposals import Choice, State
 from app.model.rdf import iri
@@ -32,7 +33,6 @@ from app.settings import Settings
 from app.web.curation_schemas import ProposalIn, claim_request, result_request
 from app.wiring import build
 
-As = Annotated[str | None, typer.Option("--as", help="Who acts: ORCID iD or short name; SLMKG_AGENT by default.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 Number = Annotated[int, typer.Argument(min=1, help="Number of the proposal.")]
 Model = Annotated[str, typer.Argument(help="Slug of a model, or the IRI of another thing.")]
@@ -64,11 +64,11 @@ def propose(
     unit: Annotated[str | None, typer.Option("--unit", help="The property's own unit.")] = None,
     missing: Annotated[str | None, typer.Option("--missing", help="Why there is no value, e.g. not-reported.")] = None,
     again: Annotated[str | None, typer.Option("--again", help="What is new, if it was rejected before.")] = None,
-    acting: As = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Propose a value with its source, or a whole file of them. Nothing of it counts before somebody accepts it."""
-    services, agent = _services(acting)
+    services, who = _services(as_)
     wanted: list[Request]
     if file is not None:
         body = _body(file)
@@ -97,7 +97,7 @@ def propose(
         contents = requests.contents_of(bench.snapshot, wanted, today=bench.now.date())
         return proposals.propose(contents, title=title, again=again)(bench)
 
-    _tell(services, services.curation.take(work, agent), as_json=as_json)
+    _tell(services, services.curation.take(work, who), as_json=as_json)
 
 
 @app.command("list")
@@ -113,7 +113,7 @@ def list_proposals(
     snapshot = build(Settings()).curation.at()
     wanted = Filter(
         state,
-        None if author is None else _agent(author).iri,
+        None if author is None else agent("--author", author).iri,
         None if model is None else (resource("model", model), resource("architecture", model)),
         None if property_name is None else iri(requests.property_iri(property_name)),
         None if source is None else resource("source", source),
@@ -143,12 +143,12 @@ def show(number: Number, as_json: Json = False) -> None:
 def comment(
     number: Number,
     text: Annotated[str, typer.Argument(help="What you have to say.")],
-    acting: As = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Say something about a proposal."""
-    services, agent = _services(acting)
-    _tell(services, services.curation.take(proposals.comment(number, text), agent), as_json=as_json)
+    services, who = _services(as_)
+    _tell(services, services.curation.take(proposals.comment(number, text), who), as_json=as_json)
 
 
 @app.command("review")
@@ -159,11 +159,11 @@ def judge(
     accept_rest: Annotated[bool, typer.Option("--accept-rest", help="Accept all other items that wait.")] = False,
     reject_rest: Annotated[bool, typer.Option("--reject-rest", help="Reject all other items that wait.")] = False,
     reason: Annotated[str, typer.Option("--reason", help="Why; needed to reject, and for warnings.")] = "",
-    acting: As = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Accept or reject items of a proposal."""
-    services, agent = _services(acting)
+    services, who = _services(as_)
     both = set(accept or ()) & set(reject or ())
     if both or (accept_rest and reject_rest):
         raise BadParameter("--accept", "an item is accepted and rejected at once", advice="Choose one.")
@@ -171,21 +171,21 @@ def judge(
     answers |= {item: Answer(False, reason) for item in reject or ()}
     rest = Answer(accept_rest, reason) if accept_rest or reject_rest else None
     work = review.review(number, answers, rest=rest, self_review=services.curation.self_review)
-    _tell(services, services.curation.take(work, agent), as_json=as_json)
+    _tell(services, services.curation.take(work, who), as_json=as_json)
 
 
 @app.command("withdraw")
-def withdraw(number: Number, reason: Reason, acting: As = None, as_json: Json = False) -> None:
+def withdraw(number: Number, reason: Reason, as_: As = None, as_json: Json = False) -> None:
     """Take your proposal back."""
-    services, agent = _services(acting)
-    _tell(services, services.curation.take(proposals.withdraw(number, reason), agent), as_json=as_json)
+    services, who = _services(as_)
+    _tell(services, services.curation.take(proposals.withdraw(number, reason), who), as_json=as_json)
 
 
 @app.command("commit")
-def commit(number: Number, acting: As = None, as_json: Json = False) -> None:
+def commit(number: Number, as_: As = None, as_json: Json = False) -> None:
     """Record what was accepted, and settle the cases that it touches, as one revision."""
-    services, agent = _services(acting)
-    _tell(services, services.curation.take(review.commit(number), agent), as_json=as_json)
+    services, who = _services(as_)
+    _tell(services, services.curation.take(review.commit(number), who), as_json=as_json)
 
 
 def claims(model: Model, name: Property, as_json: Json = False) -> None:
@@ -234,11 +234,11 @@ def decide(
     none: Annotated[bool, typer.Option("--none", help="Keep no value.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="Leave it to the rules again.")] = False,
     reopen: Annotated[bool, typer.Option("--reopen", help="Open the case again.")] = False,
-    acting: As = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Decide a case: keep a value, keep none, leave it to the rules, or open it again."""
-    services, agent = _services(acting)
+    services, who = _services(as_)
     chosen = [
         choice
         for choice, given in (
@@ -262,25 +262,13 @@ def decide(
         key = requests.case_key(bench.snapshot, model, name)
         return deciding.decide(key, chosen[0], reason, claim=node, reported=keep)(bench)
 
-    services.curation.take(work, agent)
+    services.curation.take(work, who)
     _show_case(services, model, name, as_json=as_json)
 
 
-def _services(acting: str | None) -> tuple[Services, Agent]:
+def _services(named: str | None) -> tuple[Services, Agent]:
     settings = Settings()
-    name = acting or settings.agent
-    if not name:
-        raise BadParameter(
-            "--as", "nobody is named", advice="Give --as with an ORCID iD or a short name, or SLMKG_AGENT."
-        )
-    return build(settings), _agent(name)
-
-
-def _agent(name: str) -> Agent:
-    try:
-        return agent_named(name)
-    except ValueError as error:
-        raise BadParameter("--as", str(error), advice="Write e.g. ada-lovelace or 0000-0002-1825-0097.") from error
+    return build(settings), acting(named, settings)
 
 
 def _body(path: Path) -> ProposalIn:

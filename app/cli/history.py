@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.acting import As, acting
 from app.cli.graph import Json
 from app.cli.output import console, write, write_json
 from app.compare.diff import CellChange, Diff, Kind, Step
@@ -15,12 +16,9 @@ from app.compare.export import BETWEEN, plain_text
 from app.compare.moment import HEAD
 from app.compare.values import Cell, Status
 from app.errors import BadParameter
-from app.model.claims import resource
 from app.settings import Settings
 from app.wiring import build
 
-OPERATOR = resource("agent", "operator")
-"""Who works at the command line, where nobody says who it is."""
 _LONGEST = 1_000
 _WORDS = {
     Kind.ADDED: "added",
@@ -80,13 +78,16 @@ def revert(
     to: Annotated[
         int | None, typer.Option("--to", min=1, help="Last revision to undo, where several are undone.")
     ] = None,
+    as_: As = None,
     as_json: Json = False,
 ) -> None:
     """Undo a revision, or several, as a new one, or change nothing. Nothing of the history is lost."""
     if not reason.strip() or len(reason) > _LONGEST:
         raise BadParameter("--reason", f"has not between 1 and {_LONGEST} characters", advice="Say why.")
     last = number if to is None else to
-    committed = build(Settings()).revert_now(number, last, reason=reason.strip(), author=OPERATOR)
+    settings = Settings()
+    agent = acting(as_, settings)
+    committed = build(settings).revert_now(number, last, reason=reason.strip(), agent=agent)
     assert committed.revision is not None  # noqa: S101 - a revert that changes nothing is refused
     made = committed.revision
     if as_json:

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app import vocab
 from app.compare import models
@@ -20,6 +20,8 @@ from app.compare.moment import Named, no_releases, revision_of
 from app.compare.properties import advice, properties
 from app.compare.reader import Reader
 from app.errors import BadParameter, NotFound, TooBusy
+from app.model.graphs import HISTORY
+from app.model.rdf import Literal
 from app.store import patch
 from app.store.port import GraphStore
 from app.store.span import difference, existing, snapshot
@@ -35,7 +37,10 @@ _MODELS_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What one revision did, in numbers. `models` are those whose cells changed most, at most twenty of them."""
+    """What one revision did, in numbers. `models` are those whose cells changed most, at most twenty of them.
+
+    `key` is the id of the key with which the author acted, where it was one.
+    """
 
     step: Step
     cells: Mapping[Kind, int]
@@ -45,6 +50,7 @@ class Summary:
     sources_removed: int
     observations_added: int
     observations_removed: int
+    key: str | None = None
 
 
 class History:
@@ -104,12 +110,23 @@ class History:
             return kept
         if existing(self._store, number) == 0:
             raise NotFound("revision", "0", advice="Revisions count from 1.")
-        found = _summary(self.diff(number - 1, number))
+        found = replace(_summary(self.diff(number - 1, number)), key=self._key_of(number))
         with self._guard:
             self._summaries[number] = found
             if len(self._summaries) > _SUMMARIES_KEPT:
                 self._summaries.popitem(last=False)
         return found
+
+    def _key_of(self, number: int) -> str | None:
+        """The id of the key that was used, as the revision's record says."""
+        for quad in self._store.changes(number).add:
+            if (
+                quad.graph_name == HISTORY
+                and quad.predicate.value == vocab.slm.usedKey
+                and isinstance(quad.object, Literal)
+            ):
+                return quad.object.value
+        return None
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app import vocab
+from app.curate.focus import touched
 from app.errors import BadParameter, InvalidGraph, StoreEmpty
 from app.model.changes import ChangeSet, Revision
 from app.model.claims import resource
-from app.model.graphs import HISTORY, META, ONTOLOGY, VOCABULARY
-from app.model.rdf import IRI, Blank, Literal, Quad, describe, iri, literal, moment, text
+from app.model.graphs import HISTORY
+from app.model.rdf import IRI, Quad, describe, iri, literal, moment, text
 from app.store.port import GraphStore, Query, Row, Snapshot
 from app.validation.findings import Report, Severity
-from app.validation.records import REACH, SHARED_BY, RecordValidator
+from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
 
-_SUBJECTS = 200
-"""Changed subjects up to which only what they touch is validated."""
-_FOCUS = 1_000
-"""Touched nodes up to which queries bound to them are faster than those over the whole graph (measured)."""
-_EDGES = 5_000
-"""Edges that are looked at in one step."""
-_EVERYWHERE = frozenset({ONTOLOGY, VOCABULARY})
-_LEAVING = "SELECT ?s ?p ?o WHERE { ?s ?p ?o }"
-_ARRIVING = "SELECT ?s ?p ?o WHERE { ?s ?p ?o }"
+_NODES = 1_000
+"""Nodes up to which queries bound to them are faster than those over the whole graph (measured)."""
+_ADDRESS = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +68,11 @@ def commit_change(
     author: IRI,
     now: datetime,
     expect: int | None = None,
+    key: str | None = None,
 ) -> Committed:
     """Commit quads to add and quads to remove as the next revision, or change nothing.
+
+    `key` is the id of the key with which the author acts, if it is one; the record of the revision names it.
 
     Both are differences from the revision `expect` (the newest by default): quads to add are not there yet, those to
     remove are. Without any, no revision is made. Without rules anything goes, and no record is written into the graph.
@@ -88,7 +87,7 @@ def commit_change(
     if rules is None:
         return Committed(store.apply(change, expect=expected), Report())
     _check_homes(change)
-    return _commit(store, change, expected, lambda candidate: validate_change(candidate, change, rules))
+    return _commit(store, change, expected, lambda candidate: validate_change(candidate, change, rules), key)
 
 
 def examine(
@@ -144,97 +143,26 @@ def replace_graphs(
 
 def validate_change(candidate: Snapshot, change: ChangeSet, rules: Rules) -> Report:
     """Validate what a change touches, in the graph as it would be; the whole graph where it touches much."""
-    focus = _focus(candidate, change, rules)
+    focus = touched(candidate, change, rules.sets)
     return validate(candidate, rules.sets) if focus is None else rules.sets.at(_runner(candidate), focus)
 
 
 def _new_findings(before: Snapshot, candidate: Snapshot, change: ChangeSet, rules: Rules) -> Report:
-    """What is found in the candidate and was not found before."""
-    focus = _focus(candidate, change, rules)
-    if focus is None:
-        found, known = (validate(snapshot, rules.sets) for snapshot in (candidate, before))
+    """What is found in the candidate and was not found before; what was known is asked of the nodes found only."""
+    found = validate_change(candidate, change, rules)
+    if not found.findings:
+        return found
+    nodes = {finding.focus for finding in found.findings}
+    if len(nodes) > _NODES or not all(_ADDRESS.fullmatch(node) for node in nodes):
+        known = validate(before, rules.sets)
     else:
-        found, known = (rules.sets.at(_runner(snapshot), focus) for snapshot in (candidate, before))
+        known = rules.sets.at(_runner(before), map(IRI, sorted(nodes)))
     return Report.of(set(found.findings) - set(known.findings))
 
 
-def _focus(candidate: Snapshot, change: ChangeSet, rules: Rules) -> frozenset[IRI | Literal] | None:
-    """The nodes to judge after a change; None for the whole graph.
-
-    Terms and concepts are spoken of by everything, and blank nodes cannot be looked up.
-    """
-    changed = [*change.add, *change.remove]
-    spoken_of = {quad.subject for quad in changed} | {quad.object for quad in changed}
-    everywhere = any(quad.graph_name in _EVERYWHERE for quad in changed)
-    unnamed = any(isinstance(node, Blank) for node in spoken_of)
-    if everywhere or unnamed or _redescribes(candidate, change):
-        return None
-    return _touched(candidate, changed, rules.sets.looked_back)
-
-
-def _touched(candidate: Snapshot, changed: list[Quad], looked_back: frozenset[str]) -> frozenset[IRI | Literal] | None:
-    """The nodes whose findings a change may alter; None when they are many.
-
-    These are: its subjects, the records that lead to its subjects in as many steps as constraints look, the other
-    records about the same things (claims are compared with each other), what constraints reach by looking back, and
-    the graphs that it writes to.
-    """
-    subjects = {quad.subject for quad in changed if isinstance(quad.subject, IRI)}
-    if len(subjects) > _SUBJECTS:
-        return None
-    focus: set[IRI | Literal] = {*subjects, *(quad.graph_name for quad in changed if isinstance(quad.graph_name, IRI))}
-    by_objects = looked_back | SHARED_BY
-    focus |= {
-        quad.object for quad in changed if quad.predicate.value in by_objects and isinstance(quad.object, IRI | Literal)
-    }
-    reached = set(subjects)
-    frontier = reached
-    for _ in range(REACH):
-        found = _look(candidate, _ARRIVING, "o", frontier)
-        if found is None:
-            return None
-        frontier = {row["s"] for row in found if isinstance(row["s"], IRI)} - reached
-        reached |= frontier
-    focus |= reached
-    leaving = _look(candidate, _LEAVING, "s", reached, by_objects)
-    if leaving is None:
-        return None
-    focus |= {row["o"] for row in leaving if isinstance(row["o"], IRI | Literal)}
-    about = {row["o"] for row in leaving if row["s"] in subjects and row["p"].value in SHARED_BY}
-    lost = {quad.object for quad in changed if quad.predicate.value in SHARED_BY}
-    sharing = _look(candidate, _ARRIVING, "o", {node for node in (*about, *lost) if isinstance(node, IRI)}, SHARED_BY)
-    if sharing is None:
-        return None
-    focus |= {row["s"] for row in sharing if isinstance(row["s"], IRI)}
-    return frozenset(focus) if len(focus) <= _FOCUS else None
-
-
-def _redescribes(candidate: Snapshot, change: ChangeSet) -> bool:
-    """Whether the change says something new of a graph that holds more than the change brings."""
-    names = {quad.subject for quad in (*change.add, *change.remove) if quad.graph_name == META}
-    return any(
-        any(quad not in change.add for quad in candidate.quads(name))
-        for name in names
-        if isinstance(name, IRI) and name.value.startswith(vocab.graph.NS)
-    )
-
-
-def _look(
-    candidate: Snapshot, query: str, variable: str, nodes: set[IRI], predicates: Collection[str] | None = None
-) -> list[Row] | None:
-    """The edges at these nodes, with these predicates only if any are given; None when there are many."""
-    if not nodes:
-        return []
-    rows: list[Row] = []
-    for row in candidate.query(Query(query, values={variable: sorted(nodes, key=str)})).rows():
-        if predicates is None or row["p"].value in predicates:
-            rows.append(row)
-            if len(rows) > _EDGES:
-                return None
-    return rows
-
-
-def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report]) -> Committed:
+def _commit(
+    store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[Snapshot], Report], key: str | None = None
+) -> Committed:
     """Commit a change with its record in the graph, if the judge finds no violation in the candidate."""
     reports: list[Report] = []
 
@@ -244,7 +172,7 @@ def _commit(store: GraphStore, change: ChangeSet, expect: int, judge: Callable[[
         if not report.conforms:
             raise InvalidGraph(tuple(str(finding) for finding in report.only(Severity.VIOLATION).findings))
 
-    recorded = replace(change, add=change.add | frozenset(_record(change, expect + 1)))
+    recorded = replace(change, add=change.add | frozenset(_record(change, expect + 1, key)))
     revision = store.apply(recorded, expect=expect, check=check)
     return Committed(revision, reports[0])
 
@@ -268,7 +196,7 @@ def _runner(snapshot: Snapshot) -> Callable[[str], Iterator[Row]]:
     return lambda query: snapshot.query(Query(query)).rows()
 
 
-def _record(change: ChangeSet, number: int) -> list[Quad]:
+def _record(change: ChangeSet, number: int, key: str | None) -> list[Quad]:
     """What the graph itself says about a revision. Its own record is not counted."""
     return describe(
         HISTORY,
@@ -281,6 +209,7 @@ def _record(change: ChangeSet, number: int) -> list[Quad]:
             (vocab.slm.removedCount, literal(len(change.remove))),
             (vocab.prov.startedAtTime, moment(change.made_at.isoformat())),
             (vocab.prov.wasAssociatedWith, iri(change.author)),
+            (vocab.slm.usedKey, literal(key) if key else None),
         ],
         kind=vocab.slm.Revision,
     )

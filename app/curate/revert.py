@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from app.curate.steps import unrecorded
 from app.errors import BadParameter, NotFound, RevertConflict
+from app.model.agents import Agent, agent_quads
 from app.model.changes import Net
 from app.model.graphs import HISTORY
 from app.model.rdf import Quad
-from app.store.port import GraphStore
+from app.store.engine import as_stored
+from app.store.port import GraphStore, Snapshot
 from app.store.span import difference, steps
 
 Change = tuple[frozenset[Quad], frozenset[Quad]]
@@ -36,6 +39,11 @@ def reverting(store: GraphStore, first: int, last: int, *, head: int) -> Change:
     if undone or redone:
         raise RevertConflict(tuple(_told(store, undone, redone, last, head)), len(undone) + len(redone))
     return add, remove
+
+
+def introducing(snapshot: Snapshot, agent: Agent, add: frozenset[Quad], remove: frozenset[Quad]) -> Change:
+    """The same change, after which the graph knows who made it: names of agents are no part of what is undone."""
+    return add.union(as_stored(unrecorded(snapshot, agent))), remove - as_stored(agent_quads(agent))
 
 
 def reason_for(first: int, last: int, reason: str) -> str:

@@ -76,7 +76,7 @@ def attempt(store: GraphStore, rules: Rules, work: Work, agent: Agent, now: date
     step = work(bench)
     add, remove = difference(bench.snapshot, (*step.add, *unrecorded(bench.snapshot, agent)), step.remove)
     committed: Committed = commit_change(
-        store, add, remove, rules=rules, reason=step.reason, author=agent.iri, now=now, expect=head
+        store, add, remove, rules=rules, reason=step.reason, author=agent.iri, now=now, expect=head, key=agent.key
     )
     return Taken(committed.revision.number if committed.revision else head, step, committed.report)
 

@@ -9,6 +9,8 @@ from typing import Any
 from app import vocab
 from app.curate.cases import Case, rows, trust_ranks
 from app.curate.decide import Dispute
+from app.curate.outcomes import Named
+from app.curate.resolve import Rule
 from app.model.agents import Agent
 from app.model.claims import Claim, Interval, Result, Source
 from app.model.proposals import Content, Item, ItemState, Judgement, Proposal
@@ -99,14 +101,15 @@ def case(snapshot: Snapshot, one: Case, revision: int, judgements: Iterable[Judg
     decider = None if decision is None else IRI(f"{vocab.BASE}resource/agent/{decision.decided_by}")
     by = agents(snapshot, [*(judgement.by for judgement in decided), *([decider] if decider else [])])
     ranks = trust_ranks(snapshot)
-    is_settled = outcome.disputed or decision is not None
+    is_settled = outcome.disputed or decision is not None or one.named != Named()
+    rule = None if outcome.is_open or not is_settled else outcome.rule or Rule.AGREEMENT
     return {
         "revision": revision,
         "subject": one.subject.value,
         "property": one.predicate,
         "state": "open" if outcome.is_open else "settled" if is_settled else "undisputed",
         "values": [value for term in outcome.values if (value := plain(term)) is not None],
-        "rule": outcome.rule.value if outcome.rule else None,
+        "rule": rule.value if rule else None,
         "decided_by": by[decider] if decider else None,
         "decided_on": decision.decided_on if decision else None,
         "reason": decision.reason if decision else None,

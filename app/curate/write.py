@@ -39,7 +39,7 @@ _WAITING = 32
 class Author:
     """Who writes: the agent that the revision names, and what it may use."""
 
-    agent: IRI
+    agent: Agent
     name: str
     limits: Limits
     share: Share
@@ -184,16 +184,17 @@ class Writer:
                     return Written(committed.revision.number, len(added), len(removed), existed())
             raise AssertionError("the last try returns or raises")
 
-    def _commit(self, head: int, added: Content, removed: Content, agent: IRI, reason: str) -> Committed:
+    def _commit(self, head: int, added: Content, removed: Content, agent: Agent, reason: str) -> Committed:
         return commit_change(
             self._store,
             added,
             removed,
             rules=self._rules,
             reason=reason,
-            author=agent,
+            author=agent.iri,
             now=self._now(),
             expect=head,
+            key=agent.key,
         )
 
     async def _changed(self, update: Update, author: Author, head: int) -> tuple[Content, Content]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app import vocab
 from app.model.claims import resource
@@ -16,11 +16,15 @@ _SLUG = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A person or a program. `slug` ends the agent's IRI; `orcid` is a person's ORCID iD, without the address."""
+    """A person or a program. `slug` ends the agent's IRI; `orcid` is a person's ORCID iD, without the address.
+
+    `key` is the id of the key with which the agent acts, where it is one: the same agent, whatever the key.
+    """
 
     slug: str
     name: str
     orcid: str | None = None
+    key: str | None = field(default=None, compare=False)
 
     @property
     def iri(self) -> IRI:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 from app import vocab
@@ -21,6 +22,9 @@ Run: TypeAlias = Callable[[str], Iterable[Row]]
 
 _LOOKING_BACK = re.compile(r"([\w-]+:[\w-]+)\s+[?$]this\b")
 _SELECTS_THIS = re.compile(r"SELECT[^{}]*[?$]this\b[^{}]*WHERE\s*\{")
+_PREFIX = re.compile(r"PREFIX\s+([\w-]+):\s*<([^<>\s]*)>")
+_IRI = re.compile(r"<([a-z]+:[^<>\s]*)>")
+_NAME = re.compile(r"\b([\w-]+):([\w.-]*\w)")
 _FRACTIONS = frozenset(XSD + name for name in ("decimal", "double", "float"))
 
 
@@ -44,7 +48,7 @@ class SetValidator:
         """Run everything and return the report; `on_step` is called after each query."""
         return self.constraints(run, on_step=on_step) + self.checks(run, on_step=on_step)
 
-    @property
+    @cached_property
     def looked_back(self) -> frozenset[str]:
         """The predicates by which some constraint looks from a node to what points at it."""
         found: set[str] = set()
@@ -52,6 +56,18 @@ class SetValidator:
             found |= {vocab.expand(name) for name in _LOOKING_BACK.findall(query.text)}
             found |= set(re.findall(r"<([^<>]+)> \?this\b", query.targets))
             found |= set(re.findall(r"\^<([^<>]+)>", query.path or ""))
+        return frozenset(found)
+
+    @cached_property
+    def named(self) -> frozenset[IRI]:
+        """Every IRI that a constraint or a check names: its predicates and classes are among them, and few others."""
+        texts = {text for query in self._queries for text in (query.text, query.targets)}
+        texts |= {check.query for check in self._checks}
+        found: set[IRI] = set()
+        for text in texts:
+            prefixes = dict(_PREFIX.findall(text))
+            found |= {IRI(name) for name in _IRI.findall(text)}
+            found |= {IRI(prefixes[prefix] + name) for prefix, name in _NAME.findall(text) if prefix in prefixes}
         return frozenset(found)
 
     def at(self, run: Run, focus: Iterable[IRI | Literal]) -> Report:

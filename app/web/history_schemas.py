@@ -121,6 +121,9 @@ class RevisionChange(Step):
     """What one revision did."""
 
     iri: str
+    key: str | None = Field(
+        None, description="Id of the key with which the author acted, if it was one. The key itself is kept nowhere."
+    )
     added: int = Field(description="Triples that came.")
     removed: int = Field(description="Triples that went.")
     quads: int = Field(description="Triples of the whole graph after it.")
@@ -230,6 +233,7 @@ def change(one: history.Summary, root: str, iri: str) -> RevisionChange:
     return RevisionChange(
         **step(one.step).model_dump(),
         iri=iri,
+        key=one.key,
         added=revision.added,
         removed=revision.removed,
         quads=revision.quads,

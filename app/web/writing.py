@@ -36,7 +36,7 @@ _REVISION = re.compile(r"(\d{1,12})(?:-.*)?", re.ASCII)
 def author_of(client: Client, scope: Scope = Scope.UPDATE) -> Author:
     """The client as an author; Unauthorized, Forbidden. Called before anything of the request is read."""
     key = client.needs(scope)
-    return Author(key.agent.iri, client.name, client.limits, client.share)
+    return Author(key.agent, client.name, client.limits, client.share)
 
 
 def media_type_of(request: Request) -> tuple[str, Mapping[str, str]]:

@@ -95,8 +95,6 @@ def test_blame_prints_what_came_last_first(data: Path) -> None:
 
 def test_revert_makes_a_new_revision(data: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(data, tmp_path / "var"))
-    invalid = slmkg(folder, "revert", "3", "--reason", "says nothing")
-    assert (invalid.returncode, invalid.stdout) == (3, ""), "revision 2 broke a constraint"
     done = slmkg(folder, "revert", "2", "--to", "3", "--reason", "misread", "--json")
     assert json.loads(done.stdout)["number"] == 4, done.stderr
     head = build(Settings(data_dir=folder)).store.head()

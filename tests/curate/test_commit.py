@@ -8,11 +8,11 @@ import pyoxigraph as ox
 import pytest
 
 from app import resources, vocab
-from app.curate import commit
+from app.curate import commit, focus
 from app.curate.commit import Rules, begin, commit_change, head_number, validate, validate_change
 from app.errors import BadParameter, InvalidGraph, StaleRevision
 from app.model.changes import ChangeSet
-from app.model.graphs import CURATED, HISTORY, ONTOLOGY, REGISTRY
+from app.model.graphs import CURATED, HISTORY, ONTOLOGY, PROPOSALS, REGISTRY
 from app.model.quads import TEAM
 from app.model.rdf import IRI, Blank, Literal, Quad, iri
 from app.store.engine import EngineSnapshot
@@ -53,13 +53,13 @@ def store(example: Data) -> MemoryStore:
     return made
 
 
-def change_by(mutant: Mutant, example: Data, flat: Data) -> ChangeSet:
-    """A mutant as a change: what it removes leaves its home, what it adds goes into the registry."""
+def change_by(mutant: Mutant, example: Data, flat: Data, home: IRI) -> ChangeSet:
+    """A mutant as a change: what it removes leaves its home, what it adds goes into the one given."""
     mutated = flat.changed(mutant.update)
     before, after = ({quad.triple for quad in data.store} for data in (flat, mutated))
     gone = before - after
     remove = frozenset(quad for quad in example.store if quad.triple in gone)
-    add = frozenset(Quad(t.subject, t.predicate, t.object, REGISTRY) for t in after - before)
+    add = frozenset(Quad(t.subject, t.predicate, t.object, home) for t in after - before)
     return ChangeSet(add, remove, "test", TEAM.value, NOW)
 
 
@@ -78,14 +78,15 @@ def of_shapes(report: Report) -> set[tuple[str, str]]:
     return {(finding.constraint, finding.focus) for finding in report.findings if finding.constraint.startswith("C")}
 
 
+@pytest.mark.parametrize("home", [REGISTRY, PROPOSALS], ids=["registry", "proposals"])
 @pytest.mark.parametrize("mutant", [*MUTANTS, *HARMLESS], ids=str)
 def test_what_a_change_touches_holds_every_finding(
-    mutant: Mutant, example: Data, flat: Data, rules: Rules, monkeypatch: pytest.MonkeyPatch
+    mutant: Mutant, home: IRI, example: Data, flat: Data, rules: Rules, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The example has no findings, so all that a mistake makes must be found by looking only at what it touches."""
-    monkeypatch.setattr(commit, "_FOCUS", 10_000)
-    monkeypatch.setattr(commit, "_EVERYWHERE", frozenset())
-    change = change_by(mutant, example, flat)
+    monkeypatch.setattr(focus, "FOCUS", 10_000)
+    monkeypatch.setattr(focus, "EVERYWHERE", frozenset())
+    change = change_by(mutant, example, flat, home)
     candidate = snapshot_after(example, change)
     whole = validate(candidate, rules.sets)
     monkeypatch.setattr(commit, "validate", None)
@@ -121,8 +122,9 @@ def spied(rules: Rules, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("quads", "way"),
     [
         ([Quad(MODEL, NOTE, Literal("x"), REGISTRY)], "touched"),
-        ([Quad(iri(f"urn:x:{n}"), NOTE, Literal("x"), REGISTRY) for n in range(201)], "whole"),
-        ([Quad(iri(f"urn:x:{n}"), NOTE, Literal("x"), REGISTRY) for n in range(200)], "touched"),
+        ([Quad(iri(f"urn:x:{n}"), LABEL, Literal("x"), REGISTRY) for n in range(201)], "whole"),
+        ([Quad(iri(f"urn:x:{n}"), LABEL, Literal("x"), REGISTRY) for n in range(200)], "touched"),
+        ([Quad(iri(f"urn:x:{n}"), NOTE, Literal("x"), REGISTRY) for n in range(2_000)], "touched"),
         ([Quad(MODEL, NOTE, Literal("x"), ONTOLOGY)], "whole"),
         ([Quad(Blank("b"), NOTE, Literal("x"), REGISTRY)], "whole"),
         ([Quad(MODEL, NOTE, Blank("b"), REGISTRY)], "whole"),
@@ -138,8 +140,15 @@ def test_the_whole_graph_is_validated_when_much_is_touched(
     assert taken == [way]
 
 
-def commit_to(store: MemoryStore, rules: Rules | None, add: list[Quad], remove: list[Quad], **more: int) -> int | None:
-    made = commit_change(store, add, remove, rules=rules, reason="a test", author=TEAM, now=NOW, **more)
+def commit_to(
+    store: MemoryStore,
+    rules: Rules | None,
+    add: list[Quad],
+    remove: list[Quad],
+    expect: int | None = None,
+    key: str | None = None,
+) -> int | None:
+    made = commit_change(store, add, remove, rules=rules, reason="a test", author=TEAM, now=NOW, expect=expect, key=key)
     return made.revision.number if made.revision else None
 
 

@@ -29,6 +29,7 @@ from app.store.embedded import EmbeddedStore
 from app.wiring import build
 from tests.curate import import_victim
 from tests.ingest.huggingface import files as samples
+from tests.store.audit import assert_audited
 from tests.store.test_killed import assert_whole
 
 ADA, BOB = Agent("ada", "Ada"), Agent("bob", "Bob")
@@ -139,6 +140,7 @@ def _check(folder: Path, before: int, acknowledged: set[int]) -> int:
     """The store opens and is whole, every proposal is complete, none is lost; returns the next table's number."""
     services = build(Settings(data_dir=folder))
     assert_whole(services.store)
+    assert_audited(services.store)
     snapshot = services.store.at()
     found = read_many(snapshot, find(snapshot, Filter()))
     tables = {int(proposal.title.rpartition("-")[2].removesuffix(".csv")): proposal for proposal in found.values()}

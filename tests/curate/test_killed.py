@@ -19,6 +19,7 @@ from app.model.claims import resource
 from app.model.proposals import ItemState
 from app.settings import Settings
 from app.wiring import build
+from tests.store.audit import assert_audited
 
 ROOT = Path(__file__).parents[2]
 KILLS = 60
@@ -44,6 +45,7 @@ def test_a_killed_curator_loses_nothing_that_was_acknowledged(seed_folder: Path,
         head = services.store.head().number
         assert acknowledged <= head <= acknowledged + 1
         acknowledged = head
+        assert_audited(services.store)
     revisions = services.store.revisions()
     assert [revision.number for revision in revisions] == list(range(1, head + 1))
     snapshot = services.store.at()

@@ -12,12 +12,15 @@ from app import vocab
 from app.curate.commit import commit_change
 from app.curate.revert import reason_for, reverting
 from app.errors import BadParameter, InvalidGraph, NotFound, RevertConflict
+from app.model.agents import agent_quads
 from app.model.changes import ChangeSet
 from app.model.graphs import HISTORY, REGISTRY
 from app.model.rdf import IRI, Quad, text
 from app.services import Services
+from app.store.engine import as_stored
 from app.store.memory import MemoryStore
 from tests import edits
+from tests.curate.people import ADA
 from tests.store.quads import NOON, change, content, name, quad
 
 POOL = [quad(subject, value, graph) for subject in "ab" for value in (1, 2) for graph in ("g", "h")]
@@ -123,13 +126,13 @@ def test_on_the_seed_with_all_constraints(own_services: Services) -> None:
     note = Quad(edits.OPT, COMMENT, text("A note."), REGISTRY)
     edits.commit(own_services, [note], reason="a note", rules=True)
     before = content_of(own_services)
-    made = own_services.revert_now(2, 2, reason="it says nothing", author=edits.ADA)
+    made = own_services.revert_now(2, 2, reason="it says nothing", agent=ADA)
     assert made.revision is not None
     assert (made.revision.number, made.revision.reason) == (3, "revert of revision 2: it says nothing")
-    assert content_of(own_services) == before - {note}
+    assert content_of(own_services) == before - {note} | as_stored(agent_quads(ADA))
     assert len([one for one in own_services.store.at().quads(HISTORY) if edits.is_kind(one, vocab.slm.Revision)]) == 3
     with pytest.raises(RevertConflict):
-        own_services.revert_now(2, 2, reason="again", author=edits.ADA)
+        own_services.revert_now(2, 2, reason="again", agent=ADA)
     assert own_services.store.head().number == 3
 
 
@@ -140,7 +143,7 @@ def test_what_would_break_a_constraint_is_not_undone(own_services: Services) -> 
     edits.commit(own_services, layers, reason="mend", rules=True)
     before = content_of(own_services)
     with pytest.raises(InvalidGraph):
-        own_services.revert_now(3, 3, reason="try", author=edits.ADA)
+        own_services.revert_now(3, 3, reason="try", agent=ADA)
     assert own_services.store.head().number == 3
     assert content_of(own_services) == before
 

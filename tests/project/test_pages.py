@@ -16,7 +16,7 @@ import pytest
 
 from app.cli import app as command_line
 from app.curate.write import Author
-from app.model.quads import TEAM
+from app.model.agents import Agent
 from app.model.rdf import python_value
 from app.services import Services
 from app.store.port import Query
@@ -82,7 +82,7 @@ def test_every_update_on_a_page_is_good(page: str, update: str, own_services: Se
     """It is sent by somebody who has no more than the page, and breaks no constraint."""
     settings = own_services.settings
     author = Author(
-        TEAM,
+        Agent("slmkg-team", "slmkg team"),
         "a test",
         Limits(settings.key_query_seconds, settings.max_result_bytes, settings.max_result_rows),
         Share(settings.key_queries_at_once, settings.key_seconds_per_minute),

@@ -68,6 +68,7 @@ def assert_releases(services: Services, least: set[str]) -> set[str]:
     assert least <= listed
     for name in listed:
         assert services.releases.verify(name).problems == (), name
+    assert_whole(services.store)
     head = services.store.head()
     assert sum(1 for _ in services.store.at().quads()) == head.quads
     return listed

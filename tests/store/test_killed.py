@@ -13,6 +13,7 @@ import pytest
 
 from app.curate.commit import validate
 from app.errors import StoreEmpty
+from app.model.claims import resource
 from app.model.graphs import HISTORY
 from app.model.rdf import Quad
 from app.services import Services
@@ -227,6 +228,8 @@ class Campaign:
         report = services.load()
         assert report.revision in {None, 2}
         assert without_history(services.store) == self.whole
+        (record,) = {q.subject for q in services.store.at().quads(HISTORY)}
+        assert record == resource("revision", "2"), "the part of the seed was put there without rules and record"
         if report.revision is not None:
             assert_no_leftovers(self.folder / "store")
 

@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from app import vocab
 from app.access import KeyRing, Scope
 from app.model.graphs import HISTORY
 from app.services import Services
 from app.web.application import create_app
 from app.web.curation_schemas import EXAMPLE
+from tests.curate.statements import statements
 from tests.web.conftest import Client, problem_of
 
 ITEM: dict[str, Any] = EXAMPLE["items"][0]
@@ -325,4 +327,11 @@ def test_every_step_is_a_revision_with_its_author(office: Office) -> None:
     office.accepted()
     revisions = office.services.store.revisions()
     assert [revision.author.rsplit("/", 1)[-1].split("-")[0] for revision in revisions[1:]] == ["orcid", "key", "key"]
-    assert len(list(office.services.store.at().quads(HISTORY))) == 8 * len(revisions)
+    record = list(office.services.store.at().quads(HISTORY))
+    keys = [str(quad.object).strip('"') for quad in statements(record) if quad.predicate.value == vocab.slm.usedKey]
+    assert len(record) == 8 * len(revisions) + len(keys)
+    ids = {key.name: key.id for key in office.services.keys.list()}
+    assert sorted(keys) == sorted([ids["Ada"], ids["Bob"], ids["Bob"]])
+    for number, who in ((1, None), (2, "Ada"), (4, "Bob")):
+        shown = office.client.json(f"/api/v1/revisions/{number}")
+        assert shown["key"] == (ids[who] if who else None)

@@ -383,7 +383,7 @@ def desk(own_services: Services) -> Desk:
 def test_a_revision_is_undone_as_a_new_one(desk: Desk) -> None:
     answer = desk.revert(2)
     assert answer.status_code == 201, answer.text
-    assert answer.json() == {"revision": 3, "added": 0, "removed": 1}
+    assert answer.json() == {"revision": 3, "added": 2, "removed": 1}, "what was undone, and who did it"
     assert (answer.headers["x-revision"], answer.headers["location"]) == ("3", "http://slmkg.test/api/v1/revisions/3")
     made = desk.client.json("/api/v1/revisions/3")
     assert made["reason"] == "revert of revision 2: misread"
@@ -416,7 +416,7 @@ def test_who_may_undo_and_on_what_condition(desk: Desk) -> None:
         (2, b"", 400, ""),
         (2, b"{", 400, ""),
         (2, b"\xff", 400, ""),
-        (2, [], 400, ""),
+        (2, [], 400, "/"),
         (2, {}, 400, "/reason"),
         (2, {"reason": ""}, 400, "/reason"),
         (2, {"reason": "  \n"}, 400, "/reason"),
