@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from app import vocab
 from app.compare.models import Choice
+from app.compare.reader import Reader
+from app.compare.table import compare
 from app.compare.values import Cell
 from app.model.graphs import CURATED, DECISIONS, INFERRED
 from app.model.rdf import Literal, Quad
@@ -53,7 +55,7 @@ def table(services: Services, revision: int) -> dict[tuple[str, str], Cell]:
     names = [one.name for one in services.properties(revision=revision)]
     if not slugs:
         return {}
-    rows = services.compare(slugs, names, revision=revision).rows
+    rows = compare(Reader(services.store.at(revision)), slugs, names, limit=len(slugs)).rows
     return {(slug, name): rows[slug][name] for slug in slugs for name in names}
 
 

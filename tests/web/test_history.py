@@ -416,7 +416,7 @@ def test_who_may_undo_and_on_what_condition(desk: Desk) -> None:
         (2, b"", 400, ""),
         (2, b"{", 400, ""),
         (2, b"\xff", 400, ""),
-        (2, [], 400, "/"),
+        (2, [], 400, ""),
         (2, {}, 400, "/reason"),
         (2, {"reason": ""}, 400, "/reason"),
         (2, {"reason": "  \n"}, 400, "/reason"),
