@@ -207,7 +207,7 @@ def _draw(found: Matrix) -> None:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     console.print(
         f"{len(models)} of {found.total} models, revision {found.view.revision}; "
-        f"the same over HTTP: /api/v1/compare?{found.spec.query()}",
+        f"the same over HTTP: /api/v1/compare?{found.spec.address()}",
         markup=False,
         soft_wrap=True,
     )

@@ -19,7 +19,7 @@ _COUNTED = {"shots": vocab.slm.numShots, "baselineShots": vocab.slm.baselineShot
 _PREFIXES = ("slm", "rdfs", "sosa")
 
 
-def query(view: View, columns: Sequence[Looked], slugs: Sequence[str]) -> str:
+def text_of(view: View, columns: Sequence[Looked], slugs: Sequence[str]) -> str:
     """The query text. Conditions other than benchmark, harness and shots are left out, and a comment says so."""
     iris = view.models["iri"]
     names = _names(columns)

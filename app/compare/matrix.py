@@ -99,7 +99,7 @@ class Matrix:
         head = encoded(
             {
                 "revision": self.view.revision,
-                "spec": self.spec.query(),
+                "spec": self.spec.address(),
                 "total": self.total,
                 "next": self.next,
                 "notes": list(self.notes),

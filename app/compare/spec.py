@@ -138,7 +138,7 @@ class ComparisonSpec:
     after: str = ""
     revision: int | None = None
 
-    def query(self) -> str:
+    def address(self) -> str:
         """The query string of this comparison, without a question mark; parameters that say nothing are left out."""
         parts: list[tuple[str, str]] = [
             ("models", ",".join(map(_quoted, self.models))),

@@ -34,7 +34,7 @@ class Place:
         """The address of another comparison, with the tray."""
         kept = self.tray if tray is None else tray
         lying = ",".join(quote(one, safe=_SAFE) for one in kept)
-        query = "&".join(part for part in (spec.query(), f"{TRAY}={lying}" if kept else "") if part)
+        query = "&".join(part for part in (spec.address(), f"{TRAY}={lying}" if kept else "") if part)
         return f"{self.root}{PAGE}?{query}" if query else f"{self.root}{PAGE}"
 
     def with_(self, **changes: object) -> str:

@@ -129,8 +129,8 @@ def _table(request: Request, page: Asked) -> Response:
     place = Place(told, tray, page.root)
     shown = [one.column for one in found.columns]
     host = place_of(request, page.services).root
-    query = replace(told, after="").query()
-    bound = replace(told, after="", revision=page.revision).query()
+    query = replace(told, after="").address()
+    bound = replace(told, after="", revision=page.revision).address()
     slugs = [view.slugs[one] for one in found.places]
     facets = [] if told.models else _facets(view, told, found)
     return page.page(
@@ -157,9 +157,9 @@ def _table(request: Request, page: Asked) -> Response:
         first=place.with_() if told.after else None,
         last=found.start + len(found.places),
         downloads=[(ending, f"{page.root}/api/v1/compare.{ending}{_query(query)}") for ending in FORMATS],
-        permanent=f"{host}/r/{page.revision}{compare_links.PAGE}{_query(replace(told, revision=None).query())}",
+        permanent=f"{host}/r/{page.revision}{compare_links.PAGE}{_query(replace(told, revision=None).address())}",
         pandas=f"{host}/api/v1/compare.csv{_query(bound)}",
-        sparql=f"/query?{urlencode({'query': as_sparql.query(view, found.columns, slugs)}, quote_via=quote)}",
+        sparql=f"/query?{urlencode({'query': as_sparql.text_of(view, found.columns, slugs)}, quote_via=quote)}",
     )
 
 
@@ -350,7 +350,7 @@ def _units(view: View, place: Place, found: Matrix) -> list[dict[str, Any]]:
 
 def _hidden(told: ComparisonSpec, tray: Sequence[str]) -> list[tuple[str, str]]:
     """The comparison as hidden fields of a form."""
-    parts = pairs(replace(told, after="").query().encode())
+    parts = pairs(replace(told, after="").address().encode())
     return [*parts, *([(TRAY, ",".join(tray))] if tray else [])]
 
 

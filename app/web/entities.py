@@ -19,7 +19,6 @@ from app.errors import NotAcceptable, NotFound
 from app.model.rdf import IRI, Literal, Term, Triple
 from app.services import Services
 from app.store.engine import written
-from app.store.port import Query
 from app.web import negotiation
 from app.web.caching import Identity, Representation, Use
 from app.web.evidence_page import local
@@ -40,7 +39,7 @@ FORMATS = {
 _PAGES = {"model": "/models/{}", "benchmark": "/benchmarks/{}", "revision": "/revisions/{}"}
 """Things that have a page of their own."""
 _MOST_MENTIONS = 200
-_MENTIONS = f"SELECT ?s ?p WHERE {{ ?s ?p ?thing }} ORDER BY ?s ?p LIMIT {_MOST_MENTIONS}"
+"""As many as the stored query gives."""
 
 
 def register(app: FastAPI) -> None:
@@ -97,11 +96,7 @@ def _refer(request: Request, services: Services, identity: Representation, kind:
 def _page(
     request: Request, reader: Reader, identity: Representation, kind: str, name: str, iri: IRI, record: Record
 ) -> Response:
-    mentions = [
-        (row["s"], row["p"])
-        for row in reader.snapshot.query(Query(_MENTIONS, values={"thing": [iri]})).rows()
-        if isinstance(row["s"], IRI)
-    ]
+    mentions = [(row["s"], row["p"]) for row in reader.rows("mentions", thing=[iri]) if isinstance(row["s"], IRI)]
     terms = [term for _, term in _statements(record)]
     reader.learn([iri, *terms, *(IRI(one) for one in record), *(term for pair in mentions for term in pair)])
     rows = [

@@ -134,9 +134,9 @@ def test_groups_are_shown_with_their_medians() -> None:
     assert counts == {"GQA": "31", "MHA": "68", "MLA": "1"}
 
 
-def test_no_model_fits() -> None:
-    done = run("compare", "--where", "parameters:..1")
-    assert (done.exit_code, done.stdout) == (0, "")
+def test_no_model_fits(seed_folder: Path) -> None:
+    done = slmkg(seed_folder, "compare", "--where", "parameters:..1")
+    assert (done.returncode, done.stdout) == (0, "")
     assert "no model fits" in done.stderr
 
 

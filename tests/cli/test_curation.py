@@ -42,6 +42,7 @@ def test_a_value_goes_the_whole_way(data: Path) -> None:
     assert "page 3 it is" in text
 
 
+@pytest.mark.heavy
 def test_who_acts_is_the_operator_unless_somebody_is_named(data: Path) -> None:
     """Everywhere alike: proposals, verdicts, decisions and reverts; nobody passes judgement on their own proposal."""
     made = done(data, "propose", "phi-2", "vocabularySize", "51200", *NEW)
@@ -69,6 +70,7 @@ def test_a_file_is_what_rest_takes(data: Path, tmp_path: Path) -> None:
     assert gone["state"] == "withdrawn"
 
 
+@pytest.mark.heavy
 def test_all_disagreements_are_listed_and_the_open_ones_decided(data: Path) -> None:
     assert len(done(data, "disagreements")) >= 173
     waiting = done(data, "disagreements", "--open")

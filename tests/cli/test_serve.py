@@ -117,6 +117,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_folder_stays_in_use(tmp_pat
     assert build(Settings(data_dir=data)).store.head().number == 1
 
 
+@pytest.mark.heavy
 def test_backups_of_a_running_service_under_writes(tmp_path: Path) -> None:
     """Each is one revision, whole: the first so many writes, and at least those that were done before it began."""
     data = tmp_path / "var"

@@ -300,6 +300,7 @@ def test_a_load_keeps_what_people_contributed(own_services: Services) -> None:
     assert own_services.store.head().number == before
 
 
+@pytest.mark.heavy
 def test_a_changed_folder_keeps_them_too(own_services: Services, copy_of_seed, tmp_path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     done = accepted(own_services, request())
     take(own_services, decide.decide(OPEN_KEY, Choice.VALUE, "the file says so", reported="gelu"), BOB)

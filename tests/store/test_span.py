@@ -72,6 +72,7 @@ def test_the_way_back_is_the_way_there_turned_round(course: list[tuple[frozenset
     assert [number for number, _ in steps(store, len(course), 0)] == forward[::-1]
 
 
+@pytest.mark.heavy
 def test_the_seed_and_small_changes_of_it(own_services: Services) -> None:
     edits.set_value(own_services, 99)
     edits.commit(own_services, edits.new_claim(99))

@@ -332,7 +332,19 @@ def test_downloads_and_the_link_for_ever(client: Client) -> None:
     assert client.get(unescape(pandas.group(1))).text.startswith("model,label,numLayers")
 
 
-OUTSIDE = {"/", "/compare", "/models", "/benchmarks", "/trends", "/fit", "/query", "/docs", "/revisions", "/releases"}
+OUTSIDE = {
+    "/",
+    "/compare",
+    "/models",
+    "/benchmarks",
+    "/trends",
+    "/fit",
+    "/query",
+    "/docs",
+    "/revisions",
+    "/curate",
+    "/releases",
+}
 """Pages in the header of every page, and those of no revision."""
 
 

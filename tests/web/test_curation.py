@@ -236,6 +236,7 @@ def test_a_case_is_decided_and_left_to_the_rules_again(office: Office) -> None:
     assert again["status"] == 409
 
 
+@pytest.mark.heavy
 def test_every_open_case_can_be_decided(office: Office) -> None:
     for one in office.client.json("/api/v1/disagreements?state=open&limit=100")["items"]:
         name = one["property"].rsplit("#", 1)[-1]

@@ -771,6 +771,7 @@ def test_pages_are_well_made(shared: Office) -> None:
                     assert re.match(r"/(?!/)|#", address), address
 
 
+@pytest.mark.heavy
 def test_links_lead_somewhere(office: Office) -> None:
     page = proposed(office)
     bob = office.person("bob")

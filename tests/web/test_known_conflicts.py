@@ -116,6 +116,7 @@ def of_each_rule(everything: list[Row], known: set[Key]) -> list[Row]:
     ]
 
 
+@pytest.mark.heavy
 def test_over_rest_a_person_overrules_and_the_rules_come_back(
     own_services: Services, everything: list[Row], known: set[Key]
 ) -> None:
@@ -138,6 +139,7 @@ def test_over_rest_a_person_overrules_and_the_rules_come_back(
         assert [one["choice"] for one in ruled.json()["decisions"]][-3:] == ["none", "open", "rules"]
 
 
+@pytest.mark.heavy
 def test_by_command_a_person_overrules_and_the_rules_come_back(
     own_services: Services, everything: list[Row], known: set[Key]
 ) -> None:

@@ -49,6 +49,7 @@ def command(monkeypatch: pytest.MonkeyPatch, data: Path, *arguments: str) -> Non
     assert done.value.code in {0, None}, arguments
 
 
+@pytest.mark.heavy
 def test_every_path_commits_in_one_place(
     own_services: Services, callers: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -69,6 +69,7 @@ def assert_told(office: Office, data: Path, revision: int, who: str) -> None:
     assert f"/revisions/{revision}" in office.client.get("/api/v1/changes.atom").text
 
 
+@pytest.mark.heavy
 def test_a_conflict_is_decided_told_and_undone(own_services: Services) -> None:
     """First over REST, undone by command; then by command, undone over REST."""
     office, data = Office(own_services), own_services.settings.data_dir
