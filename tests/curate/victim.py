@@ -6,13 +6,14 @@ python -m tests.curate.victim FOLDER
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from app.curate import proposals, review
 from app.curate.review import Answer
 from app.settings import Settings
 from app.wiring import build
-from tests.curate.people import ADA, BOB, contents, request
+from tests.curate.people import ADA, BOB, PAPER, contents, request
 
 
 def main(folder: str) -> None:
@@ -21,7 +22,7 @@ def main(folder: str) -> None:
     sys.stdout.flush()
     while True:
         number = 1 + max(proposals.find(services.store.at(), proposals.Filter()), default=0)
-        (content,) = contents(services, request(locator=f"page {number}"))
+        (content,) = contents(services, request(source=replace(PAPER, title=f"Paper {number}")))
         for work, agent in (
             (proposals.propose([content], title=f"number {number}", again="again"), ADA),
             (review.review(number, {}, rest=Answer(True)), BOB),

@@ -12,13 +12,17 @@ import pytest
 from app import vocab
 from app.curate.cases import read_cases, settle_cases
 from app.model.claims import resource
+from app.model.rdf import IRI, Literal
 from app.services import Services
 from app.web.curation_schemas import EXAMPLE
 from tests.web.test_curation import Office
 
 CLIENTS = 20
-EACH = 17
-"""Proposals of one client; each takes three commits, so that all together make 1,020."""
+EACH = 5
+"""Proposals of one client; each takes three commits."""
+POSTS = 36
+"""Triples that one client adds to its graph, one by one: with the proposals, all together make 1,020 commits."""
+SAYS = "https://example.org/says"
 KEY = (resource("architecture", "phi-2"), vocab.slm.vocabularySize)
 
 
@@ -41,11 +45,26 @@ async def _curate(office: Office, client: httpx.AsyncClient, who: int) -> list[s
     return recorded
 
 
+async def _add(office: Office, client: httpx.AsyncClient, who: int) -> list[int]:
+    """Add triples to a graph of one's own; return the revisions that were acknowledged."""
+    headers = {"Authorization": f"Bearer {office.keys['eve']}", "Content-Type": "text/turtle"}
+    answers = [
+        await _sent(client, "POST", f"/graphs?graph={graph(who)}", headers, f"<{graph(who)}> <{SAYS}> {number} .")
+        for number in range(POSTS)
+    ]
+    return [int(answer.headers["x-revision"]) for answer in answers]
+
+
+def graph(who: int) -> str:
+    return f"https://example.org/graph/{who}"
+
+
 async def _sent(
     client: httpx.AsyncClient, method: str, path: str, headers: dict[str, str], body: Any
 ) -> httpx.Response:
+    given = {"content": body} if isinstance(body, str) else {"json": body}
     while True:
-        answer = await client.request(method, path, headers=headers, json=body)
+        answer = await client.request(method, path, headers=headers, **given)
         if answer.status_code != 503:
             assert answer.status_code < 300, answer.text
             return answer
@@ -56,15 +75,24 @@ async def _sent(
 def test_concurrent_curators_lose_nothing(own_services: Services) -> None:
     office = Office(own_services)
 
-    async def all_together() -> list[list[str]]:
+    async def all_together() -> tuple[list[list[str]], list[list[int]]]:
         transport = httpx.ASGITransport(app=office.client.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://slmkg.test", timeout=600) as client:
-            return await asyncio.gather(*(_curate(office, client, who) for who in range(CLIENTS)))
+            curating = asyncio.gather(*(_curate(office, client, who) for who in range(CLIENTS)))
+            adding = asyncio.gather(*(_add(office, client, who) for who in range(CLIENTS)))
+            return await curating, await adding
 
-    recorded = [claim for of_client in asyncio.run(all_together()) for claim in of_client]
+    curated, added = asyncio.run(all_together())
+    recorded = [claim for of_client in curated for claim in of_client]
     assert len(set(recorded)) == len(recorded) == CLIENTS * EACH
     head = own_services.store.head().number
-    assert head == 1 + 3 * CLIENTS * EACH >= 1000
+    assert head == 1 + CLIENTS * (3 * EACH + POSTS) > 1000
+    assert len({revision for of_client in added for revision in of_client}) == CLIENTS * POSTS
+    for who, of_client in enumerate(added):
+        for number, revision in enumerate(of_client):
+            triple = [quad for quad in own_services.store.changes(revision).add if quad.graph_name == IRI(graph(who))]
+            assert [quad.object.value for quad in triple if isinstance(quad.object, Literal)] == [str(number)]
+        assert len(list(own_services.store.at().quads(IRI(graph(who))))) == POSTS
     snapshot = own_services.store.at()
     assert {claim.iri.value for claim in read_cases(snapshot, [KEY])[KEY].claims} >= set(recorded)
     revisions: Counter[int] = Counter()
