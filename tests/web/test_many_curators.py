@@ -56,7 +56,7 @@ async def _add(office: Office, client: httpx.AsyncClient, who: int) -> list[int]
 
 
 def graph(who: int) -> str:
-    return f"https://example.org/graph/{who}"
+    return f"{vocab.BASE}graph/notes/{who}"
 
 
 async def _sent(

@@ -111,9 +111,9 @@ def test_a_decision_is_released_with_its_reason_and_its_end_in_the_next_release(
     assert (row["old_status"], row["new_status"], row["new"]) == ("accepted", "disputed", "")
     assert "too quick" in (data / "releases" / "2027.01" / "CHANGES.md").read_text(encoding="utf-8")
     assert [one["name"] for one in office.client.json("/api/v1/releases")["releases"]] == [
-        "2027.01",
-        "2026.12",
         "2026.11",
+        "2026.12",
+        "2027.01",
     ]
     assert command(data, "release", "verify", "2026.12")["intact"]
     assert command(data, "release", "verify", "2027.01")["intact"]
