@@ -20,7 +20,7 @@ serve: ## Serve on http://127.0.0.1:8000; the first start loads the seed data
 
 test: ## Run the tests (PYTEST_ARGS="-k word" picks some)
 	@$(PREPARE) test
-	@$(BIN)/pytest -n auto -m "not heavy" $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal -m "not heavy" $(PYTEST_ARGS)
 
 check: lint test ## Run every check: lint, then the tests
 
@@ -36,7 +36,7 @@ lint: ## Check style, types, imports, dependencies and generated files
 
 heavy: ## Run the long tests too (processes killed during loads, …)
 	@$(PREPARE) test
-	@$(BIN)/pytest -n auto -m heavy $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal -m heavy $(PYTEST_ARGS)
 
 setup: ## Only set up: environment, packages, data
 	@$(PREPARE) setup
