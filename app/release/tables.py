@@ -70,7 +70,7 @@ def models_table(reader: Reader) -> tuple[CompareTable, Table]:
     found = models.summaries(reader)
     if not found:
         return CompareTable((), tuple(known.values()), {}), Table(_MODEL_COLUMNS, ())
-    compared = table.compare(reader, [one.slug for one in found], known, limit=len(found))
+    compared = table.compare(reader, found, tuple(known.values()))
     columns = [*_MODEL_COLUMNS]
     for one in compared.properties:
         unit = f", in {one.unit.label}" if one.unit else ""

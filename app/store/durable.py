@@ -14,10 +14,13 @@ _AT_HERE = -100
 _EXCHANGE = 2
 
 
-def write_durably(path: Path, content: str | bytes) -> None:
-    """Replace a file so that after a crash either the old or the new content is there, never a part."""
+def write_durably(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
+    """Replace a file so that after a crash either the old or the new content is there, never a part.
+
+    `mode` are the rights of the new file, less the umask: 0o600 for what its owner alone may read.
+    """
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as handle:
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as handle:
         handle.write(content.encode("utf-8") if isinstance(content, str) else content)
         handle.flush()
         os.fsync(handle.fileno())

@@ -64,23 +64,6 @@ async def revision_of(services: Services, wanted: int | None = None) -> int:
 
 
 async def evaluate(
-    app: FastAPI, services: Services, client: Client, query: Query, media_type: str, revision: int
-) -> bytes:
-    """The whole answer in a format that fits the query; any AppError, and never a part of an answer."""
-    return await _body(app, services, client, query, media_type, revision)
-
-
-async def beginning(
-    app: FastAPI, services: Services, client: Client, query: Query, form: Form, revision: int, most: int
-) -> Beginning:
-    """At most so many rows or triples of an answer, under the same limits; any AppError."""
-    media_type = _JSON if form is Form.ASK else _LINES if form.gives_graph else _TABLE
-    first = None if form is Form.ASK else most + 1
-    body = await _body(app, services, client, query, media_type, revision, first)
-    return await to_thread.run_sync(_read, body, form, most)
-
-
-async def _body(
     app: FastAPI,
     services: Services,
     client: Client,
@@ -89,6 +72,10 @@ async def _body(
     revision: int,
     first: int | None = None,
 ) -> bytes:
+    """The answer in a format that fits the query, whole or with `first` so many rows or triples of it.
+
+    Raises any AppError, and never gives a part of an answer that was to be whole.
+    """
     public = services.public
     if public is None or not public.running:
         found = await to_thread.run_sync(
@@ -115,6 +102,16 @@ async def _body(
         client=client.name,
         share=client.share,
     )
+
+
+async def beginning(
+    app: FastAPI, services: Services, client: Client, query: Query, form: Form, revision: int, most: int
+) -> Beginning:
+    """At most so many rows or triples of an answer, under the same limits; any AppError."""
+    media_type = _JSON if form is Form.ASK else _LINES if form.gives_graph else _TABLE
+    first = None if form is Form.ASK else most + 1
+    body = await evaluate(app, services, client, query, media_type, revision, first)
+    return await to_thread.run_sync(_read, body, form, most)
 
 
 def _read(body: bytes, form: Form, most: int) -> Beginning:

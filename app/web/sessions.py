@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from app.access import Key, KeyRing
 from app.errors import StoreError
+from app.store.durable import write_durably
 
 LIFETIME = timedelta(hours=8)
 MOST = 1_000
@@ -119,11 +119,8 @@ class Sessions:
         return self._entries
 
     def _write(self, entries: Mapping[str, _Entry]) -> None:
-        temporary = self._path.with_name(self._path.name + ".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWN)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            json.dump({digest: asdict(entry) for digest, entry in entries.items()}, handle)
-        temporary.replace(self._path)
+        records = {digest: asdict(entry) for digest, entry in entries.items()}
+        write_durably(self._path, json.dumps(records), mode=_OWN)
         self._seen = None
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import secrets
 import shutil
@@ -25,10 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import BadParameter, NotFound, StoreDamaged
+from app.store.durable import write_durably
 from app.webhooks.address import checked_url
 from app.webhooks.signature import checked_secret, new_secret
 
 _ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
+_OWN = 0o600
 _DEAD_KEPT = 1_000
 """Dead letters that are kept of one hook; the oldest go first."""
 
@@ -126,8 +127,8 @@ class Hooks:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = self._folder / f"{identity}.new"
         new.mkdir(mode=0o700)
-        _write(new / "hook.json", asdict(hook))
-        _write(new / "state.json", asdict(State(cursor)))
+        write_durably(new / "hook.json", json.dumps(asdict(hook)), mode=_OWN)
+        write_durably(new / "state.json", json.dumps(asdict(State(cursor))), mode=_OWN)
         new.rename(self._folder / identity)
         return hook
 
@@ -166,7 +167,7 @@ class Hooks:
             with (place / "LOCK").open("a") as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX)
                 state = change(self.state(identity))
-                _write(place / "state.json", asdict(state))
+                write_durably(place / "state.json", json.dumps(asdict(state)), mode=_OWN)
         except FileNotFoundError as error:
             raise _missing(identity) from error
         return state
@@ -217,22 +218,6 @@ def _read(path: Path, identity: str) -> dict[str, Any]:
     except ValueError as error:
         raise _damaged(path) from error
     return record
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    """Replace a file as a whole, so that after a crash the old or the new content is there."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        json.dump(record, handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _missing(identity: str) -> NotFound:

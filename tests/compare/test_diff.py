@@ -10,6 +10,7 @@ import pytest
 
 from app import vocab
 from app.compare import history as history_module
+from app.compare import models
 from app.compare.diff import Kind, kind_of
 from app.compare.history import History
 from app.compare.reader import Reader
@@ -70,7 +71,8 @@ def test_the_answers_are_those_of_the_comparison_table(seed_services: Services) 
     told = {(cell.model, cell.property.name): cell.new for cell in found.cells if cell.layers is None}
     slugs = sorted({cell.model for cell in found.cells})
     names = [one.name for one in seed_services.properties()]
-    table = compare(Reader(seed_services.store.at()), slugs, names, limit=len(slugs))
+    reader = Reader(seed_services.store.at())
+    table = compare(reader, [models.find(models.summaries(reader), slug) for slug in slugs], seed_services.properties())
     for slug in slugs:
         for name in names:
             cell = table.rows[slug][name]

@@ -51,12 +51,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def table(services: Services, revision: int) -> dict[tuple[str, str], Cell]:
     """Every cell of every model at a revision."""
-    slugs = [one.slug for one in services.models(Choice(), revision=revision).items]
-    names = [one.name for one in services.properties(revision=revision)]
-    if not slugs:
+    found = services.models(Choice(), revision=revision).items
+    known = services.properties(revision=revision)
+    if not found:
         return {}
-    rows = compare(Reader(services.store.at(revision)), slugs, names, limit=len(slugs)).rows
-    return {(slug, name): rows[slug][name] for slug in slugs for name in names}
+    rows = compare(Reader(services.store.at(revision)), found, known).rows
+    return {(model.slug, one.name): rows[model.slug][one.name] for model in found for one in known}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

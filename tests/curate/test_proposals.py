@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from app import vocab
+from app.compare import models
+from app.compare.properties import DEFAULT, properties
 from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.table import compare
+from app.compare.values import CompareTable
 from app.curate import decide, proposals, review, told
 from app.curate.cases import read_cases, settle_cases
 from app.curate.commit import commit_change
@@ -40,12 +43,19 @@ KEY = (resource("architecture", "phi-2"), vocab.slm.vocabularySize)
 OPEN_KEY = (resource("architecture", "gpt-neo-1.3b"), vocab.slm.activation)
 
 
+def usual_table(services: Services) -> CompareTable:
+    """Two models in the usual properties, by SPARQL."""
+    reader = Reader(services.store.at())
+    chosen = [models.find(models.summaries(reader), slug) for slug in ("phi-2", "opt-125m")]
+    return compare(reader, chosen, [properties(reader)[name] for name in DEFAULT])
+
+
 def answers(services: Services) -> list[object]:
     """What the pages and the example questions tell."""
     told_: list[object] = [
         services.counts(),
         services.view().projection.cells.to_dicts(),
-        compare(Reader(services.store.at()), ["phi-2", "opt-125m"], (), limit=2),
+        usual_table(services),
         services.model("phi-2"),
     ]
     for question in questions():
