@@ -255,12 +255,15 @@ class _Template:
         here.setblocking(False)
         self._control = here
         self._turn = asyncio.Lock()
+        self._loaded: asyncio.Task[bytes] | None = None
         self._listening = False
         self._ended = False
 
     async def ready(self) -> None:
-        """Wait until the revision is loaded."""
-        await self._receive(1)
+        """Wait until the revision is loaded. Any number may wait; who stops waiting does not disturb the others."""
+        if self._loaded is None:
+            self._loaded = asyncio.get_running_loop().create_task(self._receive(1))
+        await asyncio.shield(self._loaded)
 
     async def fork(self) -> _Reader:
         """A fresh reader. Who stops waiting for it does not break the exchange: the reader is ended instead."""
@@ -272,6 +275,7 @@ class _Template:
             raise
 
     async def _exchange(self) -> _Reader:
+        await self.ready()
         here, there = socket.socketpair()
         try:
             async with self._turn:
@@ -564,7 +568,7 @@ class Readers:
                 except ConnectionError as error:
                     if time.monotonic() - begun > _STILLBORN:
                         raise _stopped() from error
-            return await self._asked_of(await self._fresh(), turn, frame, limit, spoils=spoils)
+            return await self._asked_of(await self._fresh(limit), turn, frame, limit, spoils=spoils)
         except ConnectionError as error:
             raise _stopped() from error
         finally:
@@ -597,10 +601,13 @@ class Readers:
             waiting.kill()
         return None
 
-    async def _fresh(self) -> _Reader:
-        """A new reader; EngineUnavailable when none can be had."""
+    async def _fresh(self, limit: float) -> _Reader:
+        """A new reader; EngineUnavailable when none can be had, TooBusy when none is ready in time."""
         try:
-            return await self._fork()
+            async with asyncio.timeout_at(limit):
+                return await self._fork()
+        except TimeoutError as error:
+            raise TooBusy("no process became ready for the query in time", retry_after=5) from error
         except OSError as error:
             raise EngineUnavailable("no process could be started for the query", advice="Try again.") from error
 

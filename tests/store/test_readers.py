@@ -402,6 +402,27 @@ def test_a_template_killed_by_hand_is_replaced(store: EmbeddedStore) -> None:
     with_readers(store, work)
 
 
+def test_queries_that_come_while_the_revision_is_loaded(store: EmbeddedStore) -> None:
+    """They wait, one that goes away disturbs nobody, and nobody waits longer than the limit."""
+
+    async def work() -> None:
+        held = Readers(store.revisions_folder / "000001")
+        try:
+            with pytest.raises(TooBusy, match="ready"):
+                await ask(held, COUNT, Limits(seconds=0.001, max_bytes=10**6, max_rows=10**4))
+            starting = asyncio.create_task(held.start())
+            asking = [asyncio.create_task(ask(held, COUNT)) for _ in range(6)]
+            await asyncio.sleep(0.01)
+            asking.pop(0).cancel()
+            await starting
+            assert await asyncio.gather(*asking) == [SIZE] * 5
+            assert await asyncio.gather(*(ask(held, COUNT) for _ in range(6))) == [SIZE] * 6
+        finally:
+            held.stop()
+
+    asyncio.run(work())
+
+
 def test_a_revision_that_is_gone(store: EmbeddedStore) -> None:
     """No folder, no readers: an error, and no process left behind."""
 
