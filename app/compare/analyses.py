@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from app import vocab
@@ -107,22 +109,22 @@ def pareto(
             )
         axes.append(_wants_low(looked, best, name))
     fits = mask(view, where, search=search, baselines=baselines)
-    assert first.values.numbers is not None and second.values.numbers is not None  # noqa: S101, PT018 - refused above
-    frame = pl.DataFrame([first.values.numbers.alias("x"), second.values.numbers.alias("y")]).with_row_index("place")
-    known = frame.filter(fits & pl.col("x").is_not_null() & pl.col("y").is_not_null())
-    on_front = _front(known, low_x=axes[0], low_y=axes[1])
-    points = known.with_columns(on_front.alias("front")).sort("x", "y", "place")
+    xs, ys = (_floats(one) for one in (first, second))
+    known = np.flatnonzero(fits.to_numpy() & ~np.isnan(xs) & ~np.isnan(ys))
+    known = known[np.lexsort((ys[known], xs[known]))]
+    xs, ys = xs[known], ys[known]
+    on_front = _on_front(xs if axes[0] else -xs, ys if axes[1] else -ys)
     rows = [
-        {"model": view.slugs[place], "x": px, "y": py, "front": front}
-        for place, px, py, front in points.select("place", "x", "y", "front").iter_rows()
+        {"model": view.slugs[place], "x": x, "y": y, "front": front}
+        for place, x, y, front in zip(known.tolist(), xs.tolist(), ys.tolist(), on_front.tolist(), strict=True)
     ]
     notes = (*_mixed(first), *_mixed(second))
     body = {
         "revision": view.revision,
         "x": property_json(first) | {"best": "low" if axes[0] else "high"},
         "y": property_json(second) | {"best": "low" if axes[1] else "high"},
-        "total": known.height,
-        "left_out": int(fits.sum()) - known.height,
+        "total": len(rows),
+        "left_out": int(fits.sum()) - len(rows),
         "points": rows,
         "notes": list(notes),
     }
@@ -269,19 +271,21 @@ def _wants_low(looked: Looked, best: str, axis: str) -> bool:
     return axis == "x"
 
 
-def _front(known: pl.DataFrame, *, low_x: bool, low_y: bool) -> pl.Series:
-    """Whether no other point is at least as good in both values and better in one."""
-    x = pl.col("x") if low_x else -pl.col("x")
-    y = pl.col("y") if low_y else -pl.col("y")
-    ordered = known.select("place", x.alias("x"), y.alias("y")).sort("x", "y")
-    best_before = ordered["y"].cum_min().shift(1)
-    least_here = ordered.select(pl.col("y").min().over("x"))["y"]
-    better_before = pl.DataFrame({"x": ordered["x"], "y": ordered["y"], "before": best_before}).with_columns(
-        pl.col("before").first().over("x").alias("smaller_x")
-    )["smaller_x"]
-    on_front = (ordered["y"] == least_here) & (better_before.is_null() | (ordered["y"] < better_before))
-    flags = pl.DataFrame({"place": ordered["place"], "front": on_front})
-    return known.join(flags, on="place", how="left", maintain_order="left")["front"]
+def _floats(looked: Looked) -> npt.NDArray[np.float64]:
+    """The numbers of a column, NaN where there is none."""
+    assert looked.values.numbers is not None  # noqa: S101 - columns without numbers are refused before
+    return looked.values.numbers.cast(pl.Float64).to_numpy()
+
+
+def _on_front(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether no other point is at least as low in both values and lower in one."""
+    order = np.lexsort((y, x))
+    across, up = x[order], y[order]
+    begins = np.searchsorted(across, across)
+    lowest = np.concatenate(([np.inf], np.minimum.accumulate(up)))
+    found = np.empty(len(x), np.bool_)
+    found[order] = (up == up[begins]) & (up < lowest[begins])
+    return found
 
 
 def _mixed(looked: Looked) -> list[str]:
