@@ -85,7 +85,7 @@ def _best(printed: Printed, best: Mapping[str, Row]) -> Finding:
         f"{shown(scores[top], 1)} ({top})" if scores else "not known",
         "%",
         near(round(scores[top], 1), float(printed.value), printed.slack) if scores else None,
-        f"within {printed.allowance}",
+        f"they lie within {printed.allowance} of each other",
         len(scores),
     )
 
@@ -105,7 +105,9 @@ def _chart(table: Table) -> Spec:
         height={"step": 16},
         mark={"type": "point", "filled": False, "size": 70, "strokeWidth": 2},
         encoding={
-            "x": drawing.axis("accuracy", "Mean accuracy over two domains [fraction]", scale={"zero": False}),
+            "x": drawing.axis(
+                "accuracy", "Mean accuracy over two domains [fraction]", scale={"zero": False}, axis={"tickCount": 6}
+            ),
             "y": drawing.axis("model", "", "nominal", sort=order),
             "color": drawing.axis("who", "", "nominal"),
             "shape": drawing.axis("who", "", "nominal"),

@@ -17,6 +17,8 @@ _COLOURS = {
     True: ["#7fcbd8", "#f0a070", "#b8a4f0", "#a5d46a", "#f08bb0", "#9aa3ad"],
 }
 """The colours of the pages, for light and for dark ones."""
+_ROOM = {"left": 28, "top": 8, "right": 36, "bottom": 8}
+"""Letters of the reader's own font may be wider than those that the picture was laid out with."""
 _INKS = {False: ("#1c2427", "#55636a", "#d5dbdc"), True: ("#e4eaeb", "#a3b1b6", "#354146")}
 
 
@@ -45,6 +47,7 @@ def picture(spec: Spec, *, dark: bool = False) -> str:
     ink, quiet, line = _INKS[dark]
     config = {
         "background": "transparent",
+        "padding": _ROOM,
         "font": "system-ui, sans-serif",
         "range": {"category": _COLOURS[dark]},
         "axis": {"labelColor": ink, "titleColor": ink, "domainColor": quiet, "tickColor": quiet, "gridColor": line},

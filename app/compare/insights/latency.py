@@ -105,7 +105,7 @@ def _grows(printed: Printed, sizes: Times, drawn: Times, counts: Times, found: T
         f"{shown(ours, 2)} over {len(both)} models",
         "Spearman's rank correlation",
         None if theirs is None or ours is None else near(theirs, ours, printed.slack),
-        f"within {printed.allowance}; the survey's is over the engine's count of parameters, "
+        f"they lie within {printed.allowance} of each other; the survey's is over the engine's count of parameters, "
         "the graph's over the stated or computed one",
         len(both),
     )
@@ -120,7 +120,8 @@ def _pair(printed: Printed, found: Times, unit: str, compared: Callable[[float, 
         shown(value, 3),
         unit,
         None if value is None else near(value, float(printed.value), printed.slack),
-        f"within {printed.allowance}, one unit of the last printed digit: the survey rounds or cuts",
+        f"they lie within {printed.allowance} of each other, one unit of the last printed digit: "
+        "the survey rounds or cuts",
         sum(model in found for model in printed.models),
     )
 

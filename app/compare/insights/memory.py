@@ -54,7 +54,7 @@ def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
         "The memory of each model at 2048 tokens of context, divided into weights, cache, compute buffer and the rest.",
         (
             "The survey's MB of the cache are 2^20 bytes: read so, they are what the architectures need; read as 10^6 "
-            "bytes, as the graph keeps them, they fall 4.6 % short of it.",
+            f"bytes, as the graph keeps them, they fall {shown(100 * (1 - _MEGA / _BINARY), 1)} % short of it.",
         )
         if findings["cache"].agrees
         else (),
@@ -106,7 +106,7 @@ def _range(printed: Printed, rows: Mapping[str, Row]) -> Finding:
     least, most = (float(part) for part in printed.value.split("-"))
     sizes = {text(row, "name"): size for row in rows.values() if (size := _mb(row, "total")) is not None}
     if not sizes:
-        return Finding(printed.value, "not known", "MB", None, f"within {printed.allowance}", 0)
+        return Finding(printed.value, "not known", "MB", None, f"they lie within {printed.allowance} of each other", 0)
     low, high = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
     return Finding(
         printed.value,
@@ -125,7 +125,7 @@ def _part(name: str, printed: Printed, rows: Mapping[str, Row]) -> Finding:
         shown(size, 1),
         "MB",
         None if size is None else near(size, float(printed.value), printed.slack),
-        f"within {printed.allowance}",
+        f"they lie within {printed.allowance} of each other",
         int(size is not None),
     )
 
@@ -136,8 +136,9 @@ def _long(printed: Printed, _: Mapping[str, Row]) -> Finding:
         "not known",
         "%",
         None,
-        "the graph holds no compute buffer at this context, so nothing is worked out",
+        "it lies within the printed range",
         0,
+        "The graph holds no compute buffer at this context, so nothing is worked out.",
     )
 
 

@@ -15,6 +15,8 @@ QUERIES = ("CQ07",)
 CHINCHILLA = 20
 _NEARLY = 21
 """Ratios up to here count as Chinchilla's: sizes are rounded."""
+_ONE: Spec = {"values": [{}]}
+"""Data of a mark that is drawn once."""
 
 
 def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
@@ -173,8 +175,13 @@ def _chart(table: Table) -> Spec:
                     "shape": drawing.axis("who", "", "nominal"),
                 },
             },
-            {"mark": {"type": "rule", "strokeDash": [6, 4]}, "encoding": {"y": {"datum": CHINCHILLA}}},
             {
+                "data": _ONE,
+                "mark": {"type": "rule", "strokeDash": [6, 4]},
+                "encoding": {"y": {"datum": CHINCHILLA}},
+            },
+            {
+                "data": _ONE,
                 "mark": {"type": "text", "align": "right", "baseline": "bottom", "dy": -3},
                 "encoding": {
                     "y": {"datum": CHINCHILLA},
