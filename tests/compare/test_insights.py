@@ -333,6 +333,33 @@ def test_rank_correlation() -> None:
     assert correlation([(1, 5), (2, 5), (3, 5)]) is None
 
 
+def row(model: str, **numbers: float | str) -> dict[str, ox.Literal | ox.NamedNode]:
+    values = {
+        name: ox.Literal(one) if isinstance(one, str) else ox.Literal(float(one)) for name, one in numbers.items()
+    }
+    return {"model": ox.NamedNode(MODEL + model), **values}
+
+
+def test_runs_are_never_mixed() -> None:
+    """A ratio between two runs says nothing: the run with most models is taken, and the page says what is left out."""
+    ours = [
+        row("phi-2", run="a", format="q", firstTokenMs=100.0),
+        row("openelm-3b", run="a", format="q", firstTokenMs=90.0),
+    ]
+    theirs = [row("phi-2", run="b", format="q", firstTokenMs=1.0)]
+    one = insights.worked_out("latency", folder("data"), {"latency": [*ours, *theirs], "operators": []})
+    assert statement(one, "phi-2-latency").found == "1.111"
+    assert one.notes == ("Worked out from a, q alone: nothing else is mixed in, so 1 more rows are left out.",)
+    assert one.models == 2
+
+
+def test_what_is_no_number_is_not_known() -> None:
+    given = [row("phi-2", run="a", format="q", firstTokenMs="soon", decodeMs=float("inf"))]
+    one = insights.worked_out("latency", folder("data"), {"latency": given, "operators": []})
+    (shown,) = (line for line in one.table.records() if line["drawnFirst"] == 148.58)
+    assert (shown["first"], shown["later"]) == (None, None)
+
+
 def test_an_unknown_insight_names_the_nearest() -> None:
     with pytest.raises(NotFound, match="no insight") as caught:
         insights.existing("latnecy")

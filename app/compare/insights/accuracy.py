@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
-from app.compare.insights.terms import Row, listed, near, number, shown, text
+from app.compare.insights.terms import Row, comparable, listed, near, number, shown, text
 from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
 
 QUERIES = ("accuracy",)
@@ -17,7 +17,8 @@ _DOMAINS = {"Commonsense reasoning": "commonsense", "Problem solving": "problemS
 def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
     """Hold the printed means against the graph's: from single scores where there are all, else from averages."""
     best: dict[str, Row] = {}
-    for row in answers["accuracy"]:
+    chosen, others = comparable(answers["accuracy"], "source")
+    for row in chosen:
         model = text(row, "model")
         if model not in best or (text(row, "basis") == _SINGLE and text(best[model], "basis") != _SINGLE):
             best[model] = row
@@ -49,10 +50,10 @@ def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
         findings,
         table,
         len(best),
-        len(answers["accuracy"]),
+        len(chosen),
         _chart(table),
         "Each model of Table 2 with the graph's mean and the printed one, from the highest down.",
-        (f"Corrected at the source: {'; '.join(corrected)}.",) if corrected else (),
+        (*((f"Corrected at the source: {'; '.join(corrected)}.",) if corrected else ()), *filter(None, [others])),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Record, Told
-from app.compare.insights.terms import correlation, listed, near, number, shown, text
+from app.compare.insights.terms import comparable, correlation, listed, near, number, shown, text
 from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
 
 QUERIES = ("in-context-learning",)
@@ -20,7 +20,8 @@ def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
     printed = told.statements["gains"]
     drawn = {row["model"]: float(row["value"]) for row in printed.rows}
     sizes = {row["model"]: size for row in printed.rows if (size := _size(row)) is not None}
-    rows = {text(row, "model"): row for row in answers["in-context-learning"]}
+    chosen, others = comparable(answers["in-context-learning"], "source")
+    rows = {text(row, "model"): row for row in chosen}
     found = {model: value for model, row in rows.items() if (value := number(row, "gain")) is not None}
     counts = {model: value / _GIGA for model, row in rows.items() if (value := number(row, "parameters")) is not None}
     names = {row["model"]: row["model_as_printed"] for row in printed.rows}
@@ -67,7 +68,7 @@ def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
         sum(int(number(row, "tasks") or 0) * 2 for row in rows.values()),
         _chart(table),
         "Gain of accuracy by five examples against size, one point for each model.",
-        tuple(notes),
+        (*notes, *filter(None, [others])),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
-from app.compare.insights.terms import correlation, listed, near, number, shown, text
+from app.compare.insights.terms import comparable, correlation, listed, near, number, shown, text
 from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
 
 QUERIES = ("latency", "operators")
@@ -18,7 +18,8 @@ Times = Mapping[str, float]
 
 def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
     """Hold the drawn times and the compared pairs against the graph's observations and counts."""
-    rows = {text(row, "model"): row for row in answers["latency"]}
+    chosen, others = comparable(answers["latency"], "run", "format")
+    rows = {text(row, "model"): row for row in chosen}
 
     def column(name: str) -> dict[str, float]:
         return {model: value for model, row in rows.items() if (value := number(row, name)) is not None}
@@ -73,6 +74,7 @@ def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
         len(first) + len(later) + len(answers["operators"]),
         _chart(table),
         "Time to the first token and time of each further token against size, one point of each kind for each model.",
+        tuple(filter(None, [others])),
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
-from app.compare.insights.terms import Row, listed, near, number, shown, text
+from app.compare.insights.terms import Row, comparable, listed, near, number, shown, text
 from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
 
 QUERIES = ("memory",)
@@ -17,7 +17,8 @@ _PARTS = (("weights", "Weights"), ("cache", "Key-value cache"), ("buffers", "Com
 
 def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
     """Hold the drawn cache against what the architecture needs, and the text's sizes against the observations."""
-    rows = {text(row, "model"): row for row in answers["memory"]}
+    chosen, others = comparable(answers["memory"], "run", "format")
+    rows = {text(row, "model"): row for row in chosen}
     drawn = {row["model"]: row for row in told.statements["cache"].rows}
     names = {model: row["model_as_printed"] for model, row in drawn.items()}
     names |= {model: text(row, "name") for model, row in rows.items()}
@@ -52,12 +53,18 @@ def work_out(told: Told, answers: Mapping[str, Rows]) -> Found:
         len(_PARTS) * len(rows),
         _chart(table),
         "The memory of each model at 2048 tokens of context, divided into weights, cache, compute buffer and the rest.",
-        (
-            "The survey's MB of the cache are 2^20 bytes: read so, they are what the architectures need; read as 10^6 "
-            f"bytes, as the graph keeps them, they fall {shown(100 * (1 - _MEGA / _BINARY), 1)} % short of it.",
-        )
-        if findings["cache"].agrees
-        else (),
+        tuple(filter(None, [_unit(findings["cache"]), others])),
+    )
+
+
+def _unit(cache: Finding) -> str:
+    """What follows for the survey's unit when its cache is what the architectures need."""
+    if not cache.agrees:
+        return ""
+    short = shown(100 * (1 - _MEGA / _BINARY), 1)
+    return (
+        "The survey's MB of the cache are 2^20 bytes: read so, they are what the architectures need; read as 10^6 "
+        f"bytes, as the graph keeps them, they fall {short} % short of it."
     )
 
 

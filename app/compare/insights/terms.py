@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import isclose, sqrt
+from math import isclose, isfinite, sqrt
 
 from app.compare.reader import local_name
 from app.model.rdf import Term
@@ -13,8 +13,12 @@ _EPSILON = 1e-9
 
 
 def number(row: Row, name: str) -> float | None:
-    """A number of a row; None where there is none."""
-    return float(row[name].value) if name in row else None
+    """A number of a row; None where there is none, or something else."""
+    try:
+        value = float(row[name].value) if name in row else None
+    except ValueError:
+        return None
+    return value if value is None or isfinite(value) else None
 
 
 def text(row: Row, name: str) -> str:
@@ -23,6 +27,22 @@ def text(row: Row, name: str) -> str:
         return ""
     value = row[name].value
     return local_name(value) if value.startswith("http") else value
+
+
+def comparable(rows: Iterable[Row], *names: str) -> tuple[list[Row], str]:
+    """The rows of the one group that covers most models, and a sentence about the others; groups differ in `names`.
+
+    Numbers of different runs or sources are never mixed: a ratio between two of them would say nothing.
+    """
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(text(row, name) for name in names), []).append(row)
+    if not groups:
+        return [], ""
+    chosen = max(sorted(groups), key=lambda one: len({text(row, "model") for row in groups[one]}))
+    left = sum(len(one) for one in groups.values()) - len(groups[chosen])
+    told = f"Worked out from {', '.join(chosen)} alone: nothing else is mixed in, so {left} more rows are left out."
+    return groups[chosen], told if left else ""
 
 
 def near(one: float, other: float, slack: float) -> bool:
