@@ -117,7 +117,7 @@ async def show_picture(
     key = (identity.revision, slug, theme)
     drawn = app.state.insights.get(key)
     if drawn is None:
-        drawn = await to_thread.run_sync(partial(drawing.picture, one.chart, dark=theme == "dark"))
+        drawn = await to_thread.run_sync(drawing.picture, drawing.dressed(one.chart, dark=theme == "dark"))
         app.state.insights.put(key, drawn)
     return Response(drawn, headers=dict(identity.headers), media_type="image/svg+xml")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import vl_convert
-
 from app.compare.insights.values import Cell, Spec
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -42,8 +40,8 @@ def logarithmic(name: str, title: str) -> Spec:
     return axis(name, title, scale={"type": "log", "nice": True})
 
 
-def picture(spec: Spec, *, dark: bool = False) -> str:
-    """The chart as SVG, for a light or a dark page."""
+def dressed(spec: Spec, *, dark: bool = False) -> Spec:
+    """The chart in the colours of a light or a dark page."""
     ink, quiet, line = _INKS[dark]
     config = {
         "background": "transparent",
@@ -59,4 +57,11 @@ def picture(spec: Spec, *, dark: bool = False) -> str:
         "rule": {"color": quiet},
         "text": {"color": ink},
     }
-    return vl_convert.vegalite_to_svg(spec, vl_version=_VERSION, config=config, allowed_base_urls=[])
+    return {**spec, "config": config}
+
+
+def picture(spec: Spec) -> str:
+    """The chart as SVG. Loads no address."""
+    import vl_convert  # noqa: PLC0415 - 90 MB that only pictures need
+
+    return vl_convert.vegalite_to_svg(spec, vl_version=_VERSION, allowed_base_urls=[])
