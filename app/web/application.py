@@ -25,6 +25,7 @@ from app.web import (
     entities,
     graphs,
     history,
+    insights,
     model_pages,
     pages,
     problems,
@@ -108,6 +109,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         compare_pages,
         model_pages,
         question_pages,
+        insights,
         entities,
     )
     for part in parts:

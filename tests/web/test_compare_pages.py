@@ -339,6 +339,7 @@ OUTSIDE = {
     "/benchmarks",
     "/trends",
     "/fit",
+    "/insights",
     "/query",
     "/docs",
     "/revisions",
@@ -370,6 +371,7 @@ def test_before_anything_was_loaded(empty_client: Client) -> None:
         "/models/phi-2",
         "/compare/cell?model=a&property=b",
         "/fit",
+        "/insights",
     ):
         response = empty_client.get(address)
         assert response.status_code == 503, address
