@@ -12,6 +12,7 @@ from app import vocab
 from app.compare.choice import Looked, finite, look_up, look_up_all, mask
 from app.compare.grid import Answer, Grid, GridColumn
 from app.compare.matrix import property_json
+from app.compare.measures import settings_told
 from app.compare.projection.view import PARAMETERS, View
 from app.compare.spec import Column, Filter
 from app.errors import BadParameter
@@ -112,9 +113,24 @@ def pareto(
     known = frame.filter(fits & pl.col("x").is_not_null() & pl.col("y").is_not_null())
     on_front = _front(known, low_x=axes[0], low_y=axes[1])
     points = known.with_columns(on_front.alias("front")).sort("x", "y", "place")
+    places = points["place"].to_list()
+    badges = [[cell["badge"] for cell in looked.shown(view, places)] for looked in (first, second)]
+    settings = _settings((first, second), places)
+    labels = view.models["label"]
     rows = [
-        {"model": view.slugs[place], "x": px, "y": py, "front": front}
-        for place, px, py, front in points.select("place", "x", "y", "front").iter_rows()
+        {
+            "model": view.slugs[place],
+            "label": labels[place],
+            "x": px,
+            "y": py,
+            "front": front,
+            "x_badge": x_badge,
+            "y_badge": y_badge,
+            "setting": setting,
+        }
+        for (place, px, py, front), x_badge, y_badge, setting in zip(
+            points.select("place", "x", "y", "front").iter_rows(), *badges, settings, strict=True
+        )
     ]
     notes = (*_mixed(first), *_mixed(second))
     body = {
@@ -138,6 +154,13 @@ def pareto(
         notes,
     )
     return Answer(body, grid)
+
+
+def on_front(points: Sequence[tuple[float, float]], *, low_x: bool, low_y: bool) -> list[bool]:
+    """Which of these points no other one beats in both values."""
+    frame = pl.DataFrame(points, schema={"x": pl.Float64, "y": pl.Float64}, orient="row").with_row_index("place")
+    flags: list[bool] = _front(frame, low_x=low_x, low_y=low_y).to_list()
+    return flags
 
 
 def column_of(looked: Looked, role: str = "measure") -> GridColumn:
@@ -282,6 +305,14 @@ def _front(known: pl.DataFrame, *, low_x: bool, low_y: bool) -> pl.Series:
     on_front = (ordered["y"] == least_here) & (better_before.is_null() | (ordered["y"] < better_before))
     flags = pl.DataFrame({"place": ordered["place"], "front": on_front})
     return known.join(flags, on="place", how="left", maintain_order="left")["front"]
+
+
+def _settings(axes: Sequence[Looked], places: Sequence[int]) -> list[str | None]:
+    """For each model the setting of its values in words, where values of an axis come from different settings."""
+    told = [settings_told(one.measure, places) for one in axes if one.measure is not None]
+    if not told:
+        return [None] * len(places)
+    return ["; ".join(filter(None, line)) or None for line in zip(*told, strict=True)]
 
 
 def _mixed(looked: Looked) -> list[str]:

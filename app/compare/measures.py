@@ -64,6 +64,27 @@ class Measure:
         return [_shown(view, rows.get(place), self.prop) for place in places]
 
 
+def settings_told(measure: Measure, places: Sequence[int]) -> list[str | None]:
+    """For each of these models the setting of its value in words; None where all values are from one setting.
+
+    Only what differs between the settings is named. Two settings never have the same words.
+    """
+    if measure.settings < 2:
+        return [None] * len(places)
+    fields = [*TOLD[:-1], *(name for name in ("protocol", "configuration") if name in measure.chosen.columns)]
+    differing = [name for name in fields if measure.chosen[name].n_unique() > 1]
+    words: dict[str, str] = {}
+    for row in measure.chosen.unique("setting", maintain_order=True).sort("setting").iter_rows(named=True):
+        named = [name for name in differing if name not in {"protocol", "configuration"}]
+        text = ", ".join(f"{name} {row[name] if row[name] is not None else 'not told'}" for name in named)
+        if not text or text in words.values():
+            nodes = [row[name] for name in ("protocol", "configuration") if name in differing and row[name]]
+            text = ", ".join(filter(None, [text, *(node.rsplit("/", 1)[-1] for node in nodes)]))
+        words[row["setting"]] = text if text not in words.values() else f"{text} ({len(words) + 1})"
+    by_place = dict(measure.chosen.select("place", "setting").iter_rows())
+    return [words.get(by_place.get(place, "")) for place in places]
+
+
 def is_metric(view: View, name: str) -> bool:
     """Whether a column is a metric."""
     return name in view.terms.things["metric"]
