@@ -7,13 +7,14 @@ for whoever shows the specification.
 
 from app.compare.charts.counts import counted
 from app.compare.charts.dots import compared, observed
-from app.compare.charts.frame import SCHEMA, Origin, Spec, told
+from app.compare.charts.frame import DARK, SCHEMA, Origin, Spec
 from app.compare.charts.memory import fitting
 from app.compare.charts.periods import followed
 from app.compare.charts.ranking import ranked
 from app.compare.charts.scatter import traded
 
 __all__ = [
+    "DARK",
     "SCHEMA",
     "Origin",
     "Spec",
@@ -23,6 +24,5 @@ __all__ = [
     "followed",
     "observed",
     "ranked",
-    "told",
     "traded",
 ]

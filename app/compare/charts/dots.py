@@ -61,9 +61,14 @@ def _is_about(note: str, found: Matrix, chosen: Sequence[int]) -> bool:
 
 
 def _two(found: Matrix, numeric: Sequence[int]) -> list[int]:
-    """The columns to draw: the first two of numbers, but a metric, if there is one, on the second axis."""
+    """The columns to draw: the first two of numbers, but a metric, if there is one, on the second axis.
+
+    Where there is a choice, columns that were worked out by formula come last: they say again what others say.
+    """
     if len(numeric) == 1:
         return list(numeric)
+    own = [place for place in numeric if (prop := found.columns[place].prop) is None or prop.kind != "derived"]
+    numeric = own if len(own) > 1 else numeric
     metrics = [place for place in numeric if found.columns[place].measure is not None]
     y = metrics[0] if metrics and (len(metrics) < 2 or numeric[0] not in metrics) else numeric[1]
     return [next(place for place in numeric if place != y), y]

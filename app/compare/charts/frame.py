@@ -22,11 +22,21 @@ WIDE = 560
 PLAIN_UNITS = frozenset({"#", "÷"})
 """Symbols of units that say nothing to a reader: counts and fractions."""
 
-TEXT, QUIET, GRID, GROUND = "#1c2733", "#5a6775", "#dfe5ea", "#ffffff"
+TEXT, QUIET, GRID, GROUND = "#1c2427", "#55636a", "#d5dbdc", "#ffffff"
 ACCENT, BEATEN = "#175d69", "#8a97a3"
-COLOURS = ("#175d69", "#c4622d", "#6a51a3", "#5b8c2a", "#b0305c", "#2f6fb5", "#8f6b12")
+COLOURS = (ACCENT, "#c4622d", "#6a51a3", "#5b8c2a", "#b0305c", "#2f6fb5", "#8f6b12")
 """For names; what has none of its own is grey."""
 OTHERS = "#8a8f98"
+DARK = {
+    TEXT: "#e4eaeb",
+    QUIET: "#a3b1b6",
+    GRID: "#354146",
+    GROUND: "#1a2225",
+    BEATEN: "#76838a",
+    OTHERS: "#9aa3ad",
+    **dict(zip(COLOURS, ("#7fcbd8", "#f0a070", "#b8a4f0", "#a5d46a", "#f08bb0", "#8fbcf0", "#d9b65a"), strict=True)),
+}
+"""What each colour becomes where the reader likes it dark."""
 SHAPES = {
     "measured": "circle",
     "imported": "diamond",
@@ -76,6 +86,8 @@ CONFIG: Spec = {
         "titleFontWeight": "normal",
         "labelLimit": 520,
         "titleLimit": 520,
+        "symbolBaseFillColor": QUIET,
+        "symbolBaseStrokeColor": QUIET,
         "orient": "bottom",
         "direction": "vertical",
     },
@@ -170,7 +182,7 @@ def axis(title: str, scaled: Spec, symbol: str | None, **more: Any) -> Spec:
 def short(greatest: float, symbol: str | None) -> Spec:
     """How numbers up to this one are written on an axis: 1.5B, and 1.5G where B means bytes."""
     if greatest < 1000:
-        return {"format": "~g"}
+        return {"format": ".6~g"}
     if symbol is not None and "B" in symbol:
         return {"format": "~s"}
     return {"labelExpr": "replace(format(datum.value, '~s'), 'G', 'B')"}

@@ -12,7 +12,7 @@ _STEP = 17
 _PANELS = 6
 _ROWS = 100
 """Models of a panel."""
-_CLASSES = (frame.ACCENT, "#c4622d")
+_CLASSES = frame.COLOURS[:2]
 """Colours that take turns: neighbours of one colour are not separated by the data."""
 _BASES = {
     "wilson": "95 % by the number of items (Wilson)",
