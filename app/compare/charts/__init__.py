@@ -8,7 +8,7 @@ for whoever shows the specification.
 from app.compare.charts.counts import counted
 from app.compare.charts.dots import compared, observed
 from app.compare.charts.frame import DARK, SCHEMA, Origin, Spec
-from app.compare.charts.memory import fitting
+from app.compare.charts.memory import fitting, size
 from app.compare.charts.periods import followed
 from app.compare.charts.ranking import ranked
 from app.compare.charts.scatter import traded
@@ -24,5 +24,6 @@ __all__ = [
     "followed",
     "observed",
     "ranked",
+    "size",
     "traded",
 ]

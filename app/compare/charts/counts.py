@@ -45,7 +45,7 @@ def _panel(facet: Mapping[str, Any]) -> Spec:
             frame.some(len(rows), len(facet["values"]) + facet["others"], "values", "the most frequent first")
         )
         picture = _bars(rows, title)
-    head = {"text": title, "subtitle": "; ".join(said), "fontSize": 12}
+    head = {"text": title, "subtitle": frame.wrapped(["; ".join(said)]), "fontSize": 12}
     return {"title": head, "width": frame.WIDE, **picture}
 
 

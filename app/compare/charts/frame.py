@@ -32,7 +32,7 @@ DARK = {
     QUIET: "#a3b1b6",
     GRID: "#354146",
     GROUND: "#1a2225",
-    BEATEN: "#76838a",
+    BEATEN: "#93a1a8",
     OTHERS: "#9aa3ad",
     **dict(zip(COLOURS, ("#7fcbd8", "#f0a070", "#b8a4f0", "#a5d46a", "#f08bb0", "#8fbcf0", "#d9b65a"), strict=True)),
 }
@@ -106,15 +106,19 @@ class Origin:
 def framed(origin: Origin, title: str, notes: Iterable[str], picture: Spec) -> Spec:
     """A specification with its title, what a reader must know, and where its numbers come from."""
     said = [*notes, f"slmkg, revision {origin.revision}"]
-    lines = [line for one in said for line in textwrap.wrap(one, _LINE)]
     return {
         "$schema": SCHEMA,
-        "title": {"text": textwrap.wrap(title, 80) or [""], "subtitle": lines},
+        "title": {"text": textwrap.wrap(title, 80) or [""], "subtitle": wrapped(said)},
         "description": f"{title}. {'. '.join(one.rstrip('.') for one in said)}. From {origin.address}",
         "usermeta": {"slmkg": {"source": origin.address, "revision": origin.revision}},
         **picture,
         "config": CONFIG,
     }
+
+
+def wrapped(notes: Iterable[str]) -> list[str]:
+    """Notes as lines that are not wider than a chart."""
+    return [line for one in notes for line in textwrap.wrap(one, _LINE)]
 
 
 def nothing(origin: Origin, title: str, notes: Iterable[str], why: str) -> Spec:
@@ -184,7 +188,7 @@ def short(greatest: float, symbol: str | None) -> Spec:
     if greatest < 1000:
         return {"format": ".6~g"}
     if symbol is not None and "B" in symbol:
-        return {"format": "~s"}
+        return {"labelExpr": "format(datum.value, '~s')"}
     return {"labelExpr": "replace(format(datum.value, '~s'), 'G', 'B')"}
 
 

@@ -39,10 +39,11 @@ def fitting(answer: Mapping[str, Any], origin: Origin) -> Spec:
         for n, part in enumerate(_PARTS)
     ]
     near = answer["memory"] <= _FAR * max(one["total"] for one in shown)
+    far = "" if alone else f"The memory there is, {memory}, lies far outside"
     said = frame.present(
         *notes,
         frame.some(len(shown), answer["total"], "models", f"the best first by {answer['best']}"),
-        f"The line is the memory there is, {memory}" if near else f"The memory there is, {memory}, lies far outside",
+        f"The line is the memory there is, {memory}" if near else far,
     )
     return frame.framed(origin, title, said, _picture(rows, order, answer["memory"] if near else None))
 
@@ -69,7 +70,7 @@ def _picture(rows: list[Row], order: list[str], limit: float | None) -> Spec:
         "type": "quantitative",
         "title": "Memory (B)",
         "stack": "zero",
-        "axis": {"format": "~s", "tickCount": 6},
+        "axis": {"tickCount": 6, **frame.short(1e9, "B")},
     }
     bars: Spec = {
         "mark": {"type": "bar", "height": {"band": 0.75}},

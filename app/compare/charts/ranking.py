@@ -107,7 +107,7 @@ def _panel(ranking: Mapping[str, Any], answer: Mapping[str, Any], scaled: Spec) 
     return {
         "title": {
             "text": frame.told(frame.conditions(ranking["conditions"], ("benchmark",))),
-            "subtitle": "; ".join(said),
+            "subtitle": frame.wrapped(["; ".join(said)]),
             "fontSize": 12,
         },
         "width": frame.WIDE,
