@@ -63,6 +63,29 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert wrong == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/compare?properties=parameters,accuracy(benchmark=mmlu;shots=5)",
+        "/models/qwen1.5-0.5b",
+        "/benchmarks/winogrande",
+        "/trends",
+        "/fit",
+    ],
+)
+def test_charts_are_seen(page: Page, path: str) -> None:
+    page.goto(path)
+    pictures = page.locator("figure img")
+    assert pictures.count() > 0
+    for place in range(pictures.count()):
+        one = pictures.nth(place)
+        one.scroll_into_view_if_needed()
+        one.evaluate("one => one.decode()")
+        wide, high = one.evaluate("one => [one.naturalWidth, one.naturalHeight]")
+        assert wide > 300
+        assert high > 100
+
+
 def models(page: Page) -> list[str]:
     return page.locator("table.matrix tbody th > a").all_inner_texts()
 

@@ -56,7 +56,11 @@ def _numbers(rankings: list[Mapping[str, Any]], chance: float | None) -> list[fl
 def _panel(ranking: Mapping[str, Any], answer: Mapping[str, Any], scaled: Spec) -> Spec:
     entries = ranking["entries"]
     labels = frame.labelled([(one["label"], one["model"]) for one in entries])
-    rows = [_row(one, label) for one, label in zip(entries[:_ROWS], labels, strict=False)]
+    classes = list(dict.fromkeys(one["class"] for one in entries))
+    rows = [
+        _row(one, label, odd=classes.index(one["class"]) % 2 == 0)
+        for one, label in zip(entries[:_ROWS], labels, strict=False)
+    ]
     hidden = ranking["models"] - len(entries)
     title = frame.titled(answer["metric"], answer["unit"])
     names = {
@@ -117,7 +121,7 @@ def _panel(ranking: Mapping[str, Any], answer: Mapping[str, Any], scaled: Spec) 
     }
 
 
-def _row(entry: Mapping[str, Any], label: str) -> Row:
+def _row(entry: Mapping[str, Any], label: str, *, odd: bool) -> Row:
     bounds = entry["interval"] or {}
     return {
         "model": entry["model"],
@@ -125,7 +129,7 @@ def _row(entry: Mapping[str, Any], label: str) -> Row:
         "rank": entry["rank"],
         "tied": entry["tied"],
         "class": entry["class"],
-        "turn": "odd" if entry["class"] % 2 else "even",
+        "turn": "odd" if odd else "even",
         "value": entry["value"],
         **{name: bounds.get(name) for name in ("lower", "upper", "basis")},
         "standing": entry["badge"],
