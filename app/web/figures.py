@@ -14,9 +14,10 @@ _NAMES = {CHART: "Vega-Lite", "svg": "SVG", "png": "PNG"}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart on a page. `picture` lies below the page's revision, so browsers keep it; `links` follow the page."""
+    """A chart on a page. `links` follow the page; the others lie below its revision, so that browsers keep them."""
 
     picture: str
+    specification: str
     title: str
     links: tuple[tuple[str, str], ...]
 
@@ -28,6 +29,7 @@ def figure(page: Asked, name: str, given: Mapping[str, str] | str, title: str) -
     address = f"/api/v1/{name}"
     return Figure(
         f"/r/{page.revision}{address}.svg{asked}",
+        f"/r/{page.revision}{address}.{CHART}{asked}",
         title,
         tuple((_NAMES[ending], f"{page.root}{address}.{ending}{asked}") for ending in (CHART, *PICTURES)),
     )

@@ -144,7 +144,7 @@ def test_a_chart_is_valid_vega_lite_and_is_compiled_without_a_warning(
     vega = vl_convert.vegalite_to_vega(text, vl_version=drawer.VERSION, show_warnings=True)
     assert vega["marks"]
     assert capfd.readouterr() == ("", "")
-    assert chart["usermeta"]["slmkg"] == {"source": ORIGIN.address, "revision": 1}
+    assert chart["usermeta"]["slmkg"] == {"source": ORIGIN.address, "revision": 1, "dark": frame.DARK}
     assert ORIGIN.address in chart["description"]
     assert "slmkg, revision 1" in subtitle(chart)
     assert '"url"' not in text

@@ -233,12 +233,15 @@ def _bests(looked: Sequence[Looked]) -> list[str | None]:
 def _settings(items: Sequence[Mapping[str, Any]]) -> list[str]:
     """How each observation was made, in words; the protocol's name only where the words say too little."""
     words = [_words(one) for one in items]
-    protocols: dict[str, set[str | None]] = {}
-    for text, one in zip(words, items, strict=True):
-        protocols.setdefault(text, set()).add(one["protocol"])
+    keys = [(text, one["benchmark"]) for text, one in zip(words, items, strict=True)]
+    protocols: dict[tuple[str, str | None], set[str | None]] = {}
+    for key, one in zip(keys, items, strict=True):
+        protocols.setdefault(key, set()).add(one["protocol"])
     return [
-        f"{text}, protocol {(one['protocol'] or 'not told').rsplit('/', 1)[-1]}" if len(protocols[text]) > 1 else text
-        for text, one in zip(words, items, strict=True)
+        f"{key[0]}, protocol {(one['protocol'] or 'not told').rsplit('/', 1)[-1]}"
+        if len(protocols[key]) > 1
+        else key[0]
+        for key, one in zip(keys, items, strict=True)
     ]
 
 

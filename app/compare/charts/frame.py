@@ -75,7 +75,7 @@ CONFIG: Spec = {
         "labelFontSize": 11,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
-        "labelLimit": 260,
+        "labelLimit": 190,
         "titleLimit": WIDE,
     },
     "legend": {
@@ -104,13 +104,13 @@ class Origin:
 
 
 def framed(origin: Origin, title: str, notes: Iterable[str], picture: Spec) -> Spec:
-    """A specification with its title, what a reader must know, and where its numbers come from."""
+    """A specification with its title, what a reader must know, where its numbers come from, and its dark colours."""
     said = [*notes, f"slmkg, revision {origin.revision}"]
     return {
         "$schema": SCHEMA,
         "title": {"text": textwrap.wrap(title, 80) or [""], "subtitle": wrapped(said)},
         "description": f"{title}. {'. '.join(one.rstrip('.') for one in said)}. From {origin.address}",
-        "usermeta": {"slmkg": {"source": origin.address, "revision": origin.revision}},
+        "usermeta": {"slmkg": {"source": origin.address, "revision": origin.revision, "dark": DARK}},
         **picture,
         "config": CONFIG,
     }
