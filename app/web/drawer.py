@@ -49,7 +49,9 @@ def draw(asked: dict[str, str]) -> bytes:
 def main(descriptor: int) -> None:
     """Answer until the service hangs up, or nobody asks any more."""
     os.nice(_NICE)
-    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     with socket.socket(fileno=descriptor) as wire:
         wire.settimeout(_IDLE)
         while True:

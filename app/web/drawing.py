@@ -99,7 +99,7 @@ class Drawing:
         """One picture, in the thread that draws. A process that has ended meanwhile is replaced, once."""
         asked = json.dumps({"spec": spec, "ending": ending}).encode()
         with self._turn:
-            for _ in range(2):
+            for waited in (self._runs(), False):
                 try:
                     status, body = self._ask(asked)
                 except TimeoutError:
@@ -107,6 +107,8 @@ class Drawing:
                     raise DrawingTimeout(f"the picture was not ready after {self._seconds:g} s") from None
                 except (EOFError, OSError):
                     self.stop()
+                    if not waited:
+                        break
                     continue
                 if status == drawer.FAILED:
                     raise RuntimeError("a chart of ours cannot be drawn")
@@ -121,9 +123,12 @@ class Drawing:
         head = _until(wire, 1 + drawer.LENGTH.size, until)
         return head[:1], _until(wire, drawer.LENGTH.unpack(head[1:])[0], until)
 
+    def _runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def _ready(self) -> socket.socket:
         """The socket to the process, which is started when there is none."""
-        if self._wire is not None and self._process is not None and self._process.poll() is None:
+        if self._wire is not None and self._runs():
             return self._wire
         self.stop()
         if self._wire is not None:

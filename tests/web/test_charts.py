@@ -221,6 +221,14 @@ def test_a_picture_that_takes_too_long_is_killed_and_the_next_one_drawn(drawing:
     assert hasty._process is None
 
 
+@pytest.mark.heavy
+def test_a_picture_that_needs_too_much_memory_ends_its_process_and_no_other(drawing: Drawing) -> None:
+    many = {"sequence": {"start": 0, "stop": 100_000_000, "as": "a"}}
+    with pytest.raises(DrawingTimeout, match="memory"):
+        asyncio.run(drawing.picture(spec(data=many), "svg", "one"))
+    assert asyncio.run(drawing.picture(spec(), "svg", "one")).startswith(b"<svg")
+
+
 def test_a_process_that_somebody_killed_is_replaced(drawing: Drawing) -> None:
     asyncio.run(drawing.picture(spec(1), "svg", "one"))
     assert drawing._process is not None
