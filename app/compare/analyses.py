@@ -14,6 +14,7 @@ from app import vocab
 from app.compare.choice import Looked, finite, look_up, look_up_all, mask
 from app.compare.grid import Answer, Grid, GridColumn
 from app.compare.matrix import property_json
+from app.compare.measures import settings_told
 from app.compare.projection.view import PARAMETERS, View
 from app.compare.spec import Column, Filter
 from app.errors import BadParameter
@@ -112,11 +113,24 @@ def pareto(
     xs, ys = (_floats(one) for one in (first, second))
     known = np.flatnonzero(fits.to_numpy() & ~np.isnan(xs) & ~np.isnan(ys))
     known = known[np.lexsort((ys[known], xs[known]))]
-    xs, ys = xs[known], ys[known]
+    xs, ys, places = xs[known], ys[known], known.tolist()
     on_front = _on_front(xs if axes[0] else -xs, ys if axes[1] else -ys)
+    badges = [looked.badges(view, places) for looked in (first, second)]
+    settings = _settings((first, second), places)
+    labels = view.models["label"].gather(places).to_list()
+    columns = (places, labels, xs.tolist(), ys.tolist(), on_front.tolist(), *badges, settings)
     rows = [
-        {"model": view.slugs[place], "x": x, "y": y, "front": front}
-        for place, x, y, front in zip(known.tolist(), xs.tolist(), ys.tolist(), on_front.tolist(), strict=True)
+        {
+            "model": view.slugs[place],
+            "label": label,
+            "x": x,
+            "y": y,
+            "front": front,
+            "x_badge": x_badge,
+            "y_badge": y_badge,
+            "setting": setting,
+        }
+        for place, label, x, y, front, x_badge, y_badge, setting in zip(*columns, strict=True)
     ]
     notes = (*_mixed(first), *_mixed(second))
     body = {
@@ -140,6 +154,13 @@ def pareto(
         notes,
     )
     return Answer(body, grid)
+
+
+def on_front(points: Sequence[tuple[float, float]], *, low_x: bool, low_y: bool) -> list[bool]:
+    """Which of these points no other one beats in both values."""
+    x, y = np.array(points, np.float64).reshape(-1, 2).T
+    flags: list[bool] = _on_front(x if low_x else -x, y if low_y else -y).tolist()
+    return flags
 
 
 def column_of(looked: Looked, role: str = "measure") -> GridColumn:
@@ -286,6 +307,14 @@ def _on_front(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDA
     found = np.empty(len(x), np.bool_)
     found[order] = (up == up[begins]) & (up < lowest[begins])
     return found
+
+
+def _settings(axes: Sequence[Looked], places: Sequence[int]) -> list[str | None]:
+    """For each model the setting of its values in words, where values of an axis come from different settings."""
+    told = [settings_told(one.measure, places) for one in axes if one.measure is not None]
+    if not told:
+        return [None] * len(places)
+    return ["; ".join(filter(None, line)) or None for line in zip(*told, strict=True)]
 
 
 def _mixed(looked: Looked) -> list[str]:

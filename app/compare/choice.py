@@ -45,6 +45,13 @@ class Looked:
         cells = view.shown(self.column.name)
         return [cells[place] for place in places]
 
+    def badges(self, view: View, places: Sequence[int]) -> list[str]:
+        """The badges of the cells of these models."""
+        if self.measure is not None:
+            return self.measure.badges(places)
+        cells = view.shown(self.column.name)
+        return [cells[place]["badge"] for place in places]
+
     def encoded(self, view: View, places: Sequence[int]) -> list[str]:
         """The cells of these models as JSON text."""
         if self.measure is not None:

@@ -55,8 +55,23 @@ class Measure:
     values: Values
     settings: int
     higher_is_better: bool | None
-    _rows: pl.DataFrame
+    _observed: Observed
     _best: _Best
+
+    @property
+    def chosen(self) -> pl.DataFrame:
+        """The observations that are shown, one row a model, with its `place` and the number of its `setting`."""
+        row = self._best.row
+        return self._observed.rows[row].with_columns(place=self._best.place, setting=self._observed.setting[row])
+
+    def badges(self, places: Sequence[int]) -> list[str]:
+        """The badges of these models' cells."""
+        number = {place: at for at, place in enumerate(self._best.place.tolist())}
+        origins = self._observed.rows["origin"].gather(self._best.row).to_list()
+        return [
+            BADGES.get(origins[number[place]] or "Reported", "reported") if place in number else _NOTHING["badge"]
+            for place in places
+        ]
 
     def shown(self, view: View, places: Sequence[int]) -> list[Shown]:
         """The cells of these models as fronts show them."""
@@ -66,9 +81,9 @@ class Measure:
         has = np.append(best.place, -1)[at] == wanted
         numbers = at[has]
         same = [slice(int(best.begins[n]), int(best.begins[n + 1])) for n in numbers]
-        observations = self._rows["observation"].gather(best.same[_spread(same)]).to_list()
+        observations = self._observed.rows["observation"].gather(best.same[_spread(same)]).to_list()
         ends = np.cumsum([one.stop - one.start for one in same]).tolist()
-        rows = self._rows[best.row[numbers]].iter_rows(named=True)
+        rows = self._observed.rows[best.row[numbers]].iter_rows(named=True)
         told = {
             place: row
             | {
@@ -96,6 +111,27 @@ class _Best:
     disagreeing: IntArray
     same: IntArray
     begins: IntArray
+
+
+def settings_told(measure: Measure, places: Sequence[int]) -> list[str | None]:
+    """For each of these models the setting of its value in words; None where all values are from one setting.
+
+    Only what differs between the settings is named. Two settings never have the same words.
+    """
+    if measure.settings < 2:
+        return [None] * len(places)
+    chosen = measure.chosen
+    differing = [name for name in (*TOLD[:-1], "protocol", "configuration") if chosen[name].n_unique() > 1]
+    words: dict[int, str] = {}
+    for row in chosen.unique("setting", maintain_order=True).sort("setting").iter_rows(named=True):
+        named = [name for name in differing if name not in {"protocol", "configuration"}]
+        text = ", ".join(f"{name} {row[name] if row[name] is not None else 'not told'}" for name in named)
+        if not text or text in words.values():
+            nodes = [row[name] for name in ("protocol", "configuration") if name in differing and row[name]]
+            text = ", ".join(filter(None, [text, *(node.rsplit("/", 1)[-1] for node in nodes)]))
+        words[row["setting"]] = text if text not in words.values() else f"{text} ({len(words) + 1})"
+    by_place = dict(chosen.select("place", "setting").iter_rows())
+    return [words.get(by_place.get(place, 0)) for place in places]
 
 
 def is_metric(view: View, name: str) -> bool:
@@ -136,7 +172,7 @@ def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measur
         Values(pl.Series("value", numbers, nan_to_null=True)),
         len(np.unique(observed.setting[best.row])),
         better if isinstance(better, bool) else None,
-        observed.rows,
+        observed,
         best,
     )
 

@@ -98,8 +98,9 @@ def test_browser_files_are_copied_once(prepare: ModuleType, monkeypatch: pytest.
     wanted = 0
     for package, (_, names) in prepare.BROWSER_FILES.items():
         for name in names:
-            (prepare.NODE_MODULES / package).mkdir(parents=True, exist_ok=True)
-            (prepare.NODE_MODULES / package / name).write_text(name, encoding="utf-8")
+            there = prepare.NODE_MODULES / package / name
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text(name, encoding="utf-8")
             wanted += 1
     monkeypatch.setattr(prepare, "_npm", lambda: [sys.executable, "-c", "pass"])
     assert prepare.browser_packages() == f"{wanted} files copied"

@@ -64,6 +64,47 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     assert wrong == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/compare?properties=parameters,accuracy(benchmark=mmlu;shots=5)",
+        "/models/qwen1.5-0.5b",
+        "/benchmarks/winogrande",
+        "/trends",
+        "/fit",
+    ],
+)
+def test_charts_are_seen(page: Page, path: str) -> None:
+    page.goto(path)
+    pictures = page.locator("figure img")
+    assert pictures.count() > 0
+    for place in range(pictures.count()):
+        one = pictures.nth(place)
+        one.scroll_into_view_if_needed()
+        one.evaluate("one => one.decode()")
+        wide, high = one.evaluate("one => [one.naturalWidth, one.naturalHeight]")
+        assert wide > 300
+        assert high > 100
+
+
+def test_a_chart_comes_to_life_when_asked_and_tells_its_values(page: Page) -> None:
+    page.goto("/trends")
+    page.get_by_role("button", name="Show values at the pointer").click()
+    page.locator(".live svg g.mark-rect path").first.hover()
+    told = page.locator(".vg-tooltip.visible")
+    told.wait_for()
+    assert "MHA" in told.inner_text()
+    assert page.locator("figure img").count() == 0
+
+
+def test_the_picture_stays_when_it_cannot_come_to_life(page: Page) -> None:
+    page.route("**/vega.min.js", lambda route: route.abort())
+    page.goto("/trends")
+    page.get_by_role("button", name="Show values at the pointer").click()
+    page.get_by_role("button", name="cannot be brought to life").wait_for()
+    assert page.locator("figure img").is_visible()
+
+
 def models(page: Page) -> list[str]:
     return page.locator("table.matrix tbody th > a").all_inner_texts()
 
