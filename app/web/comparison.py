@@ -40,8 +40,12 @@ EXTRAS = ("evidence",)
 Text: TypeAlias = str | None
 
 
+_LONGEST = 3_000
+"""Characters of one parameter; all of them together have a limit of their own."""
+
+
 def _text(description: str, *examples: str) -> Any:
-    return Query(max_length=20_000, description=description, examples=list(examples) or None)
+    return Query(max_length=_LONGEST, description=description, examples=list(examples) or None)
 
 
 Models = Annotated[Text, _text("Slugs of models, with commas between them; all that fit when left out.")]
@@ -144,7 +148,7 @@ def rank(
     *,
     metric: Annotated[Text, _text("Metric; the one with most observations when left out.", "accuracy")] = None,
     conditions: Annotated[
-        Text, Query(alias="with", max_length=20_000, description="Conditions on observations, such as shots:5.")
+        Text, Query(alias="with", max_length=_LONGEST, description="Conditions on observations, such as shots:5.")
     ] = None,
     where: Where = None,
     search: Search = None,
@@ -201,7 +205,7 @@ def follow(
     ask: Ask,
     *,
     column: Annotated[
-        str, Query(alias="property", max_length=20_000, description="Column to follow.", examples=["attentionType"])
+        str, Query(alias="property", max_length=_LONGEST, description="Column to follow.", examples=["attentionType"])
     ],
     by: Annotated[Text, _text("year, half, quarter or month of release; year when left out.")] = None,
     where: Where = None,

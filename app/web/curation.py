@@ -41,7 +41,8 @@ from app.web.parameters import strict
 from app.web.writing import JSON, json_of, tags
 
 PROPOSALS = "/api/v1/proposals"
-PROPOSAL = "/api/v1/proposals/{number}"
+PROPOSAL = "/api/v1/proposals/{number:int}"
+"""Only digits: `/api/v1/proposals/import` is another address."""
 CLAIMS = "/api/v1/claims"
 DISAGREEMENTS = "/api/v1/disagreements"
 DECISION = "/api/v1/cases/{model}/{property}/decision"
@@ -57,6 +58,7 @@ def register(app: FastAPI) -> None:
     reading = ("bad-parameter", "not-found")
     writing = (
         "bad-input",
+        "bad-parameter",
         "bad-value",
         "unauthorized",
         "forbidden",

@@ -12,9 +12,15 @@ DESCRIPTION = """Small language models as a knowledge graph: a source behind eve
 
 * Every answer names the graph's revision (`X-Revision`) and has a strong `ETag`; send it back as `If-None-Match`.
 * Every error is `application/problem+json` (RFC 9457) with a stable `code`.
-* An unknown query parameter is an error, not ignored (but for `/sparql`).
+* An unknown query parameter is an error, not ignored (but for `/sparql`). Together they have at most 6,000 bytes.
 * `HEAD` works wherever `GET` does. Anybody may read, from any web page (CORS).
 """
+_KEY = "key"
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key that `slmkg keys create` makes, with the scope that the operation needs.",
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -31,8 +37,11 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas |= shape.pop("$defs", {})
         schemas[body.__name__] = shape
     schemas["Problem"] = Problem.model_json_schema(ref_template=_REF)
+    document["components"]["securitySchemes"] = {_KEY: _BEARER}
     for path in document["paths"].values():
         for operation in path.values():
+            if "401" in operation["responses"]:
+                operation["security"] = [{_KEY: []}]
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                 del operation["responses"]["422"]
             operation["responses"] = dict(sorted(operation["responses"].items()))

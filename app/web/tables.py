@@ -38,6 +38,8 @@ FORMATS: Mapping[str, str] = {
     "md": "text/markdown",
 }
 """Endings of addresses and the media types that they stand for."""
+_LONG = 1_500
+"""Characters of an address from which on its other formats are not listed: headers have limits."""
 _LINKED = ("ttl", "jsonld")
 _TEXTUAL = frozenset({"text/csv", "text/turtle", "text/markdown", "application/x-tex"})
 WORTH_IT = 1_000
@@ -96,6 +98,8 @@ class Asked:
         links = [f'<{self._address()}>; rel="canonical"', f'<{self.path}{ending}?{urlencode(bound)}>; rel="first"']
         if following:
             links.append(f'<{self.path}{ending}?{urlencode([*bound, ("after", following)])}>; rel="next"')
+        if len(urlencode(bound)) > _LONG:
+            return ", ".join(links)
         links += [
             f'<{self.path}.{other}?{urlencode(bound)}>; rel="alternate"; type="{media}"'
             for other, media in FORMATS.items()

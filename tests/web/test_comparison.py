@@ -454,3 +454,16 @@ def test_no_question_breaks_the_service(client: Client, path: str, query: dict[s
     assert response.status_code in {200, 400, 404}, (urlsplit(str(response.url)), response.text)
     if response.status_code != 200:
         problem_of(response)
+
+
+def test_an_address_may_be_long_and_not_endless(client: Client) -> None:
+    """Answers repeat it in `Link`, and clients read headers to a limit only."""
+    models = ",".join(f"model-{number}" for number in range(250))
+    long = client.get(f"{COMPARE}?search={models}")
+    assert long.status_code == 200
+    assert 'rel="canonical"' in long.headers["link"]
+    assert 'rel="alternate"' not in long.headers["link"]
+    assert 'rel="alternate"' in client.get(f"{COMPARE}?search=opt").headers["link"]
+    endless = problem_of(client.get(f"{COMPARE}?models={models}&where={models}&sort={models}"))
+    assert (endless["code"], endless["parameter"]) == ("bad-parameter", "parameters")
+    assert len(endless["detail"]) < 200
