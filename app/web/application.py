@@ -42,6 +42,7 @@ from app.web.caching import NotModified, not_modified
 from app.web.logs import RequestLog
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
+from app.web.reading import error_page
 from app.web.revisions import TimeTravel
 
 STATIC = Path(__file__).parent / "static"
@@ -87,7 +88,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     )
     app.state.services = services
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
-    problems.install(app)
+    problems.install(app, error_page)
     app.add_exception_handler(NotModified, not_modified)
     parts = (
         sparql,

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BadParameter, NotFound
 from app.services import Services
-from app.web.problems import problem, problem_response
+from app.web.problems import answered, problem_response
 
 FOR_EVER = "public, max-age=31536000, immutable"
 PARAMETER = "revision"
@@ -106,7 +107,7 @@ class _Kept:
             if headers.get("x-revision") != self._number:
                 self._replaced = True
                 missing = NotFound("page", self._scope["path"], advice="Its answer does not depend on a revision.")
-                await problem(missing)(self._scope, self._receive, self._send)
+                await answered(Request(self._scope), missing)(self._scope, self._receive, self._send)
                 return
             if headers.get("cache-control") != "no-store":
                 headers["Cache-Control"] = FOR_EVER
