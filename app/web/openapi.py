@@ -12,7 +12,8 @@ DESCRIPTION = """Small language models as a knowledge graph: a source behind eve
 
 * Every answer names the graph's revision (`X-Revision`) and has a strong `ETag`; send it back as `If-None-Match`.
 * Every error is `application/problem+json` (RFC 9457) with a stable `code`.
-* An unknown query parameter is an error, not ignored (but for `/sparql`). Together they have at most 6,000 bytes.
+* An unknown query parameter is an error, not ignored (but for `/sparql`). Those of a comparison have
+  at most 6,000 bytes together.
 * `HEAD` works wherever `GET` does. Anybody may read, from any web page (CORS).
 """
 _KEY = "key"

@@ -38,6 +38,8 @@ FORMATS: Mapping[str, str] = {
     "md": "text/markdown",
 }
 """Endings of addresses and the media types that they stand for."""
+_MOST_BYTES = 6_000
+"""Bytes of the parameters: the header `Link` repeats them several times, and headers have limits."""
 _LONG = 1_500
 """Characters of an address from which on its other formats are not listed: headers have limits."""
 _LINKED = ("ttl", "jsonld")
@@ -93,7 +95,9 @@ class Asked:
 
     def _links(self, following: str | None) -> str:
         kept = [(name, value) for name, value in self.given.items() if name not in {"after", "revision"}]
-        bound = [*kept, ("revision", str(self.revision))]
+        plain = [(name, value) for name, value in kept if name != "_extra"]  # tables have no place for it
+        revision = ("revision", str(self.revision))
+        bound = [*kept, revision]
         ending = "" if self.ending == "json" else f".{self.ending}"
         links = [f'<{self._address()}>; rel="canonical"', f'<{self.path}{ending}?{urlencode(bound)}>; rel="first"']
         if following:
@@ -101,7 +105,7 @@ class Asked:
         if len(urlencode(bound)) > _LONG:
             return ", ".join(links)
         links += [
-            f'<{self.path}.{other}?{urlencode(bound)}>; rel="alternate"; type="{media}"'
+            f'<{self.path}.{other}?{urlencode([*plain, revision])}>; rel="alternate"; type="{media}"'
             for other, media in FORMATS.items()
             if other != self.ending
         ]
@@ -121,7 +125,12 @@ async def asking(
 
 def asked(request: Request, services: Services, revision: int | None) -> Asked:
     """Read what a request asks for; NotModified when the client has it already."""
-    given = dict(pairs(request.scope["query_string"]))
+    encoded: bytes = request.scope["query_string"]
+    if len(encoded) > _MOST_BYTES:
+        raise BadParameter(
+            "parameters", f"they are longer than {_MOST_BYTES} bytes together", advice="Ask for less at once."
+        )
+    given = dict(pairs(encoded))
     ending = request.path_params.get("ending")
     if ending is not None and ending not in FORMATS:
         raise NotFound("format", ending, advice=nearest(ending, FORMATS))
