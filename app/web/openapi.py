@@ -22,6 +22,15 @@ _BEARER = {
     "scheme": "bearer",
     "description": "A key that `slmkg keys create` makes, with the scope that the operation needs.",
 }
+_REVISION: dict[str, Any] = {
+    "description": "Revision to ask, by its number or as the name of a release; the newest one when left out.",
+    "schema": {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 10**9},
+            {"type": "string", "pattern": r"^[0-9]{4}\.(0[1-9]|1[0-2])(\.[0-9]{1,3})?(-[a-z][a-z0-9]{0,15})?$"},
+        ]
+    },
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -45,6 +54,9 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 operation["security"] = [{_KEY: []}]
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                 del operation["responses"]["422"]
+            for parameter in operation.get("parameters", ()):
+                if (parameter["name"], parameter["in"]) == ("revision", "query"):
+                    parameter.update(_REVISION)
             operation["responses"] = dict(sorted(operation["responses"].items()))
             if (answer := example(operation["operationId"])) is not None:
                 status = next(one for one in ("201", "202", "200") if one in operation["responses"])
