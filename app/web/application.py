@@ -15,6 +15,7 @@ from app import vocab
 from app.backup import in_use
 from app.services import Services
 from app.web import (
+    audit,
     bulk,
     catalogue,
     compare_pages,
@@ -100,6 +101,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         bulk,
         curation,
         history,
+        audit,
         webhooks,
         releases,
         service,

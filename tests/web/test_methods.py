@@ -36,6 +36,8 @@ ADDRESSES = {
     "/api/v1/diff": REQUESTS["diff"],
     "/api/v1/diff.rdfp": "/api/v1/diff.rdfp?from=1&to=1",
     "/api/v1/blame": REQUESTS["blame"],
+    "/api/v1/audit": REQUESTS["audit"],
+    "/api/v1/audit.csv": REQUESTS["auditAsCsv"],
     "/api/v1/changes.json": REQUESTS["changes"],
     "/api/v1/changes.atom": REQUESTS["changesAtom"],
     "/api/v1/revisions/{number}": REQUESTS["showRevision"],
