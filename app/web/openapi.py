@@ -56,7 +56,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
                 del operation["responses"]["422"]
             for parameter in operation.get("parameters", ()):
                 if (parameter["name"], parameter["in"]) == ("revision", "query"):
-                    parameter.update(_REVISION)
+                    parameter["description"], parameter["schema"] = _REVISION["description"], _REVISION["schema"]
             operation["responses"] = dict(sorted(operation["responses"].items()))
             if (answer := example(operation["operationId"])) is not None:
                 status = next(one for one in ("201", "202", "200") if one in operation["responses"])
