@@ -185,7 +185,15 @@ def _headers(page: Audit, path: str, request: Request, identity: Representation)
 def _grid(page: Audit) -> Grid:
     rows = [
         [
-            *(one.revision, one.made_at.isoformat(), one.kind.value, one.by.iri, one.by.name, one.by.orcid, one.key),
+            *(
+                one.revision,
+                one.model_dump(mode="json")["made_at"],
+                one.kind.value,
+                one.by.iri,
+                one.by.name,
+                one.by.orcid,
+                one.key,
+            ),
             *(one.reason, one.added, one.removed),
         ]
         for one in page.items

@@ -32,6 +32,8 @@ from tests.web.scratch import NOW
 from tests.web.serving import serving
 
 TEXTS = ("application/sparql-query", "application/sparql-update", *(one for one in FORMATS if one[-4:] != "json"))
+PATIENCE = 120
+"""Seconds, so that a busy machine fails no test."""
 LONGEST_ADDRESS = 60_000
 """Bytes. The server itself refuses what is longer than 64 KiB, before the application hears of it."""
 roomy = partial(serving, seconds_per_minute="100000", key_seconds_per_minute="100000")
@@ -113,7 +115,7 @@ def one_shape(_: Any, response: Any, case: Any) -> None:
 @document(thorough=False).parametrize()
 @settings(max_examples=2, derandomize=True)
 def test_every_operation_keeps_its_word(case: Any, small: Small) -> None:
-    case.call_and_validate(small.base, headers=_key(small), additional_checks=[one_shape])
+    case.call_and_validate(small.base, headers=_key(small), additional_checks=[one_shape], timeout=PATIENCE)
 
 
 @pytest.mark.heavy
@@ -122,7 +124,10 @@ def test_every_operation_keeps_its_word(case: Any, small: Small) -> None:
 def test_every_operation_keeps_its_word_at_every_border(case: Any, small: Small, seed: str) -> None:
     reads = case.operation.method == "get" and "security" not in case.operation.definition.raw
     case.call_and_validate(
-        seed if reads else small.base, headers={} if reads else _key(small), additional_checks=[one_shape]
+        seed if reads else small.base,
+        headers={} if reads else _key(small),
+        additional_checks=[one_shape],
+        timeout=PATIENCE,
     )
 
 
