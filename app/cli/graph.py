@@ -11,6 +11,8 @@ import typer
 
 from app import vocab
 from app.cli.output import console, progress_bar, write, write_json
+from app.compare.audit import named
+from app.compare.reader import Reader
 from app.curate.load import LoadReport
 from app.errors import BadParameter
 from app.model.rdf import iri
@@ -111,14 +113,16 @@ def query(
 
 def revisions(as_json: Json = False) -> None:
     """List the committed revisions, oldest first."""
-    found = build(Settings()).store.revisions()
+    store = build(Settings()).store
+    found = store.revisions()
     if as_json:
         write_json([asdict(revision) for revision in found])
         return
+    names = named(Reader(store.at()), (one.author for one in found)) if found else {}
     for revision in found:
         write(
             f"{revision.number}\t{revision.made_at:%Y-%m-%d %H:%M:%S%z}\t+{revision.added} -{revision.removed}\t"
-            f"{revision.quads} quads\t{revision.reason}"
+            f"{revision.quads} quads\t{names[revision.author].name}\t{revision.reason}"
         )
     if not found:
         console.print("no revision yet: run `slmkg load`")

@@ -11,6 +11,8 @@ import typer
 from app.cli.acting import As, acting
 from app.cli.graph import Json
 from app.cli.output import console, write, write_json
+from app.compare import audit as told
+from app.compare.audit import Kind as Kinds
 from app.compare.diff import CellChange, Diff, Kind, Step
 from app.compare.export import BETWEEN, plain_text
 from app.compare.moment import HEAD
@@ -120,6 +122,29 @@ def blame(
         )
     if not found.parts:
         console.print("nobody said anything about this yet")
+
+
+def audit(
+    agent: Annotated[str | None, typer.Option("--agent", help="Whose steps: ORCID iD, IRI or its last part.")] = None,
+    kind: Annotated[Kinds | None, typer.Option("--kind", help="Which kind of step.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this day or moment (with its zone) on.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many steps.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Print who changed the graph, when, with which key, by what kind of step and why, newest first."""
+    store = build(Settings()).store
+    head = store.head().number
+    found = told.revisions(store, told.chosen(agent, kind, since), revision=head)
+    entries = told.audit(store, found[:limit], revision=head)
+    if as_json:
+        write_json([asdict(one) for one in entries])
+        return
+    for one in entries:
+        made = one.revision
+        by = f"{one.by.name} ({one.by.orcid})" if one.by.orcid else one.by.name
+        write(f"{made.number}\t{made.made_at:%Y-%m-%d %H:%M}\t{one.kind}\t{by}\t{one.key or ''}\t{made.reason}")
+    if len(found) > limit:
+        console.print(f"{len(found) - limit} older step(s) are not shown: --limit")
 
 
 def _answer(cell: Cell) -> str:

@@ -108,10 +108,12 @@ class Client:
         limit: int | None = None,
         revision: int | None = None,
         evidence: bool = False,
+        history: bool = False,
     ) -> Comparison:
         """Models by properties and metrics; parameters are written as in addresses of comparisons.
 
-        With `evidence` each claim that a cell names is told in `evidence`. `pages` has the further models.
+        With `evidence` each claim that a cell names is told in `evidence`, with `history` the revisions in which each
+        cell changed in `history`. `pages` has the further models.
         """
         given = {
             "models": models,
@@ -125,7 +127,7 @@ class Client:
             "transpose": transpose,
             "different": different,
             "limit": limit,
-            "_extra": "evidence" if evidence else "",
+            "_extra": [name for name, wanted in (("evidence", evidence), ("history", history)) if wanted],
         }
         return self._ask(Comparison, "/api/v1/compare", given, revision)
 

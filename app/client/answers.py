@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -154,6 +155,38 @@ class Claim(_Shape):
     title: str | None
 
 
+class CellStep(_Shape):
+    """A revision that changed a cell: who made it, when and why, and what the cell said before and after.
+
+    An observation that came has its IRI in `observation`, and neither `property` nor cells.
+    """
+
+    revision: int
+    made_at: datetime
+    author: Thing
+    reason: str
+    kind: Literal["added", "removed", "changed", "status", "evidence"]
+    property: str | None
+    observation: str | None
+    old: Cell | None
+    new: Cell | None
+
+
+class History(_Shape):
+    """In which revisions cells changed, as `history=True` tells it, the newest first.
+
+    `since` is the oldest revision that was looked at; `complete` says that nothing older was left out.
+    """
+
+    since: int
+    complete: bool
+    cells: dict[str, dict[str, list[CellStep]]]
+
+    def of(self, model: str, column: str) -> list[CellStep]:
+        """The past of one cell; empty where it has not changed since."""
+        return self.cells.get(model, {}).get(column, [])
+
+
 class Comparison(Answer):
     """Models by properties and metrics."""
 
@@ -166,6 +199,7 @@ class Comparison(Answer):
     groups: list[dict[str, Any]]
     rows: list[Row]
     evidence: dict[str, Claim] | None = None
+    history: History | None = None
 
     def cell(self, model: str, column: str) -> Cell:
         """One cell, whichever way the table is turned; KeyError."""

@@ -76,9 +76,7 @@ def blame(store: GraphStore, slug: str, name: str, *, revision: int) -> Blame:
     reader = Reader(store.at(revision))
     model = models.find(models.summaries(reader), slug)
     (prop,) = choose(properties(reader), [name])
-    subjects: dict[Term, tuple[int, int] | None] = {IRI(subject_of(model, prop.of)): None}
-    for row in reader.rows("layers", architecture=[IRI(model.architecture)]):
-        subjects[row["group"]] = (int(row["first"].value), int(row["last"].value))
+    subjects: dict[Term, tuple[int, int] | None] = {IRI(subject_of(model, prop.of)): None, **_layers(reader, model)}
     found = [
         *_values(reader, subjects, prop),
         *_claims(reader, subjects, prop),
@@ -94,6 +92,16 @@ def blame(store: GraphStore, slug: str, name: str, *, revision: int) -> Blame:
     ]
     parts.sort(key=lambda part: (-part.step.revision.number, part.kind, part.iri or "", str(part.value)))
     return Blame(revision, model, prop, tuple(parts))
+
+
+def subjects_of(reader: Reader, model: ModelSummary) -> set[Term]:
+    """All that the cells of a model are about: the model, its architecture and the groups of its layers."""
+    return {IRI(model.iri), IRI(model.architecture), *_layers(reader, model)}
+
+
+def _layers(reader: Reader, model: ModelSummary) -> dict[Term, tuple[int, int]]:
+    rows = reader.rows("layers", architecture=[IRI(model.architecture)])
+    return {row["group"]: (int(row["first"].value), int(row["last"].value)) for row in rows}
 
 
 def _values(reader: Reader, subjects: dict[Term, tuple[int, int] | None], prop: Property) -> Iterable[_Found]:

@@ -29,7 +29,7 @@ def start(spec: ComparisonSpec, revision: int) -> int:
 
 def question_of(spec: ComparisonSpec) -> str:
     """What a comparison asks, whatever page of it and of whatever size."""
-    return replace(spec, after="", limit=None, revision=None).address()
+    return replace(spec, after="", limit=None, revision=None, extra=()).address()
 
 
 def written(question: str, revision: int, start: int) -> str:

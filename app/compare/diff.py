@@ -7,7 +7,7 @@ value, a reason why there is none. The rest is counted by graph. Reads only; kno
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -159,6 +159,18 @@ def diff(store: GraphStore, old: int, new: int) -> Diff:
     )
 
 
+def changed_cells(
+    store: GraphStore, number: int, change: ChangeSet, subjects: Collection[str], step: Step
+) -> tuple[CellChange, ...]:
+    """The cells of some subjects that one revision, which made this change, made to say something else."""
+    touched = _Touched()
+    touched.note(number, change)
+    before, after = (_End(Reader(snapshot(store, one))) for one in (number - 1, number))
+    touched.look_up(before.reader, after.reader)
+    touched.keep(subjects)
+    return _cells(before, after, touched, {number: step})
+
+
 class _Touched:
     """The cells that changes bear on, with the revisions that did."""
 
@@ -187,6 +199,10 @@ class _Touched:
             if node in self._subjects and node in self._predicates:
                 for number in numbers:
                     self._bears((self._subjects[node], self._predicates[node]), number)
+
+    def keep(self, subjects: Collection[str]) -> None:
+        """Forget the cells of all other subjects."""
+        self.keys = {key: numbers for key, numbers in self.keys.items() if key[0] in subjects}
 
     def way(self, subject: str, predicate: str) -> list[int]:
         """The revisions that bear on a cell, in the order of the way."""

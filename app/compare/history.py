@@ -17,6 +17,7 @@ from app.compare import models
 from app.compare.blame import Blame, blame
 from app.compare.diff import CellChange, Diff, Kind, Step, chosen, diff
 from app.compare.moment import Named, no_releases, revision_of
+from app.compare.past import Past, past
 from app.compare.properties import advice, properties
 from app.compare.reader import Reader
 from app.errors import BadParameter, NotFound, TooBusy
@@ -137,6 +138,11 @@ class History:
             yield
         finally:
             self._working.release()
+
+    def past(self, slugs: Collection[str], observations: Collection[str], *, revision: int) -> Past:
+        """The revisions that changed the cells of models, and those that brought observations."""
+        with self._one_at_a_time():
+            return past(self._store, slugs, observations, revision=revision)
 
     def blame(self, model: str, prop: str, *, revision: int | None = None) -> Blame:
         """Who put what into a cell as it is at a revision (the newest by default)."""

@@ -65,6 +65,10 @@ class Matrix:
     notes: tuple[str, ...]
     _scales: dict[str, tuple[float, str]]
 
+    def slugs(self) -> list[str]:
+        """The models, by slug."""
+        return [self.view.slugs[place] for place in self.places]
+
     def cells(self) -> list[list[Shown]]:
         """The cells, row by row."""
         by_column = [self._shown(one) for one in self.columns]

@@ -121,7 +121,8 @@ class ComparisonSpec:
     """A comparison: which models, which columns, and how to show them.
 
     Without `models` all models that fit are meant, larger baselines only with `baselines`. Without `properties` the
-    usual ones are shown. `after` is the cursor of a page, `limit` the number of models on one.
+    usual ones are shown. `after` is the cursor of a page, `limit` the number of models on one. `extra` names
+    what is told besides the cells.
     """
 
     models: tuple[str, ...] = ()
@@ -137,6 +138,7 @@ class ComparisonSpec:
     limit: int | None = None
     after: str = ""
     revision: int | None = None
+    extra: tuple[str, ...] = ()
 
     def address(self) -> str:
         """The query string of this comparison, without a question mark; parameters that say nothing are left out."""
@@ -154,13 +156,16 @@ class ComparisonSpec:
             ("limit", "" if self.limit is None else str(self.limit)),
             ("after", self.after),
             ("revision", "" if self.revision is None else str(self.revision)),
+            ("_extra", ",".join(self.extra)),
         ]
         return "&".join(f"{name}={quote(value, safe=_READABLE)}" for name, value in parts if value)
 
 
 _READABLE = ",:;()=!<>|.~-_/"
 """Characters that may stand in a query string as they are, so that addresses stay readable."""
-PARAMETERS = tuple(one.name for one in fields(ComparisonSpec))
+PARAMETERS = tuple("_extra" if one.name == "extra" else one.name for one in fields(ComparisonSpec))
+EXTRAS = ("evidence", "history")
+"""What can be told besides: what claims say, and how cells came to what they say."""
 
 
 def parse(given: Mapping[str, str]) -> ComparisonSpec:
@@ -182,6 +187,7 @@ def parse(given: Mapping[str, str]) -> ComparisonSpec:
         limit=whole(given, "limit"),
         after=given.get("after", ""),
         revision=whole(given, "revision"),
+        extra=_extras(given),
     )
     _refuse_contradictions(spec)
     return spec
@@ -265,6 +271,17 @@ def split(text: str, separator: str, parameter: str) -> list[str]:
 def _members(given: Mapping[str, str], name: str) -> tuple[str, ...]:
     parts = split(given.get(name, ""), ",", name)
     return tuple(dict.fromkeys(_value(part, name, f"/{name}/{number}") for number, part in enumerate(parts)))
+
+
+def _extras(given: Mapping[str, str]) -> tuple[str, ...]:
+    """What is to be told besides, each once, in the order of the grammar."""
+    found = [part.strip() for part in given.get("_extra", "").split(",") if part.strip()]
+    for place, one in enumerate(found):
+        if one not in EXTRAS:
+            raise BadParameter(
+                "_extra", f"there is no {one!r}", advice=nearest(one, EXTRAS), pointer=f"/_extra/{place}"
+            )
+    return tuple(one for one in EXTRAS if one in found)
 
 
 def _column(text: str, parameter: str, pointer: str) -> Column:

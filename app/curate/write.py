@@ -17,12 +17,13 @@ from typing import TypeAlias
 from anyio import to_thread
 
 from app.curate.commit import Committed, Rules, commit_change
-from app.curate.steps import PAUSES, Taken, Work, attempt
+from app.curate.steps import PAUSES, Taken, Work, attempt, unrecorded
 from app.errors import Conflict, StaleRevision, StoreBusy, TooBusy
 from app.model.agents import Agent
 from app.model.rdf import IRI, Quad
 from app.store import documents
 from app.store.documents import GraphName
+from app.store.engine import as_stored
 from app.store.once import changed_once
 from app.store.port import GraphStore
 from app.store.public import Public
@@ -187,7 +188,7 @@ class Writer:
     def _commit(self, head: int, added: Content, removed: Content, agent: Agent, reason: str) -> Committed:
         return commit_change(
             self._store,
-            added,
+            self._with_author(head, added, removed, agent),
             removed,
             rules=self._rules,
             reason=reason,
@@ -196,6 +197,12 @@ class Writer:
             expect=head,
             key=agent.key,
         )
+
+    def _with_author(self, head: int, added: Content, removed: Content, agent: Agent) -> Content:
+        """The quads to add, and the agent's record where the graph has none: name and ORCID iD, as in curation."""
+        if self._rules is None or not (added or removed):
+            return added
+        return added | as_stored(unrecorded(self._store.at(head), agent))
 
     async def _changed(self, update: Update, author: Author, head: int) -> tuple[Content, Content]:
         if self._public is not None and self._public.running:

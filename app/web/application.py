@@ -15,6 +15,7 @@ from app import vocab
 from app.backup import in_use
 from app.services import Services
 from app.web import (
+    audit,
     bulk,
     catalogue,
     compare_pages,
@@ -44,6 +45,7 @@ from app.web.drawing import Drawing
 from app.web.logs import RequestLog
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
+from app.web.reading import error_page
 from app.web.revisions import TimeTravel
 
 STATIC = Path(__file__).parent / "static"
@@ -93,7 +95,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.state.services = services
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
     app.state.drawing = Drawing(app.state.answers, seconds=services.settings.picture_seconds)
-    problems.install(app)
+    problems.install(app, error_page)
     app.add_exception_handler(NotModified, not_modified)
     parts = (
         sparql,
@@ -105,6 +107,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         bulk,
         curation,
         history,
+        audit,
         webhooks,
         releases,
         service,

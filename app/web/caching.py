@@ -83,6 +83,13 @@ def identify(
     return Representation(revision, headers)
 
 
+def unless_known(request: Request, answer: Response) -> Response:
+    """The answer, which says its own tag; NotModified when the client has it already."""
+    if matches(request.headers.get("if-none-match"), answer.headers["etag"]):
+        raise NotModified({name: answer.headers[name] for name in ("etag", "x-revision", "cache-control")})
+    return answer
+
+
 def not_modified(_: Request, error: Exception) -> Response:
     """The response for NotModified."""
     assert isinstance(error, NotModified)  # noqa: S101 - registered for this class only

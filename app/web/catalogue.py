@@ -30,10 +30,10 @@ Count = Annotated[int | None, Query(ge=0, le=10**15)]
 
 def register(app: FastAPI) -> None:
     """Add the addresses to an application."""
-    _add(app, MODELS, list_models, schemas.Models, "listModels", "List models", "bad-parameter")
-    _add(app, MODEL, show_model, schemas.Model, "showModel", "Show a model", "bad-parameter", "not-found")
-    _add(app, PROPERTIES, list_properties, schemas.Properties, "listProperties", "List properties", "bad-parameter")
-    _add(app, QUERIES, list_queries, schemas.ExampleQueries, "listQueries", "List example queries", "bad-parameter")
+    _add(app, MODELS, list_models, schemas.Models, "listModels", "List models")
+    _add(app, MODEL, show_model, schemas.Model, "showModel", "Show a model")
+    _add(app, PROPERTIES, list_properties, schemas.Properties, "listProperties", "List properties")
+    _add(app, QUERIES, list_queries, schemas.ExampleQueries, "listQueries", "List example queries")
 
 
 def list_models(
@@ -122,7 +122,7 @@ def list_queries(identity: Identity) -> Response:
     return _json(answer, identity)
 
 
-def _add(app: FastAPI, path: str, endpoint: Any, model: type[BaseModel], name: str, summary: str, *codes: str) -> None:
+def _add(app: FastAPI, path: str, endpoint: Any, model: type[BaseModel], name: str, summary: str) -> None:
     app.add_api_route(
         path,
         endpoint,
@@ -140,7 +140,7 @@ def _add(app: FastAPI, path: str, endpoint: Any, model: type[BaseModel], name: s
                 "content": {"application/json": {}},
             },
             304: {"description": "The client has this answer already."},
-            **problems.documented(*codes),
+            **problems.documented("bad-parameter", "not-found"),
         },
     )
 

@@ -6,7 +6,7 @@ HTTP: the questions stand in `app.compare`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, FastAPI, Query
@@ -36,13 +36,16 @@ PARETO = "/api/v1/pareto"
 TRENDS = "/api/v1/trends"
 FACETS = "/api/v1/facets"
 FIT = "/api/v1/fit"
-EXTRAS = ("evidence",)
 
 Text: TypeAlias = str | None
 
 
+_LONGEST = 3_000
+"""Characters of one parameter; all of them together have a limit of their own."""
+
+
 def _text(description: str, *examples: str) -> Any:
-    return Query(max_length=20_000, description=description, examples=list(examples) or None)
+    return Query(max_length=_LONGEST, description=description, examples=list(examples) or None)
 
 
 Models = Annotated[Text, _text("Slugs of models, with commas between them; all that fit when left out.")]
@@ -92,21 +95,36 @@ def compare_models(
     different: Annotated[YesNo, _text("yes: only columns in which the models differ.")] = None,
     limit: Limit = None,
     after: After = None,
-    extra: Annotated[Text, Query(alias="_extra", description="evidence: tell every claim that a cell names.")] = None,
+    extra: Annotated[
+        Text,
+        Query(
+            alias="_extra",
+            max_length=_LONGEST,
+            description="evidence: tell every claim that a cell names; history: tell in which revisions each cell "
+            "changed. Several have commas between them. In JSON only.",
+            examples=["history"],
+        ),
+    ] = None,
 ) -> Response:
     """Models by properties and metrics. Each cell says how far its value can be relied on, and what stands behind it.
 
     How to write columns, filters and units: see the grammar of addresses in the reference.
     """
     table = ask()
-    given = {name: value for name, value in table.given.items() if name != "_extra"}
+    given = table.given
     if "models" in given and not members(given["models"]):
         raise BadParameter("models", "no model is named", advice="Give slugs, or leave it out.", pointer="/models")
-    extras = _extras(extra)
-    view = table.services.view(table.revision)
-    found = compare(view, spec.parse(given), most=table.services.settings.max_page)
+    asked = spec.parse(given)
+    if asked.extra and table.ending != "json":
+        raise BadParameter(
+            "_extra",
+            f"a table has no place for {' and '.join(asked.extra)}",
+            advice="Ask for JSON, or leave it out.",
+            pointer="/_extra",
+        )
+    found = compare(table.services.view(table.revision), asked, most=table.services.settings.max_page)
     return table.answer(
-        json=lambda: _with_evidence(table.services.store.at(table.revision), found, extras),
+        json=lambda: _with_extras(table, found),
         grid=found.grid,
         chart=lambda origin: charts.compared(found, origin),
         name="comparison",
@@ -146,7 +164,7 @@ def rank(
     *,
     metric: Annotated[Text, _text("Metric; the one with most observations when left out.", "accuracy")] = None,
     conditions: Annotated[
-        Text, Query(alias="with", max_length=20_000, description="Conditions on observations, such as shots:5.")
+        Text, Query(alias="with", max_length=_LONGEST, description="Conditions on observations, such as shots:5.")
     ] = None,
     where: Where = None,
     search: Search = None,
@@ -203,7 +221,7 @@ def follow(
     ask: Ask,
     *,
     column: Annotated[
-        str, Query(alias="property", max_length=20_000, description="Column to follow.", examples=["attentionType"])
+        str, Query(alias="property", max_length=_LONGEST, description="Column to follow.", examples=["attentionType"])
     ],
     by: Annotated[Text, _text("year, half, quarter or month of release; year when left out.")] = None,
     where: Where = None,
@@ -304,22 +322,26 @@ def _told(table: Asked, answer: Answer, chart: Callable[[Mapping[str, Any], Orig
     )
 
 
-def _with_evidence(snapshot: Any, found: Matrix, extras: Iterable[str]) -> str:
+def _with_extras(table: Asked, found: Matrix) -> str:
     text = found.json()
-    if "evidence" not in extras:
-        return text
-    claims = {claim for row in found.cells() for cell in row for claim in cell["claims"]}
-    return f'{text[:-1]},"evidence":{encoded(told(Reader(snapshot), [IRI(one) for one in sorted(claims)]))}}}'
+    if "evidence" in found.spec.extra:
+        claims = sorted({claim for row in found.cells() for cell in row for claim in cell["claims"]})
+        snapshot = table.services.store.at(table.revision)
+        text = f'{text[:-1]},"evidence":{encoded(told(Reader(snapshot), [IRI(one) for one in claims]))}}}'
+    if "history" in found.spec.extra:
+        text = f'{text[:-1]},"history":{_history(table, found).model_dump_json()}}}'
+    return text
 
 
-def _extras(text: str | None) -> list[str]:
-    found = members(text)
-    for place, one in enumerate(found):
-        if one not in EXTRAS:
-            raise BadParameter(
-                "_extra", f"there is no {one!r}", advice=spec.nearest(one, EXTRAS), pointer=f"/_extra/{place}"
-            )
-    return found
+def _history(table: Asked, found: Matrix) -> shapes.CellHistories:
+    """In which revisions each cell changed: a property by its claims and decisions, a metric by its observations."""
+    observed = {
+        (slug, column.name): set(cell["claims"]) if column.measure is not None else set()
+        for slug, row in zip(found.slugs(), found.cells(), strict=True)
+        for column, cell in zip(found.columns, row, strict=True)
+    }
+    past = table.services.history.past(found.slugs(), set().union(*observed.values()), revision=table.revision)
+    return shapes.histories(past, observed)
 
 
 def _where(text: str | None) -> tuple[Filter, ...]:

@@ -6,11 +6,15 @@ answering.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.web import schemas
+from app.compare import diff
+from app.compare.past import Past
+from app.compare.projection.view import PARAMETERS
+from app.web import history_schemas, schemas
 from app.web.schemas import Scalar
 
 
@@ -106,8 +110,33 @@ class ComparedModel(_Answer):
     cells: dict[str, ShownCell]
 
 
+class CellStep(history_schemas.Step):
+    """A revision that changed a cell."""
+
+    kind: Literal["added", "removed", "changed", "status", "evidence"] = Field(description="As in `/api/v1/diff`.")
+    property: str | None = Field(description="The property that changed; null for an observation.")
+    layers: history_schemas.Layers | None = Field(description="The layers, where it is about some of them only.")
+    observation: str | None = Field(description="IRI of the observation that came.")
+    old: schemas.Cell | None = Field(description="The cell before; null for an observation.")
+    new: schemas.Cell | None = Field(description="The cell from then on; null for an observation.")
+    decision: history_schemas.Decision | None = Field(description="How the question was settled then.")
+
+
+class CellHistories(_Answer):
+    """In which revisions the cells of a page changed, the newest first.
+
+    At most 500 revisions are read, and the 20 newest of them that mention one of the models are told.
+    """
+
+    since: int = Field(description="The oldest revision that was looked at.")
+    complete: bool = Field(description="Whether nothing older was left out.")
+    cells: dict[str, dict[str, list[CellStep]]] = Field(
+        description="By model and column. What is not there has not changed since."
+    )
+
+
 class Comparison(_Answer):
-    """Models by columns. With `_extra=evidence` every claim that a cell names is told."""
+    """Models by columns. `_extra=evidence` tells every claim that a cell names, `_extra=history` the cells' past."""
 
     revision: int
     spec: str = Field(description="The question in its shortest form, as a query string.")
@@ -119,6 +148,7 @@ class Comparison(_Answer):
     groups: list[GroupOfModels]
     rows: list[ComparedModel]
     evidence: dict[str, dict[str, str | None]] | None = None
+    history: CellHistories | None = None
 
 
 class Bin(_Answer):
@@ -316,3 +346,38 @@ class Fit(_Answer):
     unknown: list[str] = Field(description="Models that lack an input of a formula.")
     models: list[Fitting]
     notes: list[str]
+
+
+_MEANT = {PARAMETERS: ("parameterCount", "computedParameterCount")}
+"""The properties behind columns of another name."""
+
+
+def histories(past: Past, observed: Mapping[tuple[str, str], Collection[str]]) -> CellHistories:
+    """The past of cells as JSON. They come by model and column, each with the observations that stand in it."""
+    found: dict[str, dict[str, list[CellStep]]] = {}
+    for (model, column), observations in observed.items():
+        names = _MEANT.get(column, (column,))
+        steps = [
+            CellStep(**_change(one), **history_schemas.step(one.steps[0]).model_dump())
+            for one in past.changes
+            if one.model == model and one.property.name in names
+        ]
+        steps += [
+            CellStep(**_observation(one.iri), **history_schemas.step(one.step).model_dump())
+            for one in past.observed
+            if one.iri in observations
+        ]
+        if steps:
+            found.setdefault(model, {})[column] = steps
+    return CellHistories(since=past.since, complete=past.complete, cells=found)
+
+
+def _change(one: diff.CellChange) -> dict[str, Any]:
+    told = history_schemas.cell_change(one)
+    kept = ("kind", "property", "layers", "old", "new", "decision")
+    return {**{name: getattr(told, name) for name in kept}, "observation": None}
+
+
+def _observation(iri: str) -> dict[str, Any]:
+    empty = dict.fromkeys(("property", "layers", "old", "new", "decision"))
+    return {"kind": "added", "observation": iri, **empty}

@@ -34,14 +34,15 @@ from app.services import Services
 from app.validation.findings import Report
 from app.web import curation_schemas as shapes
 from app.web import problems
-from app.web.caching import Identity, Use
+from app.web.caching import Identity, Use, unless_known
 from app.web.catalogue import links
 from app.web.clients import Asking
 from app.web.parameters import strict
 from app.web.writing import JSON, json_of, tags
 
 PROPOSALS = "/api/v1/proposals"
-PROPOSAL = "/api/v1/proposals/{number}"
+PROPOSAL = "/api/v1/proposals/{number:int}"
+"""Only digits: `/api/v1/proposals/import` is another address."""
 CLAIMS = "/api/v1/claims"
 DISAGREEMENTS = "/api/v1/disagreements"
 DECISION = "/api/v1/cases/{model}/{property}/decision"
@@ -57,6 +58,7 @@ def register(app: FastAPI) -> None:
     reading = ("bad-parameter", "not-found")
     writing = (
         "bad-input",
+        "bad-parameter",
         "bad-value",
         "unauthorized",
         "forbidden",
@@ -142,14 +144,14 @@ def wanted(
     )
 
 
-def show_proposal(number: int, services: Use) -> Response:
+def show_proposal(number: int, request: Request, services: Use) -> Response:
     """A proposal with its items, verdicts, comments, and what validation would find if it were recorded now.
 
     The ETag stands for what people did to the proposal, not for the findings, which depend on the rest of the graph.
     """
     head, report = services.curation.findings(number)
     snapshot = services.curation.at(head)
-    return _proposal(services, head, proposals.read(snapshot, number), validation=(head, report))
+    return unless_known(request, _proposal(services, head, proposals.read(snapshot, number), validation=(head, report)))
 
 
 async def propose(request: Request, services: Use, client: Asking) -> Response:
@@ -241,6 +243,7 @@ async def commit(number: int, request: Request, services: Use, client: Asking) -
 
 
 def list_claims(
+    request: Request,
     services: Use,
     identity: Identity,
     model: Annotated[str, Query(max_length=500, description="Slug of a model, or the IRI of another thing.")],
@@ -248,7 +251,7 @@ def list_claims(
 ) -> Response:
     """All claims of a case, the most trusted first, with the rule or the person that settled it and why."""
     snapshot = services.curation.at(identity.revision)
-    return _case(services, requests.case_key(snapshot, model, property), identity.revision)
+    return unless_known(request, _case(services, requests.case_key(snapshot, model, property), identity.revision))
 
 
 def list_disagreements(
@@ -305,10 +308,11 @@ def chosen_disputes(
     ]
 
 
-def show_decision(model: str, property: str, services: Use) -> Response:
+def show_decision(model: str, property: str, request: Request, services: Use) -> Response:
     """A case with everything that people decided about it; its ETag is what a decision needs as `If-Match`."""
     revision = services.store.head().number
-    return _case(services, requests.case_key(services.curation.at(revision), model, property), revision)
+    key = requests.case_key(services.curation.at(revision), model, property)
+    return unless_known(request, _case(services, key, revision))
 
 
 async def put_decision(model: str, property: str, request: Request, services: Use, client: Asking) -> Response:
@@ -487,7 +491,7 @@ def _add(
         status: {"description": "The answer.", "headers": headers, "content": {JSON: {}}},
         **problems.documented(*codes),
     }
-    if endpoint in {list_proposals, list_claims, list_disagreements}:
+    if method == "GET":
         responses[304] = {"description": "The client has this answer already."}
     app.add_api_route(
         path,

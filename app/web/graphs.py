@@ -319,8 +319,13 @@ def _exists(services: Services, graph: IRI, revision: int) -> bool:
 def _document_body(*more: str) -> dict[str, Any]:
     return {
         "required": False,
-        "content": {name: {"schema": {"type": "string"}} for name in (*documents.FORMATS, *more)},
+        "content": {name: _body_shape(name) for name in (*documents.FORMATS, *more)},
     }
+
+
+def _body_shape(media_type: str) -> dict[str, Any]:
+    """What a document is in OpenAPI: JSON of any kind, or text."""
+    return {} if media_type.endswith("json") else {"schema": {"type": "string"}}
 
 
 def _update_body() -> dict[str, Any]:
@@ -330,7 +335,7 @@ def _update_body() -> dict[str, Any]:
 def _responses(method: str) -> dict[int | str, dict[str, Any]]:
     revision = {"X-Revision": {"description": "The newest revision.", "schema": {"type": "integer"}}}
     if method == "GET":
-        content = {name: {"schema": {"type": "string"}} for name in GRAPH_FORMATS}
+        content = {name: _body_shape(name) for name in GRAPH_FORMATS}
         tag = {"ETag": {"description": "Tag of this answer.", "schema": {"type": "string"}}}
         return {
             200: {"description": "The graph.", "headers": {**revision, **tag}, "content": content},
@@ -371,6 +376,7 @@ _PATH_PARAMETER: dict[str, Any] = {
 _WRITE_CODES = (
     "bad-parameter",
     "bad-file",
+    "bad-query",
     "query-refused",
     "unauthorized",
     "forbidden",

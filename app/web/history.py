@@ -65,12 +65,13 @@ class Revert(BaseModel):
 def register(app: FastAPI) -> None:
     """Add the addresses to an application."""
     shapes = history_schemas
-    _add(app, DIFF, show_diff, shapes.Diff, "diff", "Compare two revisions cell by cell", "bad-parameter", "not-found")
-    _add(app, PATCH, show_patch, patch.MEDIA_TYPE, "diffPatch", "Compare two revisions as an RDF patch", *_DIFF_CODES)
-    _add(app, BLAME, show_blame, shapes.Blame, "blame", "Who put what into a cell", "bad-parameter", "not-found")
-    _add(app, CHANGES, list_changes, shapes.Changes, "changes", "Follow what is committed", "bad-parameter")
-    _add(app, ATOM, atom, feed.MEDIA_TYPE, "changesAtom", "Follow what is committed, as an Atom feed", "bad-parameter")
-    _add(app, REVISION, show_revision, shapes.RevisionChange, "showRevision", "What one revision did", "not-found")
+    _add(app, DIFF, show_diff, shapes.Diff, "diff", "Compare two revisions cell by cell")
+    as_patch = "Compare two revisions as an RDF patch"
+    _add(app, PATCH, show_patch, patch.MEDIA_TYPE, "diffPatch", as_patch, "query-refused")
+    _add(app, BLAME, show_blame, shapes.Blame, "blame", "Who put what into a cell")
+    _add(app, CHANGES, list_changes, shapes.Changes, "changes", "Follow what is committed")
+    _add(app, ATOM, atom, feed.MEDIA_TYPE, "changesAtom", "Follow what is committed, as an Atom feed")
+    _add(app, REVISION, show_revision, shapes.RevisionChange, "showRevision", "What one revision did")
     app.add_api_route(
         REVERT,
         revert,
@@ -297,7 +298,7 @@ def _add(
         responses={
             200: {"description": "The answer.", "headers": _HEADERS, "content": content},
             304: {"description": "The client has this answer already."},
-            **problems.documented(*codes, "too-busy"),
+            **problems.documented("bad-parameter", "not-found", *codes, "too-busy"),
         },
     )
 
@@ -318,7 +319,6 @@ _IF_MATCH = {
     "schema": {"type": "string"},
     "example": '"7"',
 }
-_DIFF_CODES = ("bad-parameter", "not-found", "query-refused")
 _REVERT_CODES = (
     "bad-parameter",
     "bad-value",

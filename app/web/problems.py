@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -31,8 +31,21 @@ from app.errors import (
     Unauthorized,
 )
 from app.outcomes import EXIT_USAGE, OUTCOMES, Outcome, outcome
+from app.web.negotiation import HTML, accept_of, preferred
 
 MEDIA_TYPE = "application/problem+json"
+_FOR_PROGRAMS = (
+    "/api/",
+    "/sparql",
+    "/update",
+    "/graphs",
+    "/dcat",
+    "/.well-known/",
+    "/livez",
+    "/readyz",
+    "/openapi.json",
+)
+"""Addresses that answer problem details whatever the client likes best."""
 _FINDINGS = 100
 """Findings that an answer tells of; the number of all is in its detail."""
 TYPES = f"{vocab.BASE}problems/"
@@ -138,19 +151,31 @@ def documented(*codes: str) -> dict[int | str, dict[str, Any]]:
     return by_status
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of the application with problem details."""
+def install(app: FastAPI, page: Callable[[AppError], Response]) -> None:
+    """Answer every error of the application with problem details, or with a page where a person reads pages."""
+    app.state.error_page = page
     app.add_exception_handler(AppError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
 
 
-def _of_ours(_: Request, error: Exception) -> Response:
+def answered(request: Request, error: AppError) -> Response:
+    """An error as the client wants it: whoever likes HTML best gets a page, but not from the interfaces of programs."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    if path.startswith(_FOR_PROGRAMS):
+        return problem(error)
+    wanted = preferred(accept_of(request), (MEDIA_TYPE, "application/json", HTML))
+    answer: Response = request.app.state.error_page(error) if wanted == HTML else problem(error)
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)  # noqa: S101 - registered for this class only
-    return problem(error)
+    return answered(request, error)
 
 
-def _of_validation(_: Request, error: Exception) -> Response:
+def _of_validation(request: Request, error: Exception) -> Response:
     """The first thing that FastAPI found wrong with the parameters, without the value that was sent."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class only
     first = error.errors()[0]
@@ -159,7 +184,7 @@ def _of_validation(_: Request, error: Exception) -> Response:
     if where == "body":
         return problem_response("bad-input", first["msg"], pointer="/" + "/".join(path))
     missing = first["type"] == "missing"
-    return problem(BadParameter(name, "is required" if missing else first["msg"]))
+    return answered(request, BadParameter(name, "is required" if missing else first["msg"]))
 
 
 def _of_http(request: Request, error: Exception) -> Response:
@@ -177,7 +202,7 @@ def _of_http(request: Request, error: Exception) -> Response:
         )
     if error.status_code == HTTPStatus.NOT_FOUND:
         missing = NotFound("page", request.url.path, advice="GET /openapi.json lists what is served.")
-        return problem(missing)
+        return answered(request, missing)
     if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return problem_response("bad-input", HTTPStatus(error.status_code).phrase)
     return problem_response("internal", "the request could not be answered")

@@ -320,6 +320,26 @@ _CODES = (
     "too-busy",
     "query-timeout",
 )
+_TABLE: dict[str, Any] = {
+    "type": "object",
+    "required": ["head"],
+    "properties": {
+        "head": {"type": "object"},
+        "boolean": {"type": "boolean", "description": "The answer to ASK."},
+        "results": {
+            "type": "object",
+            "required": ["bindings"],
+            "properties": {"bindings": {"type": "array", "items": {"type": "object"}}},
+        },
+    },
+}
+"""SPARQL 1.1 Query Results JSON."""
+_SHAPES: dict[str, dict[str, Any]] = {
+    **{name: {"type": "string"} for name in (*SELECT_FORMATS, *GRAPH_FORMATS)},
+    "application/sparql-results+json": _TABLE,
+    "application/json": _TABLE,
+    "application/ld+json": {},
+}
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer.",
@@ -327,7 +347,7 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
             "X-Revision": {"description": "Revision that was asked.", "schema": {"type": "integer"}},
             "ETag": {"description": "Tag of this answer.", "schema": {"type": "string"}},
         },
-        "content": {name: {"schema": {"type": "string"}} for name in (*SELECT_FORMATS, *GRAPH_FORMATS)},
+        "content": {name: {"schema": shape} for name, shape in _SHAPES.items()},
     },
 }
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has this answer already."}}

@@ -46,6 +46,10 @@ FORMATS: Mapping[str, str] = {
 """Endings of addresses and the media types that they stand for."""
 CHART = "vl.json"
 PICTURES = ("svg", "png")
+_MOST_BYTES = 6_000
+"""Bytes of the parameters: the header `Link` repeats them several times, and headers have limits."""
+_LONG = 1_500
+"""Characters of an address from which on its other formats are not listed: headers have limits."""
 _LINKED = ("ttl", "jsonld")
 _TEXTUAL = frozenset({"text/csv", "text/turtle", "text/markdown", "application/x-tex"})
 WORTH_IT = 1_000
@@ -107,13 +111,17 @@ class Asked:
 
     def _links(self, following: str | None) -> str:
         kept = [(name, value) for name, value in self.given.items() if name not in {"after", "revision"}]
-        bound = [*kept, ("revision", str(self.revision))]
+        plain = [(name, value) for name, value in kept if name != "_extra"]  # tables have no place for it
+        revision = ("revision", str(self.revision))
+        bound = [*kept, revision]
         ending = "" if self.ending == "json" else f".{self.ending}"
         links = [f'<{self._address()}>; rel="canonical"', f'<{self.path}{ending}?{urlencode(bound)}>; rel="first"']
         if following:
             links.append(f'<{self.path}{ending}?{urlencode([*bound, ("after", following)])}>; rel="next"')
+        if len(urlencode(bound)) > _LONG:
+            return ", ".join(links)
         links += [
-            f'<{self.path}.{other}?{urlencode(bound)}>; rel="alternate"; type="{media}"'
+            f'<{self.path}.{other}?{urlencode([*plain, revision])}>; rel="alternate"; type="{media}"'
             for other, media in FORMATS.items()
             if other != self.ending
         ]
@@ -133,7 +141,12 @@ async def asking(
 
 def asked(request: Request, services: Services, revision: int | None) -> Asked:
     """Read what a request asks for; NotModified when the client has it already."""
-    given = dict(pairs(request.scope["query_string"]))
+    encoded: bytes = request.scope["query_string"]
+    if len(encoded) > _MOST_BYTES:
+        raise BadParameter(
+            "parameters", f"they are longer than {_MOST_BYTES} bytes together", advice="Ask for less at once."
+        )
+    given = dict(pairs(encoded))
     ending = request.path_params.get("ending")
     if ending is None and request.scope["path"].endswith(f".{CHART}"):
         ending = CHART

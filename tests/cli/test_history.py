@@ -34,6 +34,25 @@ def data(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_audit_and_revisions_name_who_made_each_step(data: Path) -> None:
+    done = slmkg(data, "audit")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [(number, kind, by, key, reason) for number, _, kind, by, key, reason in lines] == [
+        ("3", "other", "slmkg loader", "", "only a note"),
+        ("2", "other", "ada", "", "value 13"),
+        ("1", "load", "slmkg loader", "", "load of the data folder"),
+    ]
+    (told,) = json.loads(slmkg(data, "audit", "--kind", "load", "--since", "2020-01-01", "--json").stdout)
+    assert (told["revision"]["number"], told["by"]["orcid"], told["key"]) == (1, None, None)
+    few = slmkg(data, "audit", "--agent", "slmkg-loader", "--limit", "1")
+    assert (few.stdout.count("\n"), "1 older step" in few.stderr) == (1, True)
+    wrong = slmkg(data, "audit", "--since", "then")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    listed = slmkg(data, "revisions").stdout.splitlines()
+    assert [line.split("\t")[4:] for line in listed][1:] == [["ada", "value 13"], ["slmkg loader", "only a note"]]
+
+
 def test_diff_prints_a_line_for_each_cell(data: Path) -> None:
     done = slmkg(data, "diff", "1", "2")
     assert done.returncode == 0, done.stderr

@@ -90,6 +90,20 @@ def test_everything_of_the_address_can_be_asked(slmkg: Client, front: Front) -> 
     assert again.url.path == "/r/1/api/v1/compare"
 
 
+def test_the_past_of_cells_can_be_asked_for(slmkg: Client) -> None:
+    found = slmkg.compare("phi-2", ["numLayers", SCORE], history=True)
+    assert found.history is not None
+    assert found.evidence is None
+    (step,) = found.history.of("phi-2", "numLayers")
+    assert (step.revision, step.kind, step.property) == (1, "added", "numLayers")
+    assert step.old is not None
+    assert step.new is not None
+    assert (step.old.value, step.new.value) == (None, 32)
+    assert [one.observation for one in found.history.of("phi-2", SCORE)] == found.cell("phi-2", SCORE).claims
+    assert found.history.of("phi-2", "hiddenSize") == []
+    assert httpx.get(found.address).json()["history"]["cells"].keys() == {"phi-2"}
+
+
 def test_the_other_questions(slmkg: Client) -> None:
     board = slmkg.leaderboard("winogrande", conditions="shots:5", baselines=True)
     entry = board.rankings[0].entries[0]

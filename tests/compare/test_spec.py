@@ -61,6 +61,7 @@ def specs(draw: st.DrawFn) -> ComparisonSpec:
         limit=draw(st.one_of(st.none(), st.integers(1, 10**6))),
         after=draw(VALUES),
         revision=draw(st.one_of(st.none(), st.integers(1, 10**6))),
+        extra=draw(st.sampled_from([(), ("evidence",), ("history",), ("evidence", "history")])),
     )
 
 

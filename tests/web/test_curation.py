@@ -297,7 +297,7 @@ def test_other_bad_requests(seed_services: Services, tmp_path: Path) -> None:
         ("POST", "/api/v1/proposals", b"\xff", "application/json", "bad-value"),
         ("POST", "/api/v1/proposals", b"a,b", "text/csv", "unsupported-media"),
         ("GET", "/api/v1/proposals/1", b"", "", "not-found"),
-        ("GET", "/api/v1/proposals/x", b"", "", "bad-parameter"),
+        ("GET", "/api/v1/proposals/x", b"", "", "not-found"),
         ("GET", "/api/v1/proposals?state=lost", b"", "", "bad-parameter"),
         ("GET", "/api/v1/proposals?property=lost", b"", "", "not-found"),
         ("GET", "/api/v1/proposals?who=me", b"", "", "bad-parameter"),

@@ -15,6 +15,7 @@ import pytest
 
 from app import vocab
 from app.access import Scope
+from app.compare import past
 from app.model.graphs import REGISTRY
 from app.model.rdf import IRI, Quad, text
 from app.services import Services
@@ -69,6 +70,46 @@ def test_a_difference_in_cells(told: Client) -> None:
     assert cell["why"][0]["author"]["name"] == "ada"
     assert cell["why"][0]["reason"] == "value 13"
     assert {count["graph"] for count in found["graphs"]} == {"curated", "decisions", "meta", "registry", "source"}
+
+
+def test_a_comparison_tells_the_past_of_its_cells(told: Client) -> None:
+    address = "/api/v1/compare?models=opt-125m,phi-2&properties=numLayers,hiddenSize&_extra=history"
+    found = told.json(address)["history"]
+    assert (found["since"], found["complete"]) == (1, True)
+    assert [len(found["cells"][model]["hiddenSize"]) for model in ("opt-125m", "phi-2")] == [1, 1]
+    steps = found["cells"]["opt-125m"]["numLayers"]
+    assert [(step["revision"], step["kind"]) for step in steps] == [(3, "evidence"), (2, "changed"), (1, "added")]
+    assert [(step["old"]["value"], step["new"]["value"]) for step in steps] == [(13, 13), (12, 13), (None, 12)]
+    assert (steps[1]["author"]["name"], steps[1]["reason"]) == ("ada", "value 13")
+    assert steps[1]["decision"] is None or steps[1]["decision"]["rule"]
+    for step in steps:  # the same as the difference tells
+        ends = f"from={step['revision'] - 1}&to={step['revision']}&model=opt-125m&property=numLayers"
+        (cell,) = told.json(f"/api/v1/diff?{ends}")["items"]
+        assert {name: cell[name] for name in ("kind", "old", "new", "decision")} == {
+            name: step[name] for name in ("kind", "old", "new", "decision")
+        }
+    earlier = told.json(f"/r/2{address}")["history"]["cells"]["opt-125m"]["numLayers"]
+    assert earlier == steps[1:]
+    assert told.json(address)["spec"].endswith("&_extra=history")
+
+
+def test_a_long_past_is_cut_and_says_so(told: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "CLOSELY", 2)
+    found = told.json("/api/v1/compare?models=opt-125m&properties=numLayers,hiddenSize&_extra=history&limit=1")[
+        "history"
+    ]
+    assert (found["since"], found["complete"]) == (3, False)
+    assert {column: [one["revision"] for one in steps] for column, steps in found["cells"]["opt-125m"].items()} == {
+        "numLayers": [3]
+    }
+
+
+@pytest.mark.parametrize("ending", ["csv", "ttl", "parquet"])
+def test_a_table_has_no_place_for_the_past(told: Client, ending: str) -> None:
+    problem = problem_of(told.get(f"/api/v1/compare.{ending}?models=opt-125m&_extra=history"))
+    assert (problem["code"], problem["pointer"]) == ("bad-parameter", "/_extra")
+    link = told.get("/api/v1/compare?models=opt-125m&_extra=history").headers["link"]
+    assert f"compare.{ending}?models=opt-125m&revision=4>" in link
 
 
 def test_the_other_way_round(told: Client) -> None:

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from app.access import Scope
 from app.services import Services
+from app.web import audit, examples, history_schemas, insight_schemas, problems, releases, schemas
 from app.web import comparison_schemas as shapes
-from app.web import examples, history_schemas, insight_schemas, problems, releases, schemas
 from app.web.application import create_app
 from app.web.tables import FORMATS
 from scripts import build_api
@@ -33,6 +33,7 @@ OPERATIONS: dict[str, type[BaseModel]] = {
     "listQueries": schemas.ExampleQueries,
     "diff": history_schemas.Diff,
     "blame": history_schemas.Blame,
+    "audit": audit.Audit,
     "changes": history_schemas.Changes,
     "showRevision": history_schemas.RevisionChange,
     "listInsights": insight_schemas.Insights,
@@ -75,6 +76,8 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         ("get", "/api/v1/diff"),
         ("get", "/api/v1/diff.rdfp"),
         ("get", "/api/v1/blame"),
+        ("get", "/api/v1/audit"),
+        ("get", "/api/v1/audit.csv"),
         ("get", "/api/v1/changes.json"),
         ("get", "/api/v1/changes.atom"),
         ("get", "/api/v1/revisions/{number}"),
@@ -114,7 +117,7 @@ def test_every_json_answer_has_a_schema(document: Any) -> None:
         ]
         if path == "/update":
             assert content["application/json"]["schema"]["$ref"] == "#/components/schemas/Change"
-        if path.startswith("/api/") and not path.endswith((".rdfp", ".atom", ".vl.json", ".svg")):
+        if path.startswith("/api/") and not path.endswith((".rdfp", ".atom", ".csv", ".vl.json", ".svg")):
             is_table = any(path in {f"/api/v1/{name}", f"/api/v1/{name}.{{ending}}"} for name in COMPARISONS)
             assert list(content) == (list(FORMATS.values()) if is_table else ["application/json"]), path
             assert content["application/json"]["schema"]["$ref"].startswith("#/components/schemas/"), path

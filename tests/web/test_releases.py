@@ -417,3 +417,51 @@ def test_a_running_service_makes_and_hands_out_a_release(own: Services, tmp_path
         with pytest.raises(Exception, match="somebody works"):
             own.backups.restore(tmp_path / "b.tar", force=True)
     assert own.releases.verify(str(tmp_path / "got.tar")).intact
+
+
+# --- releases in place of revisions -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["2026.11", "2026.12"])
+@pytest.mark.parametrize(
+    "address",
+    ["/sparql?query=ASK%7B%7D", "/api/v1/models?limit=3", "/api/v1/models/examplelm-135m?", "/compare?search=a%20b"],
+)
+def test_a_release_stands_for_its_revision(web: Client, released: Services, address: str, name: str) -> None:
+    number = str(released.releases.find(name).revision)
+    address = address.removesuffix("?")
+    moved = web.get(f"/r/{name}{address}")
+    assert (moved.status_code, moved.headers["location"]) == (307, f"/r/{number}{address}")
+    assert web.get(moved.headers["location"]).headers["x-revision"] == number
+    sign = "&" if "?" in address else "?"
+    by_name, by_number = (web.get(f"{address}{sign}revision={one}") for one in (name, number))
+    assert (by_name.status_code, by_name.headers["x-revision"]) == (200, number)
+    assert by_name.headers["etag"] == by_number.headers["etag"]
+
+
+def test_a_query_in_a_form_may_name_a_release_too(web: Client) -> None:
+    answers = (
+        web.post("/sparql", data={"query": "ASK {}", "revision": "2026.11"}),
+        web.post("/sparql?revision=2026.11", data={"query": "ASK {}"}),
+    )
+    assert [(one.status_code, one.headers["x-revision"]) for one in answers] == [(200, "1")] * 2
+    moved = web.post("/r/2026.11/sparql", data={"query": "ASK {}"})
+    assert (moved.status_code, moved.headers["location"]) == (307, "/r/1/sparql")
+
+
+@pytest.mark.parametrize("form", ["/r/{}/api/v1/models", "/api/v1/models?revision={}", "/sparql?revision={}"])
+@pytest.mark.parametrize("name", ["2026.10", "2026.1", "2026.13"])
+def test_an_unknown_release_is_answered_with_those_that_are_near(web: Client, form: str, name: str) -> None:
+    problem = problem_of(web.get(form.format(name)))
+    assert (problem["code"], problem["status"]) == ("not-found", 404)
+    assert problem["advice"].startswith("Did you mean 2026.1")
+    assert "2026.11" in problem["advice"]
+
+
+@pytest.mark.parametrize("name", ["none", "x%2F..", "v1", "-1", "0"])
+def test_what_is_no_release_either_is_not_found(web: Client, name: str) -> None:
+    assert problem_of(web.get(f"/r/{name}/api/v1/models"))["code"] == "not-found"
+
+
+def test_where_no_release_is_the_answer_says_so(empty_client: Client) -> None:
+    assert problem_of(empty_client.get("/r/2026.11/sparql"))["advice"] == "Releases: none yet."

@@ -28,6 +28,8 @@ REQUESTS = {
     "listQueries": "/api/v1/queries",
     "diff": "/api/v1/diff?from=0&to=1&model=opt-125m&property=numLayers",
     "blame": "/api/v1/blame?model=opt-125m&property=numLayers",
+    "audit": "/api/v1/audit?limit=1",
+    "auditAsCsv": "/api/v1/audit.csv?limit=1",
     "changes": "/api/v1/changes.json?limit=1",
     "changesAtom": "/api/v1/changes.atom?limit=1",
     "showRevision": "/api/v1/revisions/1",
