@@ -159,7 +159,8 @@ def _table(request: Request, page: Asked) -> Response:
         downloads=[(ending, f"{page.root}/api/v1/compare.{ending}{_query(query)}") for ending in FORMATS],
         permanent=f"{host}/r/{page.revision}{compare_links.PAGE}{_query(replace(told, revision=None).address())}",
         pandas=f"{host}/api/v1/compare.csv{_query(bound)}",
-        sparql=f"/query?{urlencode({'query': as_sparql.text_of(view, found.columns, slugs)}, quote_via=quote)}",
+        sparql=f"{page.root}/sparql?"
+        + urlencode({"query": as_sparql.text_of(view, found.columns, slugs)}, quote_via=quote),
     )
 
 

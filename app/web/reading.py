@@ -102,20 +102,25 @@ def guarded(make: Callable[[], Response], title: str, form: Callable[[], Mapping
     try:
         return make()
     except AppError as error:
-        found = outcome(error.code)
-        context: dict[str, Any] = {"fields": (), "action": "", **form()}
-        wrong = error.name if isinstance(error, BadParameter) else None
-        context["fields"] = [{**one, "wrong": one["name"] == wrong} for one in context["fields"]]
-        return page(
-            "problem.html",
-            found.status,
-            {**headers_of(error), "Cache-Control": "no-store"},
-            heading=title,
-            error=error,
-            kind=found.title,
-            pointer=getattr(error, "pointer", None),
-            **context,
-        )
+        return failed(error, title, form())
+
+
+def failed(error: AppError, title: str, form: Mapping[str, Any]) -> Response:
+    """The page that says why there is no page, with the status of the error."""
+    found = outcome(error.code)
+    context: dict[str, Any] = {"fields": (), "action": "", **form}
+    wrong = error.name if isinstance(error, BadParameter) else None
+    context["fields"] = [{**one, "wrong": one["name"] == wrong} for one in context["fields"]]
+    return page(
+        "problem.html",
+        found.status,
+        {**headers_of(error), "Cache-Control": "no-store"},
+        heading=title,
+        error=error,
+        kind=found.title,
+        pointer=getattr(error, "pointer", None),
+        **context,
+    )
 
 
 def sent(request: Request, known: Iterable[str]) -> dict[str, str]:

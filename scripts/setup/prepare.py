@@ -32,6 +32,7 @@ BROWSER_FILES = {
         "swagger-ui",
         ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "LICENSE", "NOTICE"),
     ),
+    "@zazuko/yasgui": ("yasgui", ("build/yasgui.min.css", "build/yasgui.min.js", "package.json")),
 }
 """Which files of which browser package go into which folder of `app/web/static/vendor`."""
 
@@ -109,13 +110,13 @@ def browser_packages() -> str:
         return ""
     failed = _npm_ci("--omit=dev")
     if failed:
-        return f"left out: {failed}. Pages and the API work without; only /docs stays plain"
+        return f"left out: {failed}. Pages and the API work without; only /docs and /sparql stay plain"
     copied = 0
     for package, (folder, names) in BROWSER_FILES.items():
         target = VENDOR / folder
         target.mkdir(parents=True, exist_ok=True)
         for name in names:
-            shutil.copyfile(NODE_MODULES / package / name, target / name)
+            shutil.copyfile(NODE_MODULES / package / name, target / Path(name).name)
             copied += 1
     mark(VENDOR / ".prepared", key)
     return f"{copied} files copied"

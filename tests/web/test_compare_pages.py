@@ -304,7 +304,7 @@ def test_cells_that_there_are_not(client: Client, query: str, status: int) -> No
 def test_the_same_as_sparql_gives_the_same_values(client: Client) -> None:
     columns = f"numLayers,trainingTokens,parameters,{SCORE}"
     html = client.get(f"/compare?models=phi-2,opt-125m&properties={columns}").text
-    link = next(one for one in hrefs(html) if one.startswith("/query?query="))
+    link = next(one for one in hrefs(html) if one.startswith("/sparql?query="))
     query = dict(parse_qsl(urlsplit(link).query))["query"]
     answer = client.get("/sparql", params={"query": query}).json()
     told = client.json(f"/api/v1/compare?models=phi-2,opt-125m&properties={columns}")
@@ -339,7 +339,7 @@ OUTSIDE = {
     "/benchmarks",
     "/trends",
     "/fit",
-    "/query",
+    "/sparql",
     "/docs",
     "/revisions",
     "/curate",
