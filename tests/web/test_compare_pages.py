@@ -384,3 +384,14 @@ def test_links_change_one_thing() -> None:
     assert place.in_unit(Column("memory"), None) == place.with_(units=())
     assert place.with_tray("a") == place.to(told, ("b",))
     assert quote(",") not in place.here()
+
+
+def test_round_numbers_filter_at_once(client: Client) -> None:
+    html = client.get("/compare?where=parameters:200M..,license:Apache-2.0&sort=-parameters&limit=5").text
+    links = [one for one in hrefs(html) if "parameters:.." in one]
+    assert [parse_qsl(urlsplit(one).query)[0][1] for one in links] == [
+        f"license:Apache-2.0,parameters:..{most}" for most in ("300M", "1B", "3B")
+    ]
+    assert all("sort=-parameters" in one for one in links)
+    chosen = client.get(links[1]).text
+    assert re.search(r'aria-current=true aria-label="Parameters at most 1B"', chosen)

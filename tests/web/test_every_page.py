@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -205,6 +205,68 @@ def test_axe_finds_nothing_in_the_editor_at_work(window: Window) -> None:
     ask(page, "SELECT * {")
     page.locator(".yasr .redOutline").wait_for()
     assert both_sizes_and_colours(page) == []
+
+
+# ---- the walk: the best commonsense score below 1B parameters with an Apache licence, and where it comes from
+
+
+@dataclass
+class Walk:
+    """Somebody who only clicks."""
+
+    page: Page
+    clicks: int = 0
+
+    def click(
+        self, text: str | re.Pattern[str], *, role: Literal["link", "checkbox"] = "link", where: str = ""
+    ) -> None:
+        """Click what has this name, as one who reads the page does."""
+        place = self.page.locator(where or "body")
+        place.get_by_role(role, name=text).first.click()
+        self.clicks += 1
+
+
+def assert_at_the_source(page: Page) -> None:
+    """The evidence of the score stands beside the table: value, source, and the place in it."""
+    panel = page.locator("dialog[open]")
+    panel.wait_for()
+    told = panel.inner_text()
+    assert "Qwen2.5-0.5B" in told
+    assert "0.5075" in told
+    assert "Leaderboard data of the survey" in told
+    assert panel.get_by_role("link", name="Leaderboard data of the survey").count() == 1
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["wide", "narrow"])
+def test_the_walk_by_the_front_page_takes_two_clicks(window: Window, size: ViewportSize) -> None:
+    window.page.set_viewport_size(size)
+    window.page.goto("/")
+    walk = Walk(window.page)
+    walk.click("Best commonsense scores below 1B parameters")
+    score = window.page.locator(f'td[data-column="{SCORE}"] a.cell').first
+    assert window.page.locator("table.matrix tbody th > a").first.inner_text() == "Qwen2.5-0.5B"
+    score.click()
+    assert_at_the_source(window.page)
+    assert walk.clicks + 1 == 2
+
+
+def test_the_walk_by_benchmarks_takes_six_clicks(window: Window) -> None:
+    page = window.page
+    page.goto("/")
+    walk = Walk(page)
+    walk.click("Benchmarks", where="nav")
+    walk.click("Commonsense average of the survey")
+    walk.click("Compare in a table")
+    assert page.locator("th[aria-sort=descending]").count() == 1
+    walk.click("Parameters at most 1B")
+    walk.click("Apache-2.0", role="checkbox")
+    page.wait_for_url("**license:Apache-2.0**")
+    first = page.locator("table.matrix tbody th > a").first
+    first.get_by_text("Qwen2.5-0.5B").wait_for()
+    assert "14 models" in page.locator("#found").inner_text()
+    walk.click("0.5075", where="table.matrix")
+    assert_at_the_source(page)
+    assert walk.clicks == 6
 
 
 # ---- keys instead of a mouse
