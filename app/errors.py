@@ -20,6 +20,7 @@
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
     ├── TooBusy                 everybody together asks too much                          (too-busy)
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
+    ├── DrawingTimeout          a picture that was stopped at such a limit                (drawing-timeout)
     ├── StaleRevision           somebody committed first                                  (stale-revision)
     ├── ConditionFailed         what the client asks to hold first does not hold          (condition-failed)
     ├── RevertConflict          later revisions changed what is to be undone              (revert-conflict)
@@ -338,6 +339,15 @@ class QueryTimeout(AppError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, advice="Ask for less: bind more terms, avoid cross products, add LIMIT.")
+
+
+class DrawingTimeout(AppError):
+    """A picture was stopped at a limit of time or memory."""
+
+    code: ClassVar[str] = "drawing-timeout"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, advice="Ask for less, or take the chart as `.vl.json` and draw it yourself.")
 
 
 class SelfReview(AppError):

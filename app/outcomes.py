@@ -54,6 +54,7 @@ OUTCOMES: dict[str, Outcome] = {
     "too-many-requests": Outcome(429, EXIT_FAILURE, "Too many requests"),
     "too-busy": Outcome(503, EXIT_FAILURE, "Too many requests of all together"),
     "query-timeout": Outcome(503, EXIT_FAILURE, "The query was stopped at its limit"),
+    "drawing-timeout": Outcome(503, EXIT_FAILURE, "The picture was stopped at its limit"),
     "internal": Outcome(500, EXIT_FAILURE, "Something went wrong inside"),
 }
 

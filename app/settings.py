@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     answer_cache_bytes: int = Field(
         default=64_000_000, ge=0, description="Memory for answers that are kept for the next one who asks the same."
     )
+    picture_seconds: float = Field(default=10, gt=0, description="Longest time of drawing one picture of a chart.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning",
         description="Least weight of messages on standard error; from `info` on, one line for each request.",

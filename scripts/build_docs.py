@@ -22,6 +22,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from app import outcomes
 from app.cli import app as command_line
 from app.compare import measures, spec
+from app.compare.charts import SCHEMA, frame
 from app.compare.projection import view
 from app.errors import AppError
 from app.ingest.bulk import sheets
@@ -30,7 +31,8 @@ from app.ingest.bulk.headers import ROLE_ALIASES, ROLES
 from app.ingest.bulk.verdicts import CODES, VERDICTS
 from app.ingest.huggingface import configs
 from app.settings import Settings
-from app.web.tables import FORMATS
+from app.web import drawer, drawing
+from app.web.tables import CHART, FORMATS
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -174,7 +176,18 @@ def addresses_page() -> str:
         "- **Canonical form**: answers name conditions in alphabetical order; the\n"
         "  member `spec` of an answer is the whole question in its shortest form.\n\n"
         f"## Formats\n\n{endings}\n"
-        "Without an ending the Accept header chooses, and JSON is given to whoever does not say.\n\n"
+        "Without an ending the Accept header chooses, and JSON is given to whoever does not say. Browsers that follow\n"
+        "a link get no picture that way.\n\n"
+        "## Charts\n\n"
+        f"`.{CHART}` is a Vega-Lite {SCHEMA.rsplit('/v', 1)[1].split('.')[0]} specification with its data inside; "
+        "`usermeta.slmkg` has the `source`, the address of\n"
+        "the answer for ever, and the `revision`. `.svg` and `.png` are drawn from it, the PNG with "
+        f"{drawer.SCALE:g} pixels for each unit. A chart\n"
+        f"draws at most {frame.MOST_POINTS:,} points and says what it leaves out. A comparison needs a column of "
+        "numbers (`bad-parameter`\n"
+        f"otherwise). One client may wait for {drawing.WAITING_EACH} pictures (`too-many-requests`), all together for "
+        f"{drawing.WAITING} (`too-busy`), and\none picture takes at most `SLMKG_PICTURE_SECONDS` "
+        "(`drawing-timeout`).\n\n"
         "## Pages\n\n"
         "`limit` is the number of rows on a page, `after` the cursor of a page; the `Link` header has the next one. A\n"
         "cursor is bound to its question and to one revision, so a walk sees each row once, whatever is committed\n"

@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from app import vocab
 from app.compare.choice import Looked, finite, look_up, look_up_all, mask
 from app.compare.grid import Answer, Grid, GridColumn
 from app.compare.matrix import property_json
+from app.compare.measures import settings_told
 from app.compare.projection.view import PARAMETERS, View
 from app.compare.spec import Column, Filter
 from app.errors import BadParameter
@@ -107,22 +110,35 @@ def pareto(
             )
         axes.append(_wants_low(looked, best, name))
     fits = mask(view, where, search=search, baselines=baselines)
-    assert first.values.numbers is not None and second.values.numbers is not None  # noqa: S101, PT018 - refused above
-    frame = pl.DataFrame([first.values.numbers.alias("x"), second.values.numbers.alias("y")]).with_row_index("place")
-    known = frame.filter(fits & pl.col("x").is_not_null() & pl.col("y").is_not_null())
-    on_front = _front(known, low_x=axes[0], low_y=axes[1])
-    points = known.with_columns(on_front.alias("front")).sort("x", "y", "place")
+    xs, ys = (_floats(one) for one in (first, second))
+    known = np.flatnonzero(fits.to_numpy() & ~np.isnan(xs) & ~np.isnan(ys))
+    known = known[np.lexsort((ys[known], xs[known]))]
+    xs, ys, places = xs[known], ys[known], known.tolist()
+    on_front = _on_front(xs if axes[0] else -xs, ys if axes[1] else -ys)
+    badges = [looked.badges(view, places) for looked in (first, second)]
+    settings = _settings((first, second), places)
+    labels = view.models["label"].gather(places).to_list()
+    columns = (places, labels, xs.tolist(), ys.tolist(), on_front.tolist(), *badges, settings)
     rows = [
-        {"model": view.slugs[place], "x": px, "y": py, "front": front}
-        for place, px, py, front in points.select("place", "x", "y", "front").iter_rows()
+        {
+            "model": view.slugs[place],
+            "label": label,
+            "x": x,
+            "y": y,
+            "front": front,
+            "x_badge": x_badge,
+            "y_badge": y_badge,
+            "setting": setting,
+        }
+        for place, label, x, y, front, x_badge, y_badge, setting in zip(*columns, strict=True)
     ]
     notes = (*_mixed(first), *_mixed(second))
     body = {
         "revision": view.revision,
         "x": property_json(first) | {"best": "low" if axes[0] else "high"},
         "y": property_json(second) | {"best": "low" if axes[1] else "high"},
-        "total": known.height,
-        "left_out": int(fits.sum()) - known.height,
+        "total": len(rows),
+        "left_out": int(fits.sum()) - len(rows),
         "points": rows,
         "notes": list(notes),
     }
@@ -138,6 +154,13 @@ def pareto(
         notes,
     )
     return Answer(body, grid)
+
+
+def on_front(points: Sequence[tuple[float, float]], *, low_x: bool, low_y: bool) -> list[bool]:
+    """Which of these points no other one beats in both values."""
+    x, y = np.array(points, np.float64).reshape(-1, 2).T
+    flags: list[bool] = _on_front(x if low_x else -x, y if low_y else -y).tolist()
+    return flags
 
 
 def column_of(looked: Looked, role: str = "measure") -> GridColumn:
@@ -269,19 +292,29 @@ def _wants_low(looked: Looked, best: str, axis: str) -> bool:
     return axis == "x"
 
 
-def _front(known: pl.DataFrame, *, low_x: bool, low_y: bool) -> pl.Series:
-    """Whether no other point is at least as good in both values and better in one."""
-    x = pl.col("x") if low_x else -pl.col("x")
-    y = pl.col("y") if low_y else -pl.col("y")
-    ordered = known.select("place", x.alias("x"), y.alias("y")).sort("x", "y")
-    best_before = ordered["y"].cum_min().shift(1)
-    least_here = ordered.select(pl.col("y").min().over("x"))["y"]
-    better_before = pl.DataFrame({"x": ordered["x"], "y": ordered["y"], "before": best_before}).with_columns(
-        pl.col("before").first().over("x").alias("smaller_x")
-    )["smaller_x"]
-    on_front = (ordered["y"] == least_here) & (better_before.is_null() | (ordered["y"] < better_before))
-    flags = pl.DataFrame({"place": ordered["place"], "front": on_front})
-    return known.join(flags, on="place", how="left", maintain_order="left")["front"]
+def _floats(looked: Looked) -> npt.NDArray[np.float64]:
+    """The numbers of a column, NaN where there is none."""
+    assert looked.values.numbers is not None  # noqa: S101 - columns without numbers are refused before
+    return looked.values.numbers.cast(pl.Float64).to_numpy()
+
+
+def _on_front(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether no other point is at least as low in both values and lower in one."""
+    order = np.lexsort((y, x))
+    across, up = x[order], y[order]
+    begins = np.searchsorted(across, across)
+    lowest = np.concatenate(([np.inf], np.minimum.accumulate(up)))
+    found = np.empty(len(x), np.bool_)
+    found[order] = (up == up[begins]) & (up < lowest[begins])
+    return found
+
+
+def _settings(axes: Sequence[Looked], places: Sequence[int]) -> list[str | None]:
+    """For each model the setting of its values in words, where values of an axis come from different settings."""
+    told = [settings_told(one.measure, places) for one in axes if one.measure is not None]
+    if not told:
+        return [None] * len(places)
+    return ["; ".join(filter(None, line)) or None for line in zip(*told, strict=True)]
 
 
 def _mixed(looked: Looked) -> list[str]:

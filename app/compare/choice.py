@@ -45,6 +45,13 @@ class Looked:
         cells = view.shown(self.column.name)
         return [cells[place] for place in places]
 
+    def badges(self, view: View, places: Sequence[int]) -> list[str]:
+        """The badges of the cells of these models."""
+        if self.measure is not None:
+            return self.measure.badges(places)
+        cells = view.shown(self.column.name)
+        return [cells[place]["badge"] for place in places]
+
     def encoded(self, view: View, places: Sequence[int]) -> list[str]:
         """The cells of these models as JSON text."""
         if self.measure is not None:
@@ -93,7 +100,7 @@ def mask(
     parameter: str = "where",
 ) -> pl.Series:
     """Whether each model fits all filters; a filter of the column `but` is left out."""
-    fits = pl.repeat(True, len(view.slugs), dtype=pl.Boolean, eager=True)
+    fits = _all(len(view.slugs))
     if not baselines:
         fits = fits & ~view.models["baseline"]
     for word in search.lower().split():
@@ -148,6 +155,10 @@ def _fits(view: View, one: Filter, parameter: str, pointer: str) -> pl.Series:
     return fits.fill_null(False)
 
 
+def _all(count: int) -> pl.Series:
+    return pl.Series([True]).new_from_index(0, count)
+
+
 def _in_range(view: View, looked: Looked, test: Range, parameter: str, pointer: str) -> pl.Series:
     values = looked.values
     if values.numbers is None:
@@ -159,7 +170,7 @@ def _in_range(view: View, looked: Looked, test: Range, parameter: str, pointer: 
     )
     if low is not None and high is not None and low > high:
         raise BadParameter(parameter, "a range ends before it begins", advice="Swap its ends.", pointer=pointer)
-    found = pl.repeat(True, len(values.numbers), dtype=pl.Boolean, eager=True)
+    found = _all(len(values.numbers))
     if low is not None:
         found = found & (values.numbers > low if test.strict else values.numbers >= low)
     if high is not None:
@@ -172,7 +183,7 @@ def _text_in_range(looked: Looked, test: Range, parameter: str, pointer: str) ->
     if looked.prop is None or looked.prop.range not in _ORDERED:
         raise BadParameter(parameter, f"{looked.name} has no order", advice="Name the values.", pointer=pointer)
     text = looked.values.single
-    found = pl.repeat(True, len(text), dtype=pl.Boolean, eager=True)
+    found = _all(len(text))
     if test.low is not None:
         found = found & (text > test.low if test.strict else text >= test.low)
         found = found & ~text.str.starts_with(test.low) if test.strict else found

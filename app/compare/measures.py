@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from app.compare.intervals import Interval, interval_of
 from app.compare.projection.observations import NAMES, SCHEMA
-from app.compare.projection.view import Shown, Values, View
+from app.compare.projection.view import IntArray, Observed, Shown, Values, View
 from app.compare.quantities import number
 from app.compare.spec import Column, Condition, Missing, OneOf, Range, nearest
 from app.compare.values import Property
@@ -42,26 +43,95 @@ BADGES = {
 }
 _IRIS = frozenset({"source", "protocol", "configuration"})
 _KEPT = 64
+_MANY = 2**31
+"""More than there are models or sources: two numbers below it make one."""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric as a column. `chosen` has one row per model that has a value, with its place among the models.
-
-    `settings` is the number of different settings among the chosen observations.
-    """
+    """A metric as a column. `settings` is the number of different settings among the observations that are shown."""
 
     prop: Property
     values: Values
-    chosen: pl.DataFrame
     settings: int
     higher_is_better: bool | None
+    _observed: Observed
+    _best: _Best
+
+    @property
+    def chosen(self) -> pl.DataFrame:
+        """The observations that are shown, one row a model, with its `place` and the number of its `setting`."""
+        row = self._best.row
+        return self._observed.rows[row].with_columns(place=self._best.place, setting=self._observed.setting[row])
+
+    def badges(self, places: Sequence[int]) -> list[str]:
+        """The badges of these models' cells."""
+        number = {place: at for at, place in enumerate(self._best.place.tolist())}
+        origins = self._observed.rows["origin"].gather(self._best.row).to_list()
+        return [
+            BADGES.get(origins[number[place]] or "Reported", "reported") if place in number else _NOTHING["badge"]
+            for place in places
+        ]
 
     def shown(self, view: View, places: Sequence[int]) -> list[Shown]:
         """The cells of these models as fronts show them."""
-        wanted = self.chosen.filter(pl.col("place").is_in(pl.Series(places, dtype=pl.UInt32).implode()))
-        rows = {row["place"]: row for row in wanted.iter_rows(named=True)}
-        return [_shown(view, rows.get(place), self.prop) for place in places]
+        best = self._best
+        wanted = np.asarray(places, np.int64)
+        at = np.searchsorted(best.place, wanted)
+        has = np.append(best.place, -1)[at] == wanted
+        numbers = at[has]
+        same = [slice(int(best.begins[n]), int(best.begins[n + 1])) for n in numbers]
+        observations = self._observed.rows["observation"].gather(best.same[_spread(same)]).to_list()
+        ends = np.cumsum([one.stop - one.start for one in same]).tolist()
+        rows = self._observed.rows[best.row[numbers]].iter_rows(named=True)
+        told = {
+            place: row
+            | {
+                "settings": int(best.settings[number]),
+                "agreeing": int(best.agreeing[number]),
+                "disagreeing": int(best.disagreeing[number]),
+                "observations": observations[end - part.stop + part.start : end],
+            }
+            for place, number, row, part, end in zip(wanted[has].tolist(), numbers, rows, same, ends, strict=True)
+        }
+        return [_shown(view, told.get(place), self.prop) for place in places]
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The observation of each model that is shown; one number a model, in the order of `place`.
+
+    `row` is its row, `same[begins[n]:begins[n + 1]]` are the rows of the model in the same setting.
+    """
+
+    place: IntArray
+    row: IntArray
+    settings: IntArray
+    agreeing: IntArray
+    disagreeing: IntArray
+    same: IntArray
+    begins: IntArray
+
+
+def settings_told(measure: Measure, places: Sequence[int]) -> list[str | None]:
+    """For each of these models the setting of its value in words; None where all values are from one setting.
+
+    Only what differs between the settings is named. Two settings never have the same words.
+    """
+    if measure.settings < 2:
+        return [None] * len(places)
+    chosen = measure.chosen
+    differing = [name for name in (*TOLD[:-1], "protocol", "configuration") if chosen[name].n_unique() > 1]
+    words: dict[int, str] = {}
+    for row in chosen.unique("setting", maintain_order=True).sort("setting").iter_rows(named=True):
+        named = [name for name in differing if name not in {"protocol", "configuration"}]
+        text = ", ".join(f"{name} {row[name] if row[name] is not None else 'not told'}" for name in named)
+        if not text or text in words.values():
+            nodes = [row[name] for name in ("protocol", "configuration") if name in differing and row[name]]
+            text = ", ".join(filter(None, [text, *(node.rsplit("/", 1)[-1] for node in nodes)]))
+        words[row["setting"]] = text if text not in words.values() else f"{text} ({len(words) + 1})"
+    by_place = dict(chosen.select("place", "setting").iter_rows())
+    return [words.get(by_place.get(place, 0)) for place in places]
 
 
 def is_metric(view: View, name: str) -> bool:
@@ -89,69 +159,68 @@ def matching(view: View, conditions: Sequence[Condition], *, parameter: str, poi
 
 def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measure:
     metric = view.terms.things["metric"][column.name]
-    rows = view.observed.get(column.name)
-    if rows is None:
-        rows = view.observations.clear().with_columns(setting=pl.lit("", dtype=pl.String))
     fits = matching(view, column.conditions, parameter=parameter, pointer=pointer)
-    found = rows.filter(fits)
-    slim = found.select("model", "value", "source", "observation", "setting").with_row_index("row")
-    is_single = slim["model"].n_unique() == slim.height
-    best = (_single(slim) if is_single else _best(slim)).join(view.places, on="model").sort("place")
-    chosen = found[best["row"]].with_columns(
-        best["place"], best["settings"], best["agreeing"], best["disagreeing"], best["observations"]
-    )
-    aligned = view.places.join(chosen.select("place", "value"), on="place", how="left", maintain_order="left")
-    lists = aligned.select(
-        pl.when(pl.col("value").is_not_null()).then(pl.concat_list(pl.col("value").cast(pl.String)))
-    ).to_series()
+    observed = view.observed.get(column.name) or _none(view)
+    found = observed.rows.select(fits.alias("fits")).to_series()
+    chosen = np.arange(len(observed.value)) if len(found) != len(observed.value) else found.arg_true().to_numpy()
+    best = _best(observed, chosen.astype(np.int64))
+    numbers = np.full(len(view.slugs), np.nan)
+    numbers[best.place] = observed.value[best.row]
     better = metric.facts.get("higherIsBetter")
     return Measure(
         _property(view, column),
-        Values(aligned["value"], lists),
-        chosen,
-        chosen["setting"].n_unique(),
+        Values(pl.Series("value", numbers, nan_to_null=True)),
+        len(np.unique(observed.setting[best.row])),
         better if isinstance(better, bool) else None,
+        observed,
+        best,
     )
 
 
-def _single(slim: pl.DataFrame) -> pl.DataFrame:
-    """What `_best` gives where each model has just one observation."""
-    return slim.select(
-        "model",
-        "row",
-        settings=pl.lit(1, dtype=pl.UInt32),
-        agreeing=pl.lit(1, dtype=pl.UInt32),
-        disagreeing=pl.lit(0, dtype=pl.UInt32),
-        observations=pl.concat_list("observation"),
-    )
+def _none(view: View) -> Observed:
+    """A metric without observations."""
+    numbers = np.empty(0, np.int64)
+    return Observed(view.observations.clear(), numbers, numbers, numbers, np.empty(0, np.float64))
 
 
-def _best(slim: pl.DataFrame) -> pl.DataFrame:
-    """The observation of each model that is shown, and how many sources say the same or something else.
+def _best(observed: Observed, chosen: IntArray) -> _Best:
+    """The observation of each model that is shown among the chosen rows, which come with the preferred ones first.
 
-    Rows come in order, the preferred ones first.
+    The setting that most models share comes first; where equally many do, that with the lower number.
     """
-    ranked, settings = slim, None
-    if slim["setting"].n_unique() > 1:
-        shared = slim.group_by("setting").agg(pl.col("model").n_unique().alias("shared"))
-        ranked = slim.join(shared, on="setting", maintain_order="left").sort(
-            "shared", "setting", descending=[True, False], maintain_order=True
-        )
-        settings = ranked.unique(["model", "setting"]).group_by("model").agg(pl.len().alias("settings"))
-    first = ranked.unique("model", keep="first", maintain_order=True).select(
-        "model", "row", pl.col("setting").alias("chosen"), pl.col("value").alias("kept")
+    place, setting = observed.place[chosen], observed.setting[chosen]
+    in_setting, of_setting = np.divmod(np.unique(setting * _MANY + place), _MANY)
+    numbers, shared = np.unique(in_setting, return_counts=True)
+    if len(numbers) > 1:
+        rank = np.empty_like(numbers)
+        rank[np.lexsort((numbers, -shared))] = np.arange(len(numbers))
+        order = np.argsort(rank[np.searchsorted(numbers, setting)], kind="stable")
+        chosen, place, setting = chosen[order], place[order], setting[order]
+    models, first, of_model = np.unique(place, return_index=True, return_inverse=True)
+    row = chosen[first]
+    is_same = setting == setting[first][of_model]
+    same, of_same = chosen[is_same], of_model[is_same]
+    _, once = np.unique(of_same * _MANY + observed.source[same], return_index=True)
+    kept, values = observed.value[row][of_same[once]], observed.value[same[once]]
+    near = np.abs(values - kept) <= 1e-9 + 5e-4 * np.abs(kept)
+    told = np.bincount(of_same[once], minlength=len(models))
+    agreeing = np.bincount(of_same[once][near], minlength=len(models))
+    by_model = np.argsort(of_same, kind="stable")
+    begins = np.concatenate(([0], np.cumsum(np.bincount(of_same, minlength=len(models)))))
+    return _Best(
+        place=models,
+        row=row,
+        settings=np.bincount(np.searchsorted(models, of_setting), minlength=len(models)),
+        agreeing=agreeing,
+        disagreeing=told - agreeing,
+        same=same[by_model],
+        begins=begins,
     )
-    near = (pl.col("value") - pl.col("kept")).abs() <= 1e-9 + 5e-4 * pl.col("kept").abs()
-    same = ranked.join(first, on="model", maintain_order="left", suffix="_first").filter(
-        pl.col("setting") == pl.col("chosen")
-    )
-    by_source = same.with_columns(near=near).unique(["model", "source"], keep="first", maintain_order=True)
-    sources = by_source.group_by("model").agg(pl.col("near").sum().alias("agreeing"), pl.len().alias("all"))
-    observed = same.group_by("model").agg(pl.col("observation").alias("observations"))
-    found = first.join(sources, on="model").join(observed, on="model")
-    one = pl.lit(1, dtype=pl.UInt32).alias("settings")
-    told = found.with_columns(one) if settings is None else found.join(settings, on="model")
-    return told.with_columns(disagreeing=pl.col("all") - pl.col("agreeing"))
+
+
+def _spread(slices: Sequence[slice]) -> IntArray:
+    """All places in these slices, one after the other."""
+    return np.concatenate([np.arange(one.start, one.stop) for one in slices] or [np.empty(0, np.int64)])
 
 
 def _property(view: View, column: Column) -> Property:

@@ -25,6 +25,7 @@ from app.web import (
     entities,
     graphs,
     history,
+    insights,
     model_pages,
     pages,
     problems,
@@ -39,6 +40,7 @@ from app.web import (
 from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
+from app.web.drawing import Drawing
 from app.web.logs import RequestLog
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
@@ -63,15 +65,18 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         data = services.settings.data_dir
         with in_use(data) if services.public is not None else nullcontext():
             async with webhooks.delivering(services):
-                if services.public is None:
-                    yield
-                    return
-                await services.public.start()
                 try:
-                    yield
+                    if services.public is None:
+                        yield
+                        return
+                    await services.public.start()
+                    try:
+                        yield
+                    finally:
+                        app.state.making.stop()
+                        await services.public.stop()
                 finally:
-                    app.state.making.stop()
-                    await services.public.stop()
+                    app.state.drawing.stop()
 
     app = Application(
         title="slmkg",
@@ -85,6 +90,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     )
     app.state.services = services
     app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
+    app.state.drawing = Drawing(app.state.answers, seconds=services.settings.picture_seconds)
     problems.install(app)
     app.add_exception_handler(NotModified, not_modified)
     parts = (
@@ -107,6 +113,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         compare_pages,
         model_pages,
         question_pages,
+        insights,
         entities,
     )
     for part in parts:

@@ -44,7 +44,7 @@ async def client_of(request: Request, services: Annotated[Services, Depends(serv
     settings = services.settings
     if header is None:
         return Client(
-            f"address {_account_of(request.client.host if request.client else 'unknown')}",
+            f"address {account_of(request.client.host if request.client else 'unknown')}",
             Limits(settings.query_seconds, settings.max_result_bytes, settings.max_result_rows),
             Share(settings.queries_at_once, settings.seconds_per_minute),
         )
@@ -72,7 +72,7 @@ def client_headers(services: Services, client: Client) -> dict[str, str]:
 
 
 @lru_cache(maxsize=4096)
-def _account_of(address: str) -> str:
+def account_of(address: str) -> str:
     """The address as accounts know it: of IPv6 the network, as one client has a whole network to choose from."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -29,9 +29,10 @@ from app.web.caching import Use
 from app.web.compare_links import TRAY, Place
 from app.web.descriptions import place_of
 from app.web.evidence_page import evidence
+from app.web.figures import figure
 from app.web.parameters import pairs
 from app.web.reading import Asked, asked, guarded, sent
-from app.web.tables import FORMATS
+from app.web.tables import CHART, FORMATS, PICTURES
 
 WITH = "/compare/with"
 CELL = "/compare/cell"
@@ -163,7 +164,14 @@ def _table(request: Request, page: Asked) -> Response:
         following=place.to(replace(told, after=found.next, revision=None)) if found.next else None,
         first=place.with_() if told.after else None,
         last=found.start + len(found.places),
-        downloads=[(ending, f"{page.root}/api/v1/compare.{ending}{_query(query)}") for ending in FORMATS],
+        chart=figure(page, "compare", replace(told, revision=None).address(), "The columns of numbers as a chart")
+        if slugs and any(one.values.numbers is not None for one in found.columns)
+        else None,
+        downloads=[
+            (ending, f"{page.root}/api/v1/compare.{ending}{_query(query)}")
+            for ending in FORMATS
+            if ending not in (CHART, *PICTURES)
+        ],
         permanent=f"{host}/r/{page.revision}{compare_links.PAGE}{_query(replace(told, revision=None).address())}",
         pandas=f"{host}/api/v1/compare.csv{_query(bound)}",
         sparql=f"{page.root}/sparql?"

@@ -13,7 +13,8 @@ from fastapi import Depends, FastAPI, Query
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from app.compare import analyses, fit, leaderboard, observing, spec
+from app.compare import analyses, charts, fit, leaderboard, observing, spec
+from app.compare.charts import Origin, Spec
 from app.compare.evidence import told
 from app.compare.grid import Answer
 from app.compare.matrix import Matrix, compare
@@ -26,7 +27,7 @@ from app.model.rdf import IRI
 from app.web import comparison_schemas as shapes
 from app.web import problems
 from app.web.parameters import members, strict
-from app.web.tables import FORMATS, Ask, Asked
+from app.web.tables import CHART, FORMATS, Ask, Asked
 
 COMPARE = "/api/v1/compare"
 OBSERVATIONS = "/api/v1/observations"
@@ -107,6 +108,7 @@ def compare_models(
     return table.answer(
         json=lambda: _with_evidence(table.services.store.at(table.revision), found, extras),
         grid=found.grid,
+        chart=lambda origin: charts.compared(found, origin),
         name="comparison",
         following=found.next,
     )
@@ -135,7 +137,7 @@ def list_observations(
         limit=_limit(table.given, settings.max_page, 50),
         after=after or "",
     )
-    return _told(table, answer, "observations")
+    return _told(table, answer, charts.observed, "observations")
 
 
 def rank(
@@ -164,7 +166,7 @@ def rank(
         search=search or "",
         baselines=spec.flag(table.given, "baselines"),
     )
-    return _told(table, answer, f"leaderboard-{benchmark}")
+    return _told(table, answer, charts.ranked, f"leaderboard-{benchmark}")
 
 
 def trade_off(
@@ -194,7 +196,7 @@ def trade_off(
         search=search or "",
         baselines=spec.flag(table.given, "baselines"),
     )
-    return _told(table, answer, "pareto")
+    return _told(table, answer, charts.traded, "pareto")
 
 
 def follow(
@@ -218,7 +220,7 @@ def follow(
         search=search or "",
         baselines=spec.flag(table.given, "baselines"),
     )
-    return _told(table, answer, "trends")
+    return _told(table, answer, charts.followed, "trends")
 
 
 def count(
@@ -241,7 +243,7 @@ def count(
         search=search or "",
         baselines=spec.flag(table.given, "baselines"),
     )
-    return _told(table, answer, "facets")
+    return _told(table, answer, charts.counted, "facets")
 
 
 def find_fitting(
@@ -270,7 +272,8 @@ def find_fitting(
         **{"batch": batch, "best": best, "where": where, "search": search, "limit": limit},
     }
     given = {name: value for name, value in named.items() if value is not None}
-    return _told(table, fitting(table.services.view(table.revision), given, table.services.settings.max_page), "fit")
+    answer = fitting(table.services.view(table.revision), given, table.services.settings.max_page)
+    return _told(table, answer, charts.fitting, "fit")
 
 
 def fitting(view: View, given: Mapping[str, str], most: int) -> Answer:
@@ -291,8 +294,14 @@ def fitting(view: View, given: Mapping[str, str], most: int) -> Answer:
     )
 
 
-def _told(table: Asked, answer: Answer, name: str) -> Response:
-    return table.answer(json=lambda: encoded(answer.body), grid=lambda: answer.grid, name=name, following=answer.next)
+def _told(table: Asked, answer: Answer, chart: Callable[[Mapping[str, Any], Origin], Spec], name: str) -> Response:
+    return table.answer(
+        json=lambda: encoded(answer.body),
+        grid=lambda: answer.grid,
+        chart=lambda origin: chart(answer.body, origin),
+        name=name,
+        following=answer.next,
+    )
 
 
 def _with_evidence(snapshot: Any, found: Matrix, extras: Iterable[str]) -> str:
@@ -381,8 +390,13 @@ def _add(
     *codes: str,
 ) -> None:
     """Serve one question at its address, and in every format at the address with an ending."""
-    errors = problems.documented("bad-parameter", "not-found", "not-acceptable", *codes)
+    limits = ("too-many-requests", "too-busy", "drawing-timeout")
+    errors = problems.documented("bad-parameter", "not-found", "not-acceptable", *limits, *codes)
     others: dict[str, dict[str, str]] = {media: {} for ending, media in FORMATS.items() if ending != "json"}
+    if path.endswith("}"):  # else the name in the address would take the first half of the ending
+        app.add_api_route(
+            f"{path}.{CHART}", endpoint, methods=["GET"], dependencies=[Depends(strict)], include_in_schema=False
+        )
     for address, operation, title in (
         (f"{path}.{{ending}}", f"{name}As", f"{summary}, as a file"),
         (path, name, summary),

@@ -193,9 +193,15 @@ class ParetoPoint(_Answer):
     """A model with both values."""
 
     model: str
+    label: str
     x: float
     y: float
     front: bool = Field(description="Whether no other model is at least as good in both and better in one.")
+    x_badge: str = Field(description="How the value is known, as the badge of a cell of a comparison.")
+    y_badge: str
+    setting: str | None = Field(
+        description="In what setting the values were observed, where those of an axis come from different ones."
+    )
 
 
 class Pareto(_Answer):

@@ -42,7 +42,7 @@ ROWS_SHOWN = 500
 """Rows or triples of an answer that the page shows."""
 BYTES_SHOWN = 5_000_000
 """Bytes of them, as the engine writes them."""
-YASGUI = pages.STATIC / "vendor" / "yasgui"
+YASGUI = pages.STATIC / "vendor" / "yasgui" / "build"
 _DATA = (*SELECT_FORMATS, "application/json", *GRAPH_FORMATS)
 _NUMERIC = frozenset({vocab.xsd.integer, vocab.xsd.decimal, vocab.xsd.double, vocab.xsd.float})
 

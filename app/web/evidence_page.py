@@ -153,11 +153,11 @@ def _records(page: Asked, slug: str, names: Sequence[str]) -> list[PropertyRecor
 
 
 def _of_metric(view: View, looked: Looked, slug: str) -> list[Mapping[str, Any]]:
-    rows = view.observed.get(looked.column.name)
-    if looked.measure is None or rows is None:
+    observed = view.observed.get(looked.column.name)
+    if looked.measure is None or observed is None:
         return []
     fits = matching(view, looked.column.conditions, parameter="property", pointer="/property")
-    return list(rows.filter((pl.col("model") == slug) & fits).iter_rows(named=True))
+    return list(observed.rows.filter((pl.col("model") == slug) & fits).iter_rows(named=True))
 
 
 def _history(page: Asked, slug: str, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -12,16 +12,23 @@ from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
 from app.compare import leaderboard, models, spec
+from app.compare.charts import size
 from app.compare.projection.view import PARAMETERS, View
-from app.compare.spec import Condition
+from app.compare.spec import Column, Condition, Filter, Missing, OneOf
 from app.compare.values import Property, PropertyRecord
 from app.errors import NotFound
-from app.web import words
+from app.web import comparison, words
 from app.web.caching import Use
 from app.web.evidence_page import READINGS, observed
+from app.web.figures import Figure, figure
 from app.web.reading import Asked, asked, guarded, sent
 
 _ON_A_PAGE = 100
+_CONTEXT = 4096
+"""Tokens of context with which a model's memory is shown, or its own longest where that is less."""
+_LONGEST = "maxContextLength"
+_PLENTY = "1000GB"
+"""More memory than any model needs."""
 _OBSERVATIONS_SHOWN = 400
 _TRAINING = frozenset(
     {
@@ -115,6 +122,8 @@ def one_model(request: Request, slug: str, services: Use) -> Response:
             runtime=observed(page, view, list(runtime.iter_rows(named=True))),
             total=rows.height,
             shown=benchmarks.height + runtime.height,
+            memory=_memory(page, view, slug, found.model.label),
+            speed=_speed(page, slug, rows, found.model.label),
             disputed=[one for one in facts if one.record.disagreement],
             readings=READINGS,
         )
@@ -164,6 +173,9 @@ def one_benchmark(request: Request, slug: str, services: Use) -> Response:
             baselines=spec.flag(given, "baselines"),
         ).body
         query = urlencode(given, quote_via=quote)
+        name = answer["benchmark"]["label"]
+        rankings = enumerate(answer["rankings"], start=1)
+        charts = [_ranking(page, slug, given, one, f"Ranking {number} on {name}") for number, one in rankings]
         return page.page(
             "benchmark.html",
             board=answer,
@@ -172,6 +184,7 @@ def one_benchmark(request: Request, slug: str, services: Use) -> Response:
                 "filtered": bool(given.get("where") or given.get("search")),
             },
             whole=f"{page.root}/benchmarks/{quote(slug)}?{urlencode({**given, 'baselines': 'yes'}, quote_via=quote)}",
+            charts=charts,
             fields=_fields(given, _BOARD[:-1]),
             metrics=_metrics(page, view, slug, answer["metric"]),
             plain=words.plain,
@@ -183,6 +196,43 @@ def one_benchmark(request: Request, slug: str, services: Use) -> Response:
         )
 
     return guarded(make, "Benchmark", lambda: _mending(request, _BOARD, f"/benchmarks/{quote(slug)}"))
+
+
+def _memory(page: Asked, view: View, slug: str, label: str) -> tuple[Figure, int, str] | None:
+    """The chart of what the model's memory is made of, with its context and its sum, where all inputs are known."""
+    longest = view.values(_LONGEST).numbers if _LONGEST in view.properties else None
+    made_for = longest[view.index[slug]] if longest is not None else None
+    context = _CONTEXT if made_for is None else min(_CONTEXT, int(made_for))
+    given = {"memory": _PLENTY, "context": str(context), "where": str(Filter(Column("slug"), OneOf((slug,))))}
+    found = comparison.fitting(view, given, 1).body["models"]
+    if not found:
+        return None
+    return figure(page, "fit", given, f"Memory of {label}"), context, size(found[0]["total"])
+
+
+def _speed(page: Asked, slug: str, rows: pl.DataFrame, label: str) -> Figure | None:
+    """The chart of prefill against decode, where both were observed."""
+    there = set(rows["metric"].unique().to_list())
+    for quantity in ("throughput", "latency"):
+        metrics = (f"prefill-{quantity}", f"decode-{quantity}")
+        if there.issuperset(metrics):
+            where = (Filter(Column("model"), OneOf((slug,))), Filter(Column("metric"), OneOf(metrics)))
+            most = str(page.services.settings.max_page)
+            given = {"where": ",".join(map(str, where)), "limit": most}
+            return figure(page, "observations", given, f"Prefill against decode {quantity} of {label}")
+    return None
+
+
+def _ranking(page: Asked, slug: str, given: Mapping[str, str], ranking: Mapping[str, Any], title: str) -> Figure:
+    """The chart of one ranking of a benchmark: the same question, with the setting of the ranking."""
+    protocol = ranking["protocol"]
+    setting = {"protocol": protocol.rsplit("/", 1)[-1] if protocol else None}
+    setting |= {name: ranking["conditions"].get(name) for name in ("quantisation", "device", "engine")}
+    tests = [Filter(Column(name), OneOf((str(one),)) if one else Missing()) for name, one in setting.items()]
+    asked = [*spec.filters(given.get("with", ""), "with"), *tests]
+    kept = {name: value for name, value in given.items() if name != "revision"}
+    query = {**kept, "with": ",".join(dict.fromkeys(map(str, asked)))}
+    return figure(page, f"leaderboards/{quote(slug)}", query, title)
 
 
 def _facts(view: View, slug: str, records: Sequence[PropertyRecord]) -> list[Fact]:

@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, Response
 
 from app.compare import analyses, spec
 from app.compare.projection.view import View
-from app.web import comparison, svg, words
+from app.web import comparison, words
 from app.web.caching import Use
+from app.web.figures import figure
 from app.web.reading import Asked, asked, guarded, sent
 
 TRENDS = "/trends"
@@ -67,15 +68,13 @@ def trends(request: Request, services: Use) -> Response:
         points = answer["points"]
         numeric = bool(points) and "median" in points[0]
         title = f"{label[:1].upper()}{label[1:]} by time of release"
-        chart, legend = (svg.quartiles(points, title), []) if numeric else svg.shares(points, title)
         return page.page(
             "trends.html",
             answer=answer,
             title=title,
             numeric=numeric,
             unit=words.unit_of(answer["property"]["unit"]["symbol"]) if numeric and answer["property"]["unit"] else "",
-            chart=chart if points else "",
-            legend=legend,
+            chart=figure(page, "trends", _parameters(given), title) if points else None,
             plain=words.plain,
             fields=_fields(given, _TRENDS),
             offered=[(one, _label(view, one), f"{page.root}{TRENDS}?property={one}") for one in _OFFERED],
@@ -110,6 +109,7 @@ def fit(request: Request, services: Use) -> Response:
             ],
             memory=_bytes(answer["memory"]),
             line=100 * answer["memory"] / max(most, answer["memory"]),
+            chart=figure(page, "fit", _parameters(given), "Memory of the models that fit"),
             unknown=answer["unknown"][:_UNKNOWN_SHOWN],
             plain=words.plain,
             fields=_fields(given, _FIT),
@@ -145,6 +145,11 @@ def _fields(given: Mapping[str, str], names: Sequence[str]) -> list[dict[str, An
     return [{"name": name, "label": _LABELS[name], "value": given.get(name, "")} for name in names]
 
 
+def _parameters(given: Mapping[str, str]) -> dict[str, str]:
+    """What a page was asked, for the answer behind it; the revision stands in its path."""
+    return {name: value for name, value in given.items() if value and name != "revision"}
+
+
 def _api(page: Asked, name: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
-    query = urlencode({one: value for one, value in given.items() if value}, quote_via=quote)
+    query = urlencode(_parameters(given), quote_via=quote)
     return [(ending, f"{page.root}/api/v1/{name}.{ending}?{query}") for ending in ("json", "csv", "md")]

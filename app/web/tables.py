@@ -15,9 +15,11 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from app.compare import cursors
+from app.compare.charts import Origin, Spec
 from app.compare.cube import cube
 from app.compare.export import WRITERS
 from app.compare.grid import Grid
+from app.compare.projection.view import encoded
 from app.compare.spec import nearest
 from app.errors import BadParameter, NotAcceptable, NotFound
 from app.services import Services
@@ -25,6 +27,7 @@ from app.store.engine import written
 from app.web import revisions
 from app.web.caching import NotModified, etag, matches, services_of
 from app.web.descriptions import place_of
+from app.web.drawing import Picture
 from app.web.negotiation import accept_of, preferred
 from app.web.parameters import pairs
 
@@ -36,8 +39,13 @@ FORMATS: Mapping[str, str] = {
     "jsonld": "application/ld+json",
     "tex": "application/x-tex",
     "md": "text/markdown",
+    "vl.json": "application/vnd.vegalite.v6+json",
+    "svg": "image/svg+xml",
+    "png": "image/png",
 }
 """Endings of addresses and the media types that they stand for."""
+CHART = "vl.json"
+PICTURES = ("svg", "png")
 _LINKED = ("ttl", "jsonld")
 _TEXTUAL = frozenset({"text/csv", "text/turtle", "text/markdown", "application/x-tex"})
 WORTH_IT = 1_000
@@ -63,13 +71,18 @@ class Asked:
         *,
         json: Callable[[], str],
         grid: Callable[[], Grid],
+        chart: Callable[[Origin], Spec],
         name: str,
         following: str | None = None,
-        title: str = "",
     ) -> Response:
         """The answer in the format that was asked for. `following` is the cursor of the next page."""
+        if self.ending in PICTURES:
+            headers = {**self.headers, "Link": self._links(following), "Content-Type": _content_type(self.ending)}
+            return Picture(chart(self._origin()), self.ending, headers, compressed=self.gzip)
         if self.ending == "json":
             body = json().encode()
+        elif self.ending == CHART:
+            body = encoded(chart(self._origin())).encode()
         elif self.ending in _LINKED:
             triples = cube(grid(), self._address(), self.revision)
             body = written(triples, FORMATS[self.ending])
@@ -82,6 +95,9 @@ class Asked:
             body = gzip.compress(body, compresslevel=1, mtime=0)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers={**headers, "Content-Type": _content_type(self.ending)})
+
+    def _origin(self) -> Origin:
+        return Origin(self._address(), self.revision)
 
     def _address(self) -> str:
         """The address of this answer for ever."""
@@ -119,6 +135,8 @@ def asked(request: Request, services: Services, revision: int | None) -> Asked:
     """Read what a request asks for; NotModified when the client has it already."""
     given = dict(pairs(request.scope["query_string"]))
     ending = request.path_params.get("ending")
+    if ending is None and request.scope["path"].endswith(f".{CHART}"):
+        ending = CHART
     if ending is not None and ending not in FORMATS:
         raise NotFound("format", ending, advice=nearest(ending, FORMATS))
     chosen = ending or _by_accept(accept_of(request))
@@ -153,8 +171,12 @@ def _revision(request: Request, services: Services, named: int | None, cursor: s
 
 
 def _by_accept(accept: str | None) -> str:
-    """The format that the client likes best; JSON for browsers and for whoever does not say."""
-    best = preferred(accept, tuple(FORMATS.values()))
+    """The format that the client likes best; JSON for browsers and for whoever does not say.
+
+    Some browsers ask for pages and pictures alike when somebody follows a link: those get no picture.
+    """
+    pages = "text/html" in (accept or "")
+    best = preferred(accept, tuple(one for ending, one in FORMATS.items() if not (pages and ending in PICTURES)))
     if best is None:
         raise NotAcceptable(tuple(FORMATS.values()))
     return next(ending for ending, media in FORMATS.items() if media == best)

@@ -4,9 +4,10 @@
 
 Six questions: a matrix of 50 models by 20 properties, a filter, a top-k, an aggregate per attention type, a Pareto
 front, and facets with counts. The columns answer through `/api/v1` in this process, with all that an answer carries
-(status, sources, claims of each cell); the SPARQL queries give bare values. What columns keep from one question to the
-next about metrics is thrown away before each question. Medians count; ratios say more than times where other programs
-use the machine.
+(status, sources, claims of each cell); the SPARQL queries give bare values. The matrix is asked once more in SPARQL
+with what the answer carries: the claims behind each cell, their status and source. What columns keep from one question
+to the next about metrics is thrown away before each question. Medians count; ratios say more than times where other
+programs use the machine.
 """
 
 # ruff: noqa: E402 - the path is put right before anything else
@@ -46,11 +47,12 @@ from app.wiring import build
 from scripts.bench import servers
 from scripts.bench.copies import write_copies
 
-QUESTIONS = ("matrix", "filter", "top-k", "aggregate", "pareto", "facets")
+QUESTIONS = ("matrix", "matrix with claims", "filter", "top-k", "aggregate", "pareto", "facets")
 _PATIENCE = 20.0
 """Seconds after which a query of another engine counts as not answered."""
 _PREFIXES = (
-    f"PREFIX slm: <{vocab.slm.NS}> PREFIX sosa: <{vocab.sosa.NS}> PREFIX attn: <{vocab.BASE}vocab/attention/> "
+    f"PREFIX slm: <{vocab.slm.NS}> PREFIX sosa: <{vocab.sosa.NS}> PREFIX rdf: <{vocab.rdf.NS}> "
+    f"PREFIX prov: <{vocab.prov.NS}> PREFIX attn: <{vocab.BASE}vocab/attention/> "
     f"PREFIX norm: <{vocab.BASE}vocab/normalisation/> PREFIX metric: <{vocab.BASE}resource/metric/> "
     f"PREFIX bench: <{vocab.BASE}resource/benchmark/> PREFIX graph: <{vocab.BASE}graph/> "
 )
@@ -79,8 +81,8 @@ def _question(view: View, kind: str, chance: random.Random) -> Asked:
     benchmark = chance.choice(_BENCHMARKS)
     scored = _SCORED.replace("{benchmark}", benchmark)
     column = f"accuracy(benchmark={benchmark};shots=5)"
-    if kind == "matrix":
-        return _matrix(view, chance)
+    if kind in {"matrix", "matrix with claims"}:
+        return _matrix(view, chance, with_claims=kind != "matrix")
     if kind == "filter":
         least = chance.randrange(30_000, 60_000)
         return Asked(
@@ -125,17 +127,23 @@ def _question(view: View, kind: str, chance: random.Random) -> Asked:
     )
 
 
-def _matrix(view: View, chance: random.Random) -> Asked:
+def _matrix(view: View, chance: random.Random, *, with_claims: bool) -> Asked:
     chosen = sorted(chance.sample(range(len(view.slugs)), 50))
     names = [*DEFAULT, "architectureClass", "maker"][:20]
     subjects = " ".join(
         f"<{row['iri']}> <{row['architecture']}>"
         for row in view.models.select("iri", "architecture")[chosen].iter_rows(named=True)
     )
-    terms = ", ".join(f"slm:{name}" for name in names)
+    terms = [f"slm:{name}" for name in names]
+    values = f"SELECT ?s ?p ?o WHERE {{ VALUES ?s {{ {subjects} }} ?s ?p ?o FILTER(?p IN ({', '.join(terms)})) }}"
+    claims = (
+        f"SELECT ?s ?p ?o ?status ?source ?accepted WHERE {{ VALUES ?s {{ {subjects} }} "
+        "?claim rdf:subject ?s ; rdf:predicate ?p ; rdf:object ?o ; slm:status ?status ; prov:wasDerivedFrom ?source "
+        f"FILTER(?p IN ({', '.join(terms)})) OPTIONAL {{ ?s ?p ?accepted }} }}"
+    )
     return Asked(
         f"/api/v1/compare?models={','.join(view.slugs[place] for place in chosen)}&properties={','.join(names)}",
-        f"SELECT ?s ?p ?o WHERE {{ VALUES ?s {{ {subjects} }} ?s ?p ?o FILTER(?p IN ({terms})) }}",
+        claims if with_claims else values,
     )
 
 

@@ -33,6 +33,9 @@ BROWSER_FILES = {
         ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "LICENSE", "NOTICE"),
     ),
     "@zazuko/yasgui": ("yasgui", ("build/yasgui.min.css", "build/yasgui.min.js", "package.json")),
+    "vega": ("vega", ("build/vega.min.js", "LICENSE")),
+    "vega-lite": ("vega-lite", ("build/vega-lite.min.js", "LICENSE")),
+    "vega-embed": ("vega-embed", ("build/vega-embed.min.js", "LICENSE")),
 }
 """Which files of which browser package go into which folder of `app/web/static/vendor`."""
 
@@ -114,9 +117,9 @@ def browser_packages() -> str:
     copied = 0
     for package, (folder, names) in BROWSER_FILES.items():
         target = VENDOR / folder
-        target.mkdir(parents=True, exist_ok=True)
         for name in names:
-            shutil.copyfile(NODE_MODULES / package / name, target / Path(name).name)
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(NODE_MODULES / package / name, target / name)
             copied += 1
     mark(VENDOR / ".prepared", key)
     return f"{copied} files copied"

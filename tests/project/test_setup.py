@@ -98,15 +98,15 @@ def test_browser_files_are_copied_once(prepare: ModuleType, monkeypatch: pytest.
     wanted = 0
     for package, (_, names) in prepare.BROWSER_FILES.items():
         for name in names:
-            path = prepare.NODE_MODULES / package / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(name, encoding="utf-8")
+            there = prepare.NODE_MODULES / package / name
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text(name, encoding="utf-8")
             wanted += 1
     monkeypatch.setattr(prepare, "_npm", lambda: [sys.executable, "-c", "pass"])
     assert prepare.browser_packages() == f"{wanted} files copied"
     assert prepare.browser_packages() == ""
     assert (prepare.VENDOR / "swagger-ui" / "swagger-ui-bundle.js").exists()
-    assert (prepare.VENDOR / "yasgui" / "yasgui.min.js").read_text(encoding="utf-8") == "build/yasgui.min.js"
+    assert (prepare.VENDOR / "yasgui" / "build" / "yasgui.min.js").read_text(encoding="utf-8") == "build/yasgui.min.js"
 
 
 def test_packages_for_tests_are_installed_once(prepare: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """What the survey states against what the graph answers; every difference is explained here.
 
 Each table of differences is complete both ways: a test fails when the graph differs from the survey without an entry,
-and when an entry no longer describes a difference. The survey's figures give counts only; where a model is named as the
-cause, its own values in the graph are checked too.
+and when an entry no longer describes a difference. Those from curated values stand in `data/survey/differences.csv`,
+where the page of insights finds them too. The survey's figures give counts only; where a model is named as the cause,
+its own values in the graph are checked too.
 """
 
 from __future__ import annotations
@@ -126,7 +127,6 @@ def differences(aspect: str, drawn_in: str, found_in: str, why: str, *models: st
 
 QWEN = ("qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b")
 OPENELM = ("openelm-270m", "openelm-450m", "openelm-1-1b", "openelm-3b")
-TABLES_ONLY = ("stablelm-2-zephyr-1-6b", "minicpm-2b-128k", "recurrentgemma-2b", "hare-1.1b-base-0.5v")
 NOT_TOLD = "one model, not told which"
 
 SOURCE_BY_SOURCE = (
@@ -153,50 +153,17 @@ SOURCE_BY_SOURCE = (
 )
 """Figure 2b against the leaderboard's own claims, as the graph has them."""
 
-CURATED = (
-    *differences(
-        "attention",
-        "GQA",
-        "MHA",
-        "the configuration has as many key-value heads as query heads",
-        "mobilellama-1.4b-base",
-        "mobillama-1b",
-        "mobillama-05b",
-        "phi-3-mini-4k-instruct",
-    ),
-    *differences("attention", "MHA", "GQA", "four query heads share a key-value head in every layer", "openelm-3b"),
-    *differences(
-        "attention",
-        "nan",
-        "GQA",
-        "no type in the figure for three models of the half-year; these three are likely",
-        *QWEN,
-    ),
-    *differences("ffn_type", "Gated", "", "known from the survey's tables only, which do not tell it", *TABLES_ONLY),
-    *differences("activation", "gelu", "gelu_tanh", "the configuration uses the tanh form", "gemma-2b"),
-    *differences(
-        "activation", "gelu", "silu", "the figure counts two with gelu, the leaderboard one (Gemma)", NOT_TOLD
-    ),
-    *differences("norm", "RMS Norm", "", "recalled, not cited: proposed only", "mobilellama-1.4b-base"),
-    *differences("norm", "RMS Norm", "", "known from the survey's tables only, which do not tell it", *TABLES_ONLY),
-    *differences("norm", "RMS Norm", "Layer Norm", "layer normalisation in the configuration", "stablelm-zephyr-3b"),
-    *differences("norm", "RMS Norm", "Layer Norm", "layer normalisation without parameters", "olmo-1b-hf"),
-    *differences("ffn_ratio", "2.75", "<2.75", "6912 of 2560: 2.7, drawn as 2.75", "stablelm-zephyr-3b"),
-    *differences("ffn_ratio", ">4", "<2.75", "5504 of 2048: 2.6875; the class halves the width of 11008", "qwen-1-8b"),
-    *differences("ffn_ratio", "3", "2.75", "2816 of 1024", "qwen1.5-0.5b"),
-    *differences("ffn_ratio", "3", "<2.75", "5504 of 2048 and 6912 of 2560", "qwen1.5-1.8b", "qwen1.5-4b"),
-    *differences("ffn_ratio", "<2.75", "", "varies by layer", *OPENELM),
-    *differences("ffn_ratio", "4", "<2.75", "the figure counts two with 4, the leaderboard one (OLMo)", NOT_TOLD),
-    *differences("ffn_ratio", "2.75", "", "the width of 5632 is recalled, not cited: proposed only", "dclm-1b"),
-    *differences("ffn_ratio", "2.75", "", "no source that was found tells it", "hare-1.1b-base-0.5v"),
-    *differences("ffn_ratio", "2.75", "<2.75", "4096 of 2048: 2, drawn as 2.75", "fox-1-1.6b"),
-    *differences("vocab", "<=50k", ">200k", "256,000 in the configuration, not 32,000", "fox-1-1.6b"),
-)
+CURATED = [
+    Difference(row["key"].removeprefix("counts-"), row["model"], row["surveyed"], row["found"], row["why"])
+    for row in table("survey/differences.csv")
+    if row["key"].startswith("counts-")
+]
 """Figure 2b against the curated values."""
 
 MOVED = {
-    "phi-1": ("23.07-12", "23.01-06", "released in June 2023; the survey has September, the month of Phi-1.5"),
-    "phi-3.5-mini-instruct": ("24.07-12", "", "August or September 2024: an open disagreement, so not curated"),
+    row["model"]: (row["surveyed"], row["found"], row["why"])
+    for row in table("survey/differences.csv")
+    if row["key"] == "months"
 }
 """Curated release months that lie in another half-year than the leaderboard's."""
 
@@ -376,12 +343,7 @@ def test_growth_of_vocabularies(snapshot: Snapshot) -> None:
 CEREBRAS = {f"cerebras-gpt-{size}" for size in ("111m", "256m", "590m", "1.3b", "2.7b")}
 
 TOKEN_DIFFERENCES = {
-    "stablelm-zephyr-3b": "400B in the leaderboard; its base saw 4T (1T, four times)",
-    "h2o-danube2-1.8b-base": "1T in the leaderboard is the first model's; the second saw 2T more",
-    "phi-3-mini-4k-instruct": "3.3T is the first version's; the card of June 2024 has 4.9T",
-    "mobillama-1b": "called 1B, has 1.26 billion parameters",
-    "gemma-2b": "called 2B, has 2.5 billion parameters",
-    "gemma-2-2b": "called 2B, has 2.6 billion parameters",
+    row["model"]: row["why"] for row in table("survey/differences.csv") if row["insight"] == "training-tokens"
 }
 """Ratios of the graph that are more than a fifth off the leaderboard's tokens over its rounded size."""
 

@@ -240,11 +240,10 @@ def test_a_load_killed_a_few_times_leaves_the_revision_before(
     campaign = Campaign(half_loaded, seed_services, tmp_path / "var")
     campaign.fresh()
     chance = random.Random(SEED)
-    for phase in ("registry", "results"):
-        campaign.kill(chance.uniform(0.0, 0.5), phase)
-    for longest in (0.2, 1.0, 2.5):
+    campaign.kill(chance.uniform(0.0, 0.5), "results")
+    for longest in (0.2, 2.5):
         campaign.kill(chance.uniform(longest / 2, longest), "validating and committing")
-    assert len(campaign.outcomes) == 5
+    assert len(campaign.outcomes) == 3
     campaign.finish()
 
 
@@ -252,12 +251,12 @@ def test_a_load_killed_a_few_times_leaves_the_revision_before(
 def test_a_load_killed_at_any_time_leaves_a_whole_revision(
     half_loaded: Path, seed_services: Services, tmp_path: Path
 ) -> None:
-    """Twenty kills: half of them anywhere, half of them after the load has begun to commit."""
+    """Twelve kills: half of them anywhere, half of them after the load has begun to commit."""
     campaign = Campaign(half_loaded, seed_services, tmp_path / "var")
     whole, commit = campaign.undisturbed()
     chance = random.Random(SEED)
-    anywhere = [whole * (number + chance.random()) / 10 for number in range(10)]
-    committing = [commit + (whole * 1.05 - commit) * (number + chance.random()) / 10 for number in range(10)]
+    anywhere = [whole * (number + chance.random()) / 6 for number in range(6)]
+    committing = [commit + (whole * 1.05 - commit) * (number + chance.random()) / 6 for number in range(6)]
     times: list[float] = sorted(anywhere + committing)
     campaign.fresh()
     for number, after in enumerate(times):
@@ -265,8 +264,8 @@ def test_a_load_killed_at_any_time_leaves_a_whole_revision(
         if campaign.outcomes[-1][1] == 2 or number % 3 == 2:  # it was done before the kill: begin again
             campaign.finish()
             campaign.fresh()
-    assert len(campaign.outcomes) == 20
-    assert sum(head == 1 for _, head in campaign.outcomes) > 10
+    assert len(campaign.outcomes) == 12
+    assert sum(head == 1 for _, head in campaign.outcomes) > 6
     phases = {phase for phase, _ in campaign.outcomes}
     assert "validating and committing" in phases
     assert len(phases) > 2, phases

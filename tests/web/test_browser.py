@@ -28,6 +28,7 @@ PAGES = (
     "/trends",
     "/trends?property=trainingTokens",
     "/fit",
+    "/insights",
 )
 
 
@@ -61,6 +62,47 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield opened
     opened.close()
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/compare?properties=parameters,accuracy(benchmark=mmlu;shots=5)",
+        "/models/qwen1.5-0.5b",
+        "/benchmarks/winogrande",
+        "/trends",
+        "/fit",
+    ],
+)
+def test_charts_are_seen(page: Page, path: str) -> None:
+    page.goto(path)
+    pictures = page.locator("figure img")
+    assert pictures.count() > 0
+    for place in range(pictures.count()):
+        one = pictures.nth(place)
+        one.scroll_into_view_if_needed()
+        one.evaluate("one => one.decode()")
+        wide, high = one.evaluate("one => [one.naturalWidth, one.naturalHeight]")
+        assert wide > 300
+        assert high > 100
+
+
+def test_a_chart_comes_to_life_when_asked_and_tells_its_values(page: Page) -> None:
+    page.goto("/trends")
+    page.get_by_role("button", name="Show values at the pointer").click()
+    page.locator(".live svg g.mark-rect path").first.hover()
+    told = page.locator(".vg-tooltip.visible")
+    told.wait_for()
+    assert "MHA" in told.inner_text()
+    assert page.locator("figure img").count() == 0
+
+
+def test_the_picture_stays_when_it_cannot_come_to_life(page: Page) -> None:
+    page.route("**/vega.min.js", lambda route: route.abort())
+    page.goto("/trends")
+    page.get_by_role("button", name="Show values at the pointer").click()
+    page.get_by_role("button", name="cannot be brought to life").wait_for()
+    assert page.locator("figure img").is_visible()
 
 
 def models(page: Page) -> list[str]:
@@ -134,3 +176,27 @@ def test_no_page_scrolls_sideways(page: Page, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(path)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_of_insights_are_drawn_without_scripts(browser: Browser, address: str, scheme: str) -> None:
+    """Six pictures from this address alone, in the colours that the reader wants; contents lead to their sections."""
+    context = browser.new_context(
+        base_url=address, java_script_enabled=False, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    asked: list[str] = []
+    opened = context.new_page()
+    opened.on("request", lambda one: asked.append(one.url))
+    opened.goto("/insights")
+    pictures = opened.locator("figure img")
+    assert pictures.count() == 6
+    assert all(width is not None and width["width"] > 300 for width in (one.bounding_box() for one in pictures.all()))
+    drawn = [one for one in asked if ".svg" in one and "/insights/" in one]
+    assert len(drawn) == 6
+    assert all(one.endswith("theme=dark") is (scheme == "dark") for one in drawn)
+    assert {urlsplit(one).netloc for one in asked} == {urlsplit(address).netloc}
+    opened.get_by_role("navigation", name="Insights").get_by_role("link", name="Key-value cache and memory").click()
+    assert opened.url.endswith("/insights#memory")
+    opened.locator("#memory details", has_text="rows of numbers").locator("summary").click()
+    assert opened.locator("#memory table.figures tbody tr:visible").count() == 22
+    context.close()

@@ -233,6 +233,17 @@ def test_the_example_questions(running: Running, seed_services: Services) -> Non
     assert other == (set() if running.address.scheme == "basic" else {"CQ14", "CQ25", "CQ29", "CQ30"})
 
 
+def test_the_insights_are_those_of_the_embedded_store(running: Running, client: Client) -> None:
+    address = "/api/v1/insights"
+    for one in client.json(address)["insights"]:
+        here = running.service.send("GET", one["href"], key=None)
+        assert here.status_code == 200, here.text
+        expected = client.json(one["href"])
+        assert here.json()["statements"] == expected["statements"]
+        rows = zip(here.json()["table"]["rows"], expected["table"]["rows"], strict=True)
+        assert all(found == pytest.approx(wanted) for found, wanted in rows)
+
+
 def _rows(store: Any, query: Query) -> list[list[tuple[str, str]]]:
     def shown(value: str) -> str:
         try:

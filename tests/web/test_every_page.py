@@ -44,6 +44,7 @@ PAGES = (
     "/trends",
     "/trends?property=trainingTokens",
     "/fit",
+    "/insights",
     "/sparql",
     "/sparql?example=CQ01",
     "/r/1/sparql?query=ASK%20%7B%7D",

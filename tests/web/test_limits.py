@@ -25,7 +25,7 @@ from app.access import KeyRing, Scope
 from app.store.embedded import EmbeddedStore
 from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
-from app.web.clients import _account_of
+from app.web.clients import account_of
 from app.web.patience import HEAD_BYTES, PatientProtocol
 from tests.store.test_readers import COUNT, ENDLESS, GREEDY, change
 from tests.web.conftest import problem_of
@@ -232,10 +232,10 @@ def test_terms_within_terms_do_not_break_the_front(address: str) -> None:
 
 
 def test_networks_of_ipv6_are_one_client() -> None:
-    assert _account_of("2001:db8:1:2:3:4:5:6") == _account_of("2001:db8:1:2::1") == "2001:db8:1:2::/64"
-    assert _account_of("2001:db8:1:3::1") != _account_of("2001:db8:1:2::1")
-    assert _account_of("::ffff:192.0.2.7") == _account_of("192.0.2.7") == "192.0.2.7"
-    assert _account_of("unknown") == "unknown"
+    assert account_of("2001:db8:1:2:3:4:5:6") == account_of("2001:db8:1:2::1") == "2001:db8:1:2::/64"
+    assert account_of("2001:db8:1:3::1") != account_of("2001:db8:1:2::1")
+    assert account_of("::ffff:192.0.2.7") == account_of("192.0.2.7") == "192.0.2.7"
+    assert account_of("unknown") == "unknown"
 
 
 def test_long_questions_do_not_fill_the_memory() -> None:

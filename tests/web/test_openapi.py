@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from app.access import Scope
 from app.services import Services
 from app.web import comparison_schemas as shapes
-from app.web import examples, history_schemas, problems, releases, schemas
+from app.web import examples, history_schemas, insight_schemas, problems, releases, schemas
 from app.web.application import create_app
 from app.web.tables import FORMATS
 from scripts import build_api
@@ -35,6 +35,8 @@ OPERATIONS: dict[str, type[BaseModel]] = {
     "blame": history_schemas.Blame,
     "changes": history_schemas.Changes,
     "showRevision": history_schemas.RevisionChange,
+    "listInsights": insight_schemas.Insights,
+    "showInsight": insight_schemas.Insight,
 }
 COMPARISONS = ("compare", "observations", "leaderboards/{benchmark}", "pareto", "trends", "facets", "fit")
 GRAPHS = ("/graphs", "/graphs/{path}")
@@ -63,6 +65,8 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         ("get", "/api/v1/models/{slug}"),
         *(("get", f"/api/v1/{name}{ending}") for name in COMPARISONS for ending in ("", ".{ending}")),
         ("get", "/api/v1/properties"),
+        ("get", "/api/v1/insights"),
+        *(("get", f"/api/v1/insights/{{slug}}{ending}") for ending in ("", ".vl.json", ".svg")),
         ("post", "/api/v1/proposals/import"),
         ("get", "/api/v1/queries"),
         ("get", "/api/v1/releases"),
@@ -110,7 +114,7 @@ def test_every_json_answer_has_a_schema(document: Any) -> None:
         ]
         if path == "/update":
             assert content["application/json"]["schema"]["$ref"] == "#/components/schemas/Change"
-        if path.startswith("/api/") and not path.endswith((".rdfp", ".atom")):
+        if path.startswith("/api/") and not path.endswith((".rdfp", ".atom", ".vl.json", ".svg")):
             is_table = any(path in {f"/api/v1/{name}", f"/api/v1/{name}.{{ending}}"} for name in COMPARISONS)
             assert list(content) == (list(FORMATS.values()) if is_table else ["application/json"]), path
             assert content["application/json"]["schema"]["$ref"].startswith("#/components/schemas/"), path

@@ -181,7 +181,7 @@ def test_without_the_editor_s_package_the_form_stands_alone(
     assert "<script" not in plain
     assert 'name="query"' in plain
     (tmp_path / "yasgui.min.js").touch()
-    assert '<script src="/static/vendor/yasgui/yasgui.min.js" defer>' in client.get("/sparql", headers=HTML).text
+    assert '<script src="/static/vendor/yasgui/build/yasgui.min.js" defer>' in client.get("/sparql", headers=HTML).text
 
 
 def test_a_store_without_a_revision_has_the_form(empty_client: Client) -> None:

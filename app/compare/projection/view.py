@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from app import vocab
@@ -36,6 +38,7 @@ _COUNTS = (
 )
 """Where the best parameter count comes from, the best first."""
 
+IntArray = npt.NDArray[np.int64]
 Shown = Mapping[str, Any]
 """A cell as fronts show it: plain JSON values."""
 
@@ -45,18 +48,43 @@ class Values:
     """One column, aligned with the models: numbers (null where there is none) or lists of names, or both."""
 
     numbers: pl.Series | None
-    names: pl.Series
-    """Lists of characters or short names; null where there is no value."""
+    texts: pl.Series | None = None
+    """Lists of characters or short names, null where there is no value; without any, the numbers are the values."""
+
+    @cached_property
+    def names(self) -> pl.Series:
+        """Lists of characters or short names; null where there is no value."""
+        if self.texts is not None:
+            return self.texts
+        number = pl.DataFrame({"number": self.numbers}).select(pl.col("number").cast(pl.String))
+        return number.select(pl.when(pl.col("number").is_not_null()).then(pl.concat_list("number"))).to_series()
 
     @cached_property
     def known(self) -> pl.Series:
         """Whether each model has a value."""
-        return self.names.is_not_null()
+        held = self.numbers if self.texts is None else self.texts
+        assert held is not None  # noqa: S101 - a column has numbers or names
+        return held.is_not_null()
 
     @cached_property
     def single(self) -> pl.Series:
         """The first name of each model."""
         return self.names.list.first()
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The observations of one metric, the preferred ones first. The arrays have one number a row.
+
+    `place` is the model's place among all models; equal `setting` and equal `source` mean the same one. Settings are
+    numbered in the order of their texts.
+    """
+
+    rows: pl.DataFrame
+    place: IntArray
+    setting: IntArray
+    source: IntArray
+    value: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -110,13 +138,21 @@ class View:
         return self.projection.observations
 
     @cached_property
-    def observed(self) -> Mapping[str, pl.DataFrame]:
-        """The observations of each metric, the preferred ones first, with their `setting` as one text."""
+    def observed(self) -> Mapping[str, Observed]:
+        """The observations of each metric."""
         setting = pl.concat_str([pl.col(one).fill_null("") for one in SETTING], separator="\x1f")
         preferred = pl.col("origin").replace_strict(PREFERRED, default=9, return_dtype=pl.Int32)
-        ordered = self.observations.with_columns(setting=setting, preferred=preferred).sort("preferred", "observation")
-        parts = ordered.drop("preferred").partition_by("metric", as_dict=True, maintain_order=True)
-        return {str(key[0]): part for key, part in parts.items()}
+        numbered = (
+            self.observations.join(self.places, on="model", maintain_order="left")
+            .with_columns(
+                preferred=preferred,
+                setting=setting.rank("dense").cast(pl.Int64),
+                numbered=pl.col("source").fill_null("").rank("dense").cast(pl.Int64),
+            )
+            .sort("preferred", "observation")
+        )
+        parts = numbered.partition_by("metric", as_dict=True, maintain_order=True)
+        return {str(key[0]): _observed(part) for key, part in parts.items()}
 
     def values(self, name: str) -> Values:
         """The values of a property or field, by name; KeyError."""
@@ -254,6 +290,16 @@ def plain(text: str, kind: str) -> bool | int | float | str:
 def encoded(value: object) -> str:
     """JSON text without blanks."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _observed(part: pl.DataFrame) -> Observed:
+    return Observed(
+        part.drop("preferred", "place", "setting", "numbered"),
+        part["place"].to_numpy().astype(np.int64),
+        part["setting"].to_numpy(),
+        part["numbered"].to_numpy(),
+        part["value"].to_numpy(),
+    )
 
 
 def _parameters(slices: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -22,6 +22,8 @@ REQUESTS = {
     "trends": "/api/v1/trends?property=attentionType&where=releasedIn:2024",
     "facets": "/api/v1/facets?properties=license&where=parameters:..500M",
     "fit": "/api/v1/fit?memory=2GB&context=2k&where=permissive:yes&best=accuracy(benchmark=mmlu;shots=5)&limit=1",
+    "listInsights": "/api/v1/insights",
+    "showInsight": "/api/v1/insights/memory",
     "listProperties": "/api/v1/properties",
     "listQueries": "/api/v1/queries",
     "diff": "/api/v1/diff?from=0&to=1&model=opt-125m&property=numLayers",
@@ -59,9 +61,11 @@ WRITES = {
 """The requests behind examples that change something, in their order."""
 AFTERWARDS = {"listReleases": "/api/v1/releases", "showRelease": "/api/v1/releases/2026.11"}
 """The requests behind examples that need what those made."""
-FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3, "files": 2}
+FIRST_MEMBERS = {"properties": 2, "queries": 1, "models": 3, "files": 2, "statements": 2, "rows": 3}
 """Long lists are cut to their first members in examples."""
 _WHOLE = frozenset({"compare"})
+_WITHIN = frozenset({"releases", "table"})
+"""Members whose own lists are cut too."""
 
 
 def example(operation: str) -> Any:
@@ -81,7 +85,7 @@ def _cut(answer: Any) -> Any:
         return answer
     return {
         key: value[: FIRST_MEMBERS[key]] if key in FIRST_MEMBERS and isinstance(value, list) else value
-        for key, value in ((key, _cut(value) if key == "releases" else value) for key, value in answer.items())
+        for key, value in ((key, _cut(value) if key in _WITHIN else value) for key, value in answer.items())
     }
 
 
