@@ -10,16 +10,16 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 from anyio import to_thread
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from app.compare import insights
-from app.compare.insights import drawing
+from app.compare.charts.frame import Origin, Spec, framed
 from app.compare.insights.terms import shown
 from app.compare.insights.values import Cell
 from app.errors import AppError
@@ -31,6 +31,7 @@ from app.web import evaluation, problems, reading
 from app.web import insight_schemas as shapes
 from app.web.caching import Identity, Representation, Use
 from app.web.clients import Asking, Client
+from app.web.drawing import Picture
 from app.web.parameters import strict
 
 PAGE = "/insights"
@@ -42,12 +43,11 @@ _CHART_TYPE = "application/vnd.vegalite.v6+json"
 _ROWS = 10_000
 """Rows of a query's answer that are read at most; our queries have one for each model."""
 _KEPT = 60
-"""Insights, and pictures of them, that are kept."""
+"""Insights that are kept."""
 _LARGE, _MIDDLE = 100, 1
 """From these sizes on a number is shown with no places, and with two."""
 
 T = TypeVar("T")
-Theme = Annotated[Literal["light", "dark"], Query(description="For which background the picture is.")]
 
 
 class Kept:
@@ -105,21 +105,14 @@ async def show_insight(slug: str, request: Request, services: Use, client: Askin
 async def show_chart(slug: str, request: Request, services: Use, client: Asking, identity: Identity) -> Response:
     """The chart of an insight as a Vega-Lite specification with its data inside."""
     one = await _worked_out(request.app, services, client, identity.revision, slug)
-    return JSONResponse(one.chart, headers=dict(identity.headers), media_type=_CHART_TYPE)
+    return JSONResponse(_chart(one, identity.revision), headers=dict(identity.headers), media_type=_CHART_TYPE)
 
 
-async def show_picture(
-    slug: str, request: Request, services: Use, client: Asking, identity: Identity, theme: Theme = "light"
-) -> Response:
-    """The chart of an insight as SVG, for a light or a dark page."""
-    app = request.app
-    one = await _worked_out(app, services, client, identity.revision, slug)
-    key = (identity.revision, slug, theme)
-    drawn = app.state.insights.get(key)
-    if drawn is None:
-        drawn = await to_thread.run_sync(drawing.picture, drawing.dressed(one.chart, dark=theme == "dark"))
-        app.state.insights.put(key, drawn)
-    return Response(drawn, headers=dict(identity.headers), media_type="image/svg+xml")
+async def show_picture(slug: str, request: Request, services: Use, client: Asking, identity: Identity) -> Response:
+    """The chart of an insight as SVG."""
+    one = await _worked_out(request.app, services, client, identity.revision, slug)
+    headers = {**identity.headers, "Content-Type": "image/svg+xml"}
+    return Picture(_chart(one, identity.revision), "svg", headers, compressed=False)
 
 
 async def show(request: Request, services: Use, client: Asking) -> Response:
@@ -195,6 +188,12 @@ def _described(one: insights.Insight, revision: int) -> shapes.Insight:
     )
 
 
+def _chart(one: insights.Insight, revision: int) -> Spec:
+    """The chart with its title, and where its numbers come from."""
+    origin = Origin(f"/r/{revision}{ONE.format(slug=one.slug)}", revision)
+    return framed(origin, one.title, (), one.chart)
+
+
 def _run(query: QueryFile, at: str) -> str:
     return f"{at}/sparql?{urlencode({'query': query.text})}"
 
@@ -242,9 +241,7 @@ def _add(
         responses={
             200: {"description": "The answer.", "headers": _HEADERS, "content": {media: {}}},
             304: {"description": "The client has this answer already."},
-            **problems.documented(
-                "bad-parameter", "not-found", "unauthorized", "too-many-requests", "too-busy", "query-timeout"
-            ),
+            **problems.documented(*_CODES, *(("drawing-timeout",) if media == "image/svg+xml" else ())),
         },
     )
 

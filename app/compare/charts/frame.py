@@ -55,6 +55,9 @@ _MARGIN = 0.04
 CONFIG: Spec = {
     "font": FONT,
     "background": GROUND,
+    "range": {"category": list(COLOURS)},
+    "rule": {"color": QUIET},
+    "text": {"color": TEXT},
     "view": {"stroke": None, "continuousWidth": WIDE},
     "title": {
         "anchor": "start",
