@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,6 +22,7 @@ from app.web import (
     curation,
     curation_pages,
     descriptions,
+    editor,
     entities,
     graphs,
     history,
@@ -47,8 +47,6 @@ from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
 from app.web.reading import error_page
 from app.web.revisions import TimeTravel
-
-STATIC = Path(__file__).parent / "static"
 
 
 class Application(FastAPI):
@@ -99,6 +97,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     app.add_exception_handler(NotModified, not_modified)
     parts = (
         sparql,
+        editor,
         update,
         graphs,
         descriptions,
@@ -122,7 +121,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     )
     for part in parts:
         part.register(app)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_middleware(TimeTravel)
     app.add_middleware(LastNet)
     app.add_middleware(GiveUp)

@@ -60,6 +60,17 @@ async def client_of(request: Request, services: Annotated[Services, Depends(serv
     )
 
 
+def client_headers(services: Services, client: Client) -> dict[str, str]:
+    """What the client may still use, where that is counted."""
+    if services.public is None or not services.public.running:
+        return {}
+    left, reset = services.public.budget(client.name, client.share)
+    return {
+        "RateLimit-Policy": f'"seconds";q={client.share.seconds_per_minute:g};w=60',
+        "RateLimit": f'"seconds";r={int(left)};t={reset}',
+    }
+
+
 @lru_cache(maxsize=4096)
 def account_of(address: str) -> str:
     """The address as accounts know it: of IPv6 the network, as one client has a whole network to choose from."""

@@ -57,6 +57,11 @@ class Place:
         """Without the filter at this place."""
         return self.with_(where=tuple(one for n, one in enumerate(self.spec.where) if n != place))
 
+    def at_most(self, column: Column, most: str) -> str:
+        """With a column's values up to one, as people type it, in place of the column's other filters."""
+        others = tuple(one for one in self.spec.where if one.column != column)
+        return self.with_(where=(*others, Filter(column, Range(None, most))))
+
     def without_column(self, column: Column, shown: Sequence[Column]) -> str:
         """Without a column, and without what concerns it alone."""
         units = tuple(one for one in self.spec.units if one.column != column)

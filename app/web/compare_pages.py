@@ -6,6 +6,7 @@ the address of a comparison. `static/compare.js` only saves the reading of whole
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,6 +39,8 @@ CELL = "/compare/cell"
 _NAMES = ("license", "attentionType", "family", "ffnType", "normalisation")
 _NUMBERS = (PARAMETERS, "trainingTokens", "maxContextLength")
 _VALUES_SHOWN = 12
+_DECADES = 4
+_ROUNDS = 4
 _METRICS_OFFERED = 80
 _MODELS_OFFERED = 500
 _FIELDS = {
@@ -58,7 +61,10 @@ _YES = ("baselines", "transpose", "different")
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A column by which the form filters. `bars` are heights of a histogram, `edges` its ends as people type them."""
+    """A column by which the form filters. `bars` are heights of a histogram, `edges` its ends as people type them.
+
+    `quick` are round numbers within it, each with the address of the comparison up to there.
+    """
 
     column: str
     label: str
@@ -76,6 +82,7 @@ class Facet:
     bars: tuple[tuple[float, float], ...]
     edges: tuple[str, ...]
     ends: tuple[str, str]
+    quick: tuple[tuple[str, str], ...]
 
 
 def register(app: FastAPI) -> None:
@@ -133,7 +140,7 @@ def _table(request: Request, page: Asked) -> Response:
     query = replace(told, after="").address()
     bound = replace(told, after="", revision=page.revision).address()
     slugs = [view.slugs[one] for one in found.places]
-    facets = [] if told.models else _facets(view, told, found)
+    facets = [] if told.models else _facets(view, place, found)
     return page.page(
         "compare.html",
         place=place,
@@ -167,7 +174,8 @@ def _table(request: Request, page: Asked) -> Response:
         ],
         permanent=f"{host}/r/{page.revision}{compare_links.PAGE}{_query(replace(told, revision=None).address())}",
         pandas=f"{host}/api/v1/compare.csv{_query(bound)}",
-        sparql=f"/query?{urlencode({'query': as_sparql.text_of(view, found.columns, slugs)}, quote_via=quote)}",
+        sparql=f"{page.root}/sparql?"
+        + urlencode({"query": as_sparql.text_of(view, found.columns, slugs)}, quote_via=quote),
     )
 
 
@@ -229,23 +237,24 @@ def _groups(found: Matrix) -> list[tuple[str, int, list[str]]]:
     ]
 
 
-def _facets(view: View, told: ComparisonSpec, found: Matrix) -> list[Facet]:
+def _facets(view: View, place: Place, found: Matrix) -> list[Facet]:
     """The columns by which the form filters: the usual ones, metrics that are shown, and whatever is filtered."""
+    told = place.spec
     usual = [Column(name) for name in (*_NUMBERS, "releasedIn", *_NAMES) if name in view.properties or name == "family"]
     metrics = [one.column for one in found.columns if one.measure is not None]
     filtered = [one.column for one in told.where if one.column not in usual]
     wanted = tuple(dict.fromkeys((*usual, *metrics, *filtered)))
     held = [one for one in wanted if all(other.column != one for other in told.where) or _held(told, one)]
     counted = analyses.facets(view, held, told.where, search=told.search, baselines=told.baselines)
-    return [_facet(view, told, column, one) for column, one in zip(held, counted.body["facets"], strict=True)]
+    return [_facet(view, place, column, one) for column, one in zip(held, counted.body["facets"], strict=True)]
 
 
 def _held(told: ComparisonSpec, column: Column) -> bool:
     return compare_links.simple(told.where, column) is not None
 
 
-def _facet(view: View, told: ComparisonSpec, column: Column, counted: Mapping[str, Any]) -> Facet:
-    one = compare_links.simple(told.where, column)
+def _facet(view: View, place: Place, column: Column, counted: Mapping[str, Any]) -> Facet:
+    one = compare_links.simple(place.spec.where, column)
     test = one.test if one else None
     typed = (
         {_TRUTH.get(value.lower(), value.lower()): value for value in test.values} if isinstance(test, OneOf) else {}
@@ -281,6 +290,7 @@ def _facet(view: View, told: ComparisonSpec, column: Column, counted: Mapping[st
         bars=tuple((100 * number / len(bins), 24 * row["models"] / most) for number, row in enumerate(bins)),
         edges=edges,
         ends=(edges[0], edges[-1]) if edges else ("", ""),
+        quick=tuple((text, place.at_most(column, text)) for text in _rounds(bins, unit)) if numeric else (),
     )
 
 
@@ -303,6 +313,16 @@ def _edges(bins: Sequence[Mapping[str, Any]], unit: str, *, months: bool) -> tup
         return tuple(str(row["from"]) for row in bins)
     numbers = [*(row["from"] for row in bins), bins[-1]["to"]] if bins else []
     return tuple(words.edge(one, unit) for one in numbers)
+
+
+def _rounds(bins: Sequence[Mapping[str, Any]], unit: str) -> list[str]:
+    """The largest few round numbers (1 or 3 and zeros) inside a histogram, as people type them."""
+    if not bins or bins[-1]["to"] <= 0:
+        return []
+    low, high = bins[0]["from"], bins[-1]["to"]
+    greatest = math.floor(math.log10(high))
+    numbers = [first * 10.0**power for power in range(greatest, greatest - _DECADES, -1) for first in (3, 1)]
+    return [words.edge(one, unit) for one in reversed(numbers) if low < one < high][-_ROUNDS:]
 
 
 def _chooser(view: View, shown: Sequence[Column]) -> list[dict[str, Any]]:

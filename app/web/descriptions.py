@@ -35,7 +35,6 @@ from app.web.revisions import PARAMETER, prefix_of, revision_in
 
 VOID = "/.well-known/void"
 DCAT = "/dcat"
-QUERY_PAGE = "/query"
 UPDATE = "/update"
 _JSON = SELECT_FORMATS[0]
 _MOST_ROWS = 10_000_000
@@ -112,16 +111,12 @@ async def dcat(request: Request, services: Use, client: Asking, identity: Identi
 
 
 async def of_endpoint(request: Request, services: Services, client: Client) -> Response:
-    """The SPARQL 1.1 Service Description; browsers are sent to the page for queries."""
+    """The SPARQL 1.1 Service Description."""
     given = (value for name, value in pairs(request.scope["query_string"]) if name == PARAMETER)
     revision = await evaluation.revision_of(services, revision_in(request.scope, given))
     place = place_of(request, services)
-    wanted = negotiation.preferred(negotiation.accept_of(request), (*GRAPH_FORMATS, negotiation.HTML))
-    if wanted is None:
+    if negotiation.preferred(negotiation.accept_of(request), GRAPH_FORMATS) is None:
         raise BadParameter("query", "exactly one query is needed, there is none", advice="Send one parameter `query`.")
-    if wanted == negotiation.HTML:
-        headers = {"Location": place.outside(QUERY_PAGE).value, "X-Revision": str(revision), "Vary": "Accept"}
-        return Response(status_code=303, headers=headers)
     scratch = services.settings.scratch
     formats = (*SELECT_FORMATS, *GRAPH_FORMATS)
     reads = GRAPH_FORMATS if _updates(request.app, services) and not place.prefix else ()

@@ -200,7 +200,7 @@ def _run(query: QueryFile, at: str) -> str:
 
 def _asked(text: str) -> str:
     """The query page with a query in it."""
-    return f"/query?{urlencode({'query': text})}"
+    return f"/sparql?{urlencode({'query': text})}"
 
 
 def _cell(value: Cell) -> str:

@@ -179,6 +179,11 @@ def one_benchmark(request: Request, slug: str, services: Use) -> Response:
         return page.page(
             "benchmark.html",
             board=answer,
+            given={
+                "baselines": spec.flag(given, "baselines"),
+                "filtered": bool(given.get("where") or given.get("search")),
+            },
+            whole=f"{page.root}/benchmarks/{quote(slug)}?{urlencode({**given, 'baselines': 'yes'}, quote_via=quote)}",
             charts=charts,
             fields=_fields(given, _BOARD[:-1]),
             metrics=_metrics(page, view, slug, answer["metric"]),

@@ -2,13 +2,12 @@
 
 Updates are never served. Parameters that the protocol does not define are ignored, as common clients send some
 (`format`, `output`), but for `revision`, which asks an older state of the graph. A GET without any parameter asks for
-the description of the service.
+the description of the service; a GET that likes HTML best asks for the editor.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -19,16 +18,15 @@ from starlette.routing import Route
 from werkzeug.http import parse_options_header
 
 from app.errors import BadParameter, BadQuery, QueryRefused, UnsupportedMedia
-from app.model.rdf import iri
 from app.services import Services
 from app.store.guard import Form
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
-from app.web import descriptions, evaluation, negotiation, problems
+from app.web import descriptions, editor, evaluation, negotiation, problems
 from app.web.answers import AnswerCache
 from app.web.caching import etag, matches, services_of
-from app.web.clients import Client, client_of
+from app.web.clients import Client, client_headers, client_of
+from app.web.operations import Operation, operation
 from app.web.parameters import pairs
-from app.web.revisions import revision_in
 
 PATH = "/sparql"
 FORM = "application/x-www-form-urlencoded"
@@ -43,14 +41,6 @@ _CHANGEABLE = re.compile(r"(?<![?$:\w])(?:NOW|RAND|UUID|STRUUID|BNODE)(?![\w:])|
 """Functions whose answer differs each time; also escapes, which could spell one. A false alarm only costs a tag."""
 _CHANGEABLE_LETTERS = ("NOW", "RAND", "UUID", "BNODE", "\\U")
 """What stands in any of these, to look for quickly."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """What one request asks: a query with its dataset, and the revision to ask, if it names one."""
-
-    query: Query
-    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +87,7 @@ def register(app: FastAPI) -> None:
         operation_id="sparqlGet",
         summary="Ask a SPARQL query",
         openapi_extra={"parameters": [_QUERY_PARAMETER, *_DATASET_PARAMETERS]},
-        responses={**_ANSWER, **_NOT_MODIFIED, **problems.documented(*_CODES)},
+        responses={**_ANSWER_OR_PAGE, **_NOT_MODIFIED, **problems.documented(*_CODES)},
         **shared,
     )
     app.add_api_route(
@@ -117,13 +107,16 @@ async def by_get(request: Request) -> Response:
 
     SELECT and ASK: JSON, XML and, for SELECT, CSV and TSV. CONSTRUCT and DESCRIBE: Turtle, N-Triples, JSON-LD, RDF/XML,
     N-Quads, TriG. SERVICE, LOAD and updates are refused. Relative IRIs are relative to the base of this graph. Without
-    any parameter, the description of the service in one of the graph formats; browsers go to the page for queries.
+    any parameter, the description of the service in one of the graph formats. Whoever likes HTML best gets the editor,
+    with the query in it and the beginning of its answer.
     """
     services, client = await _parties(request)
     fields = _fields(request.scope["query_string"])
+    if editor.wanted(negotiation.accept_of(request)):
+        return await editor.show(request, services, client, fields)
     if all(name == "revision" for name, _ in fields):
         return await descriptions.of_endpoint(request, services, client)
-    return await _answered(request, services, client, _operation(request, fields))
+    return await _answered(request, services, client, operation(request.scope, fields))
 
 
 async def by_post(request: Request) -> Response:
@@ -146,7 +139,7 @@ async def by_post(request: Request) -> Response:
         if any(name == "query" for name, _ in in_address):
             raise BadParameter("query", "the address and the body both hold a query", advice="Send one query.")
         fields = [("query", text_of(body)), *in_address]
-    return await _answered(request, services, client, _operation(request, fields))
+    return await _answered(request, services, client, operation(request.scope, fields))
 
 
 def _fields(encoded: bytes) -> tuple[tuple[str, str], ...]:
@@ -185,12 +178,12 @@ async def _parties(request: Request) -> tuple[Services, Client]:
     return services, await client_of(request, services)
 
 
-async def _answered(request: Request, services: Services, client: Client, operation: Operation) -> Response:
+async def _answered(request: Request, services: Services, client: Client, asked: Operation) -> Response:
     """The answer to one operation; from the cache, or 304, where that will do."""
     app = request.app
-    form = await evaluation.form_of(app, services, operation.query.text)
+    form = await evaluation.form_of(app, services, asked.query.text)
     prepared = _prepared(
-        operation, form, negotiation.accept_of(request), await evaluation.revision_of(services, operation.revision)
+        asked, form, negotiation.accept_of(request), await evaluation.revision_of(services, asked.revision)
     )
     headers = prepared.headers
     tag = prepared.tag
@@ -207,20 +200,9 @@ async def _answered(request: Request, services: Services, client: Client, operat
     return Response(body, headers=headers)
 
 
-def client_headers(services: Services, client: Client) -> dict[str, str]:
-    """What the client may still use, where that is counted."""
-    if services.public is None or not services.public.running:
-        return {}
-    left, reset = services.public.budget(client.name, client.share)
-    return {
-        "RateLimit-Policy": f'"seconds";q={client.share.seconds_per_minute:g};w=60',
-        "RateLimit": f'"seconds";r={int(left)};t={reset}',
-    }
-
-
-def _prepared(operation: Operation, form: Form, accept: str | None, revision: int) -> Prepared:
+def _prepared(asked: Operation, form: Form, accept: str | None, revision: int) -> Prepared:
     """Choose the format and name the answer; NotAcceptable."""
-    query = operation.query
+    query = asked.query
     media_type, written_as = negotiation.choose(accept, form)
     tag = None
     if not _changes_by_itself(query.text):
@@ -232,35 +214,6 @@ def _prepared(operation: Operation, form: Form, accept: str | None, revision: in
 def _changes_by_itself(text: str) -> bool:
     letters = text.upper()
     return any(name in letters for name in _CHANGEABLE_LETTERS) and _CHANGEABLE.search(text) is not None
-
-
-def _operation(request: Request, fields: Iterable[tuple[str, str]]) -> Operation:
-    """The query, its dataset and its revision; BadParameter unless there is exactly one query."""
-    by_name: dict[str, list[str]] = {}
-    for name, value in fields:
-        by_name.setdefault(name, []).append(value)
-    if "update" in by_name:
-        raise QueryRefused("updates are not served here", advice="Only queries are answered here.")
-    queries = by_name.get("query", [])
-    if len(queries) != 1:
-        found = "there are several" if queries else "there is none"
-        raise BadParameter("query", f"exactly one query is needed, {found}", advice="Send one parameter `query`.")
-    query = Query(
-        queries[0],
-        default_graphs=_graphs("default-graph-uri", by_name),
-        named_graphs=_graphs("named-graph-uri", by_name),
-    )
-    return Operation(query, revision_in(request.scope, by_name.get("revision", ())))
-
-
-def _graphs(name: str, fields: dict[str, list[str]]) -> tuple[str, ...]:
-    graphs = tuple(fields.get(name, ()))
-    for graph in graphs:
-        try:
-            iri(graph)
-        except ValueError as error:
-            raise BadParameter(name, "is not an absolute IRI") from error
-    return graphs
 
 
 _EXAMPLE = (
@@ -349,5 +302,8 @@ _ANSWER: dict[int | str, dict[str, Any]] = {
         },
         "content": {name: {"schema": shape} for name, shape in _SHAPES.items()},
     },
+}
+_ANSWER_OR_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {**_ANSWER[200], "content": {**_ANSWER[200]["content"], negotiation.HTML: {"schema": {"type": "string"}}}},
 }
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has this answer already."}}

@@ -32,6 +32,7 @@ BROWSER_FILES = {
         "swagger-ui",
         ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "LICENSE", "NOTICE"),
     ),
+    "@zazuko/yasgui": ("yasgui", ("build/yasgui.min.css", "build/yasgui.min.js", "package.json")),
     "vega": ("vega", ("build/vega.min.js", "LICENSE")),
     "vega-lite": ("vega-lite", ("build/vega-lite.min.js", "LICENSE")),
     "vega-embed": ("vega-embed", ("build/vega-embed.min.js", "LICENSE")),
@@ -112,7 +113,7 @@ def browser_packages() -> str:
         return ""
     failed = _npm_ci("--omit=dev")
     if failed:
-        return f"left out: {failed}. Pages and the API work without; only /docs stays plain"
+        return f"left out: {failed}. Pages and the API work without; only /docs and /sparql stay plain"
     copied = 0
     for package, (folder, names) in BROWSER_FILES.items():
         target = VENDOR / folder

@@ -23,7 +23,7 @@ SECRETS = re.compile(r"BEGIN (?:RSA |EC |OPENSSH )?PRIVATE KEY|ghp_[A-Za-z0-9]{3
 def findings(path: Path) -> list[str]:
     """What a file should not say, with its line."""
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         named = [host for host in REGISTRIES if host in line]
         found += [f"{path}:{number}: {what}" for what in named]
         found += [f"{path}:{number}: {pattern.pattern}" for pattern in (MACHINE_PATHS, SECRETS) if pattern.search(line)]

@@ -58,6 +58,17 @@ def test_the_slmkg_commands_on_the_pages_exist() -> None:
     assert used <= known
 
 
+def test_the_pictures_on_the_pages_exist_and_are_small() -> None:
+    named = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 40
+    assert [str(one) for one in named if not one.is_file() or not 1000 < one.stat().st_size < 250_000] == []
+    assert {path.resolve() for path in files(".jpg", ".png", under="docs")} == named, "no picture that no page shows"
+
+
 def test_the_scripts_on_the_pages_exist() -> None:
     written = " ".join(page.read_text(encoding="utf-8") for page in PAGES)
     used = set(re.findall(r"\bscripts/[a-z_/-]+\.(?:py|sh)", written))

@@ -106,6 +106,7 @@ def test_browser_files_are_copied_once(prepare: ModuleType, monkeypatch: pytest.
     assert prepare.browser_packages() == f"{wanted} files copied"
     assert prepare.browser_packages() == ""
     assert (prepare.VENDOR / "swagger-ui" / "swagger-ui-bundle.js").exists()
+    assert (prepare.VENDOR / "yasgui" / "build" / "yasgui.min.js").read_text(encoding="utf-8") == "build/yasgui.min.js"
 
 
 def test_packages_for_tests_are_installed_once(prepare: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -305,7 +305,7 @@ def test_cells_that_there_are_not(client: Client, query: str, status: int) -> No
 def test_the_same_as_sparql_gives_the_same_values(client: Client) -> None:
     columns = f"numLayers,trainingTokens,parameters,{SCORE}"
     html = client.get(f"/compare?models=phi-2,opt-125m&properties={columns}").text
-    link = next(one for one in hrefs(html) if one.startswith("/query?query="))
+    link = next(one for one in hrefs(html) if one.startswith("/sparql?query="))
     query = dict(parse_qsl(urlsplit(link).query))["query"]
     answer = client.get("/sparql", params={"query": query}).json()
     told = client.json(f"/api/v1/compare?models=phi-2,opt-125m&properties={columns}")
@@ -341,7 +341,7 @@ OUTSIDE = {
     "/trends",
     "/fit",
     "/insights",
-    "/query",
+    "/sparql",
     "/docs",
     "/revisions",
     "/curate",
@@ -387,3 +387,14 @@ def test_links_change_one_thing() -> None:
     assert place.in_unit(Column("memory"), None) == place.with_(units=())
     assert place.with_tray("a") == place.to(told, ("b",))
     assert quote(",") not in place.here()
+
+
+def test_round_numbers_filter_at_once(client: Client) -> None:
+    html = client.get("/compare?where=parameters:200M..,license:Apache-2.0&sort=-parameters&limit=5").text
+    links = [one for one in hrefs(html) if "parameters:.." in one]
+    assert [parse_qsl(urlsplit(one).query)[0][1] for one in links] == [
+        f"license:Apache-2.0,parameters:..{most}" for most in ("300M", "1B", "3B")
+    ]
+    assert all("sort=-parameters" in one for one in links)
+    chosen = client.get(links[1]).text
+    assert re.search(r'aria-current=true aria-label="Parameters at most 1B"', chosen)

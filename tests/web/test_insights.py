@@ -66,8 +66,8 @@ def test_the_page_is_well_made_and_its_links_lead_somewhere(client: Client) -> N
             assert len(str(attributes["alt"])) > 40
     links = hrefs(html)
     assert all(one[1:] in ids for one in links if one.startswith("#"))
-    assert len([one for one in links if one.startswith("/query?")]) == 7
-    own = {one for one in links if "insights" in one or one.startswith(("/query?", "/r/", "/resource/"))}
+    assert len([one for one in links if one.startswith("/sparql?")]) == 7
+    own = {one for one in links if "insights" in one or one.startswith(("/sparql?", "/r/", "/resource/"))}
     assert len(own) > 30
     for link in own:
         assert client.get(link).status_code in {200, 303}, link

@@ -151,7 +151,7 @@ def test_who_hangs_up_frees_the_place(address: str, token: str, method: str) -> 
 def page(address: str, query: str, host: str, **headers: str) -> httpx.Response:
     transport = httpx.HTTPTransport(local_address=host)
     with httpx.Client(transport=transport, timeout=60) as client:
-        return client.get(f"{address}/query", params={"query": query}, headers=headers)
+        return client.get(f"{address}/sparql", params={"query": query}, headers={"Accept": "text/html", **headers})
 
 
 @pytest.mark.parametrize(
@@ -223,9 +223,9 @@ def test_terms_within_terms_do_not_break_the_front(address: str) -> None:
     """As deep as a query can make them: the page refuses or shows them, and the service lives on."""
     steps = "".join(f"BIND(TRIPLE(<>,<>,?{number})AS?{number + 1})" for number in range(2800))
     for query in (f"SELECT * {{ BIND(1 AS ?0){steps} }}", f"CONSTRUCT {{ <> <> ?2800 }} {{ BIND(1 AS ?0){steps} }}"):
-        for path in ("/query", "/sparql"):
+        for kind in ("text/html", "*/*"):
             connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
-            connection.request("GET", f"{path}?query={quote(query)}")
+            connection.request("GET", f"/sparql?query={quote(query)}", headers={"Accept": kind})
             assert connection.getresponse().status in {200, 400, 503}
             connection.close()
     assert page(address, COUNT + " # alive", "127.0.1.26").status_code == 200

@@ -99,6 +99,11 @@ def test_a_benchmark_has_one_ranking_for_each_setting(client: Client) -> None:
     tied = next(one["tied"] for one in first if one["tied"] > 1)
     assert f"tied, {tied} models" in shown
     fewer = client.get("/benchmarks/mmlu?with=shots:5&where=parameters:..1B").text
+    assert "larger baselines and what does not fit the filters are left out" in text_of(fewer)
+    short = client.get("/benchmarks/commonsense-average?with=shots:5").text
+    assert "Ranks count all 72, so some are missing here: larger baselines are left out" in text_of(short)
+    (whole,) = [one for one in hrefs(short) if "baselines=yes" in one]
+    assert "Ranking with 72 of 72 models Rank" in text_of(client.get(whole).text)
     assert 0 < fewer.count('scope="row"') < html.count('scope="row"')
 
 

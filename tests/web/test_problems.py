@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.web.application import create_app
 from tests.web.conftest import Client, problem_of
 
-PAGES = ["/", "/query", "/docs", "/livez", "/readyz", "/openapi.json", "/static/site.css"]
+PAGES = ["/", "/docs", "/livez", "/readyz", "/openapi.json", "/static/site.css"]
 ANSWERS = ["/api/v1/models", "/api/v1/models/opt-125m", "/api/v1/compare?models=opt-125m", "/api/v1/properties"]
 
 

@@ -135,7 +135,8 @@ def test_descriptions_of_a_revision(changed: Client) -> None:
     endpoint = URIRef("http://www.w3.org/ns/sparql-service-description#endpoint")
     assert set(graph.objects(None, endpoint)) == {URIRef("http://slmkg.test/r/1/sparql")}
     page = changed.get("/r/1/sparql", headers={"Accept": "text/html"})
-    assert (page.status_code, page.headers["location"]) == (303, "http://slmkg.test/query")
+    assert (page.status_code, page.headers["cache-control"]) == (200, FOR_EVER)
+    assert 'data-endpoint="/r/1/sparql"' in page.text
 
 
 def test_links_stay_in_the_revision(changed: Client) -> None:
