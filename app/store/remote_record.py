@@ -38,6 +38,8 @@ _REVISION, _NUMBER, _RECORD, _LAYOUT, _STAGES, _WRITER, _CLAIM = (
 )
 _KEPT = 64
 """Revisions that are remembered."""
+_LOOKS = (0.02, 0.1, 0.5)
+"""Seconds between looks for a commit that does not show."""
 LEASE = 3600.0
 """Seconds after which a claim counts as abandoned, wherever its writer runs."""
 
@@ -167,10 +169,21 @@ class Record:
             )
         except EngineUnavailable as error:
             failure = error  # the answer may be lost and the triple there: only a look tells
-        winners = tuple(row["other"] for row in self._select("?other", taken))
+        winners = self._holders(node)
+        for pause in _LOOKS:
+            if winners:
+                break
+            time.sleep(pause)  # an engine under load may show an update a moment after it has confirmed it
+            winners = self._holders(node)
         if failure is not None and not winners:
             raise failure
         return winners
+
+    def _holders(self, node: Node) -> tuple[str, ...]:
+        """The committed revisions that have a node's number; it stands in their names."""
+        stem = node.name.rpartition("-")[0] + "-"
+        rows = self._select("?r", f"{self._base} {_REVISION} ?r FILTER(STRSTARTS(STR(?r), '{stem}'))")
+        return tuple(row["r"] for row in rows)
 
     def take_back(self, node: Node) -> None:
         """Remove a commit that an engine without isolation let through beside another one."""
