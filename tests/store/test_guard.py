@@ -421,7 +421,7 @@ def test_queries(watch: Watch, query: str) -> None:
 
 @pytest.mark.heavy
 @given(query=QUERY)
-@settings(max_examples=6_000)
+@settings(max_examples=3_000)
 def test_many_queries(watch: Watch, query: str) -> None:
     judge(watch, query)
 
