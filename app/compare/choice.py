@@ -21,6 +21,8 @@ from app.errors import BadParameter
 
 _ORDERED = frozenset({"xsd:gYearMonth", "xsd:date", "xsd:gYear"})
 """Ranges of properties whose characters sort as their values do."""
+_INDEXES = 256
+"""Names whose models are kept, of all columns together."""
 _TRUTH = {"yes": "true", "no": "false"}
 
 
@@ -219,8 +221,22 @@ def _in_set(view: View, looked: Looked, test: OneOf, parameter: str, pointer: st
                 parameter, f"no model has the {looked.name} {one!r}", advice=nearest(one, present), pointer=pointer
             )
         chosen.append(name or one)
-    exploded = values.names.list.set_intersection(pl.Series([chosen], dtype=pl.List(pl.String)))
-    return exploded.list.len() > 0
+    found = ~_all(len(values.names))
+    for name in dict.fromkeys(chosen):
+        found = found | _having(view, looked, name)
+    return found
+
+
+def _having(view: View, looked: Looked, name: str) -> pl.Series:
+    """Which models have this name in a column, null where they have none; an index that the first question makes."""
+    key = ("having", looked.column, name)
+    if key in view.kept:
+        found: pl.Series = view.kept[key]
+        return found
+    made = looked.values.names.list.contains(name)
+    if looked.measure is None and sum(1 for one in view.kept if one[0] == "having") < _INDEXES:
+        view.kept[key] = made
+    return made
 
 
 def names_in(view: View, looked: Looked) -> frozenset[str]:
