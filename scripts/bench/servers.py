@@ -99,6 +99,7 @@ def virtuoso(folder: Path) -> Iterator[str]:
     if shutil.which("virtuoso-t") is None or shutil.which("isql-vt") is None:
         raise LookupError("Virtuoso is not installed")
     home = folder / "virtuoso"
+    shutil.rmtree(home, ignore_errors=True)  # of an earlier run on the same folder
     home.mkdir()
     port, sql = free_port(), free_port()
     (home / "virtuoso.ini").write_text(_VIRTUOSO.format(folder=home, data=folder, port=port, sql=sql), encoding="utf-8")
