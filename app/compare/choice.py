@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from app.compare.measures import Measure, is_metric, measure
@@ -134,6 +135,11 @@ def ordered(view: View, places: pl.Series, sort: Sequence[SortKey], *, first: Lo
     keys = [*([(first, False)] if first else []), *looked]
     if not keys:
         return places.to_list()
+    if all(one.values.numbers is not None for one, _ in keys):
+        numbers = [one.values.numbers.gather(places).cast(pl.Float64).to_numpy() for one, _ in keys]  # type: ignore[union-attr]  # looked at
+        by_number = [-column if down else column for column, (_, down) in zip(numbers, keys, strict=True)]
+        order = np.lexsort(by_number[::-1])  # keeps the order of equals and puts what is no number last
+        return places.gather(order).to_list()
     by = [_sortable(one.values).gather(places).alias(f"key{number}") for number, (one, _) in enumerate(keys)]
     frame = pl.DataFrame([places.alias("place"), *by])
     names = [one.name for one in by]

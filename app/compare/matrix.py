@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from app import vocab
@@ -291,39 +293,36 @@ def _differs(column: Looked, places: pl.Series) -> bool:
 
 def _groups(group: Looked, columns: Sequence[Looked], chosen: pl.Series) -> tuple[Group, ...]:
     """Groups in alphabetical order, the models without a value last."""
-    keys = group.values.names.gather(chosen).list.join(", ").alias("group")
-    numeric = [one for one in columns if one.values.numbers is not None]
-    frame = pl.DataFrame(
-        [
-            keys,
-            *(one.values.numbers.gather(chosen).alias(one.name) for one in numeric if one.values.numbers is not None),
-        ]
-    )
-    aggregates = [pl.len().alias("models")]
-    for place, one in enumerate(numeric):
-        column = pl.col(one.name)
-        aggregates += [
-            column.count().alias(f"{place} known"),
-            column.min().alias(f"{place} min"),
-            column.median().alias(f"{place} median"),
-            column.mean().alias(f"{place} mean"),
-            column.max().alias(f"{place} max"),
-        ]
-    rows = frame.group_by("group").agg(aggregates).sort("group", nulls_last=True)
-    return tuple(
-        Group(
-            row["group"],
-            row["models"],
-            {
-                one.name: {
-                    "known": row[f"{place} known"],
-                    **{name: finite(row[f"{place} {name}"]) for name in ("min", "median", "mean", "max")},
-                }
-                for place, one in enumerate(numeric)
-            },
-        )
-        for row in rows.iter_rows(named=True)
-    )
+    keys = group.values.names.gather(chosen).list.join(", ").to_list()
+    named = sorted({key for key in keys if key is not None})
+    values: list[str | None] = [*named, None] if None in keys else [*named]
+    number = {value: place for place, value in enumerate(values)}
+    of_model = np.array([number[key] for key in keys], np.int64)
+    numeric = {
+        one.name: one.values.numbers.gather(chosen).cast(pl.Float64).to_numpy()
+        for one in columns
+        if one.values.numbers is not None
+    }
+    found = []
+    for place, value in enumerate(values):
+        of_group = of_model == place
+        told = {name: _summary(numbers[of_group]) for name, numbers in numeric.items()}
+        found.append(Group(value, int(of_group.sum()), told))
+    return tuple(found)
+
+
+def _summary(numbers: npt.NDArray[np.float64]) -> dict[str, float | int | None]:
+    """How many numbers there are, and the usual four about them."""
+    known = numbers[~np.isnan(numbers)]
+    if not len(known):
+        return {"known": 0, "min": None, "median": None, "mean": None, "max": None}
+    return {
+        "known": len(known),
+        "min": finite(float(known.min())),
+        "median": finite(float(np.median(known))),
+        "mean": finite(float(known.mean())),
+        "max": finite(float(known.max())),
+    }
 
 
 def _notes(columns: Sequence[Looked]) -> list[str]:

@@ -113,15 +113,16 @@ class Asked:
         kept = [(name, value) for name, value in self.given.items() if name not in {"after", "revision"}]
         plain = [(name, value) for name, value in kept if name != "_extra"]  # tables have no place for it
         revision = ("revision", str(self.revision))
-        bound = [*kept, revision]
+        bound = urlencode([*kept, revision])
         ending = "" if self.ending == "json" else f".{self.ending}"
-        links = [f'<{self._address()}>; rel="canonical"', f'<{self.path}{ending}?{urlencode(bound)}>; rel="first"']
+        links = [f'<{self._address()}>; rel="canonical"', f'<{self.path}{ending}?{bound}>; rel="first"']
         if following:
-            links.append(f'<{self.path}{ending}?{urlencode([*bound, ("after", following)])}>; rel="next"')
-        if len(urlencode(bound)) > _LONG:
+            links.append(f'<{self.path}{ending}?{bound}&{urlencode([("after", following)])}>; rel="next"')
+        if len(bound) > _LONG:
             return ", ".join(links)
+        elsewhere = urlencode([*plain, revision])
         links += [
-            f'<{self.path}.{other}?{urlencode([*plain, revision])}>; rel="alternate"; type="{media}"'
+            f'<{self.path}.{other}?{elsewhere}>; rel="alternate"; type="{media}"'
             for other, media in FORMATS.items()
             if other != self.ending
         ]

@@ -5,7 +5,6 @@ Columns are made when first asked for and kept; a view never changes afterwards.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import polars as pl
 
 from app import vocab
@@ -289,7 +289,7 @@ def plain(text: str, kind: str) -> bool | int | float | str:
 
 def encoded(value: object) -> str:
     """JSON text without blanks."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return orjson.dumps(value).decode()
 
 
 def _observed(part: pl.DataFrame) -> Observed:
