@@ -246,7 +246,7 @@ def _add(
     )
 
 
-_CODES = ("bad-parameter", "not-found", "unauthorized", "too-many-requests", "too-busy", "query-timeout")
+_CODES = ("bad-parameter", "not-found", "too-many-requests", "too-busy", "query-timeout")
 _HEADERS = {
     "X-Revision": {"description": "Revision that the answer is made from.", "schema": {"type": "integer"}},
     "ETag": {"description": "Tag of this answer.", "schema": {"type": "string"}},

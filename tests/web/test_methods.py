@@ -29,6 +29,12 @@ ADDRESSES = {
     },
     "/api/v1/leaderboards/{benchmark}": REQUESTS["leaderboard"],
     "/api/v1/leaderboards/{benchmark}.{ending}": REQUESTS["leaderboard"].replace("?", ".md?"),
+    "/api/v1/leaderboards/{benchmark}.vl.json": REQUESTS["leaderboard"].replace("?", ".vl.json?"),
+    "/api/v1/insights": "/api/v1/insights",
+    "/api/v1/insights/{slug}": "/api/v1/insights/memory",
+    "/api/v1/insights/{slug}.vl.json": "/api/v1/insights/memory.vl.json",
+    "/api/v1/insights/{slug}.svg": "/api/v1/insights/memory.svg",
+    "/insights": "/insights",
     "/api/v1/models": REQUESTS["listModels"],
     "/api/v1/models/{slug}": REQUESTS["showModel"],
     "/api/v1/properties": REQUESTS["listProperties"],
@@ -129,7 +135,7 @@ def test_head_is_get_without_the_body(place: tuple[Client, str], encoding: str) 
     client, address = place
     wanted = {"Accept-Encoding": encoding}
     got, head = (client.request(method, address, headers=wanted) for method in ("GET", "HEAD"))
-    assert got.status_code in ({401, 404} if address in REFUSED else {200, 303}), got.text
+    assert got.status_code in ({401, 404} if address in REFUSED else {200, 303, 308}), got.text
     assert (head.status_code, head.content) == (got.status_code, b"")
     assert _lasting(head.headers) == _lasting(got.headers)
     if "etag" in got.headers:
