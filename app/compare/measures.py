@@ -2,7 +2,8 @@
 
 Observations in the same setting (protocol, quantisation, device, engine, configuration, statistic) are comparable.
 Where a column's conditions leave several such settings, the setting that most models share is taken first, and the
-column says that it is mixed. Among observations in one setting, measured ones come before imported, reported and
+column says that it is mixed. Among observations in one setting, measured ones come before imported and
+reported ones, and these before those with random weights and predicted ones.
 """
 
 from __future__ import annotations

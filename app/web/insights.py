@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from anyio import to_thread
@@ -121,7 +120,7 @@ async def show(request: Request, services: Use, client: Asking) -> Response:
         asked = await to_thread.run_sync(reading.asked, request, services, ())
         found = [await _worked_out(request.app, services, client, asked.revision, slug) for slug in insights.slugs()]
     except AppError as error:
-        return reading.guarded(partial(_fail, error), "Insights")
+        return reading.error_page(error, "Insights")
     return asked.page(
         "insights.html",
         found=[_described(one, asked.revision) for one in found],
@@ -209,10 +208,6 @@ def _cell(value: Cell) -> str:
         return value or ""
     size = abs(value)
     return shown(float(value), 0 if size >= _LARGE else 2 if size >= _MIDDLE else 4)
-
-
-def _fail(error: AppError) -> NoReturn:
-    raise error
 
 
 def _json(answer: BaseModel, identity: Representation) -> Response:

@@ -1,8 +1,10 @@
-"""A synchronous client of the application, without a network."""
+"""A synchronous client of the application, without a network, and a browser."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser, sync_playwright
 
 from app.services import Services
 from app.settings import Settings
@@ -62,3 +65,16 @@ def problem_of(response: httpx.Response) -> Any:
     assert problem["status"] == response.status_code
     assert problem["type"] == f"https://w3id.org/slmkg/problems/{problem['code']}"
     return problem
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, started once for the tests of a file."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.fail("this test needs Chromium (apt-get install chromium)")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=found, args=flags)
+        yield launched
+        launched.close()

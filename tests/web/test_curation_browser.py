@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from app.access import KeyRing, Scope
 from tests.web.serving import serving
@@ -35,18 +35,6 @@ def office(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     _, key = KeyRing(data / "keys.json").create("Ada", scopes, datetime.now(UTC))
     with serving(data) as base:
         yield Office(base, key)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.fail("this test needs Chromium (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-        started = playwright.chromium.launch(executable_path=found, args=flags)
-        yield started
-        started.close()
 
 
 @dataclass(frozen=True)

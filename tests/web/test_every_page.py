@@ -12,7 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from app.access import KeyRing, Scope
 from app.services import Services
@@ -90,17 +90,6 @@ def place(seed_folder: Path, released: Services, tmp_path_factory: pytest.TempPa
     _, key = KeyRing(data / "keys.json").create("Ada", scopes, datetime.now(UTC))
     with serving(data) as base:
         yield Place(base, key)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.fail("this test needs Chromium (apt-get install chromium)")
-    with sync_playwright() as driver:
-        launched = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

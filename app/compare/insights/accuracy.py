@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.compare.charts.frame import Spec
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
 from app.compare.insights.terms import Row, comparable, listed, near, number, shown, text
-from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
+from app.compare.insights.values import Column, Finding, Found, Rows, Table
 
 QUERIES = ("accuracy",)
 _SINGLE = "single scores"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from app.compare.charts.frame import Spec
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
 from app.compare.insights.terms import listed, number, text
-from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
+from app.compare.insights.values import Column, Finding, Found, Rows, Table
 
 QUERIES = ("architecture",)
 _COUNTS, _WINNER = "counts-", "winner-"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.compare.insights.values import Cell, Spec
-
-SURVEY, GRAPH = "survey", "graph"
+from app.compare.charts.frame import Spec
+from app.compare.insights.values import Cell
 
 
 def chart(values: Sequence[dict[str, Cell]], description: str, **parts: Any) -> Spec:

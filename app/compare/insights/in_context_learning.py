@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from app.compare.charts.frame import Spec
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Record, Told
 from app.compare.insights.terms import comparable, correlation, listed, near, number, shown, text
-from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
+from app.compare.insights.values import Column, Finding, Found, Rows, Table
 
 QUERIES = ("in-context-learning",)
 _SIZE = re.compile(r"plotted at size (?P<size>[\d.]+)B")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from app.compare.charts.frame import Spec
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
 from app.compare.insights.terms import comparable, correlation, listed, near, number, shown, text
-from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
+from app.compare.insights.values import Column, Finding, Found, Rows, Table
 
 QUERIES = ("latency", "operators")
 _MEGA, _GIGA = 1e6, 1e9

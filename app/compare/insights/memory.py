@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from app.compare.charts.frame import Spec
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
 from app.compare.insights.terms import Row, comparable, listed, near, number, shown, text
-from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
+from app.compare.insights.values import Column, Finding, Found, Rows, Table
 
 QUERIES = ("memory",)
 _MEGA, _BINARY = 1e6, float(2**20)

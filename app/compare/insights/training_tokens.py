@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from statistics import median
 
+from app.compare.charts.frame import Spec
 from app.compare.insights import drawing
 from app.compare.insights.survey import Printed, Told
 from app.compare.insights.terms import Row, listed, number, shown, text
-from app.compare.insights.values import Column, Finding, Found, Rows, Spec, Table
+from app.compare.insights.values import Column, Finding, Found, Rows, Table
 from app.ingest import cells
 
 QUERIES = ("CQ07",)

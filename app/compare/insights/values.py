@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from app.compare.charts.frame import Spec
 from app.model.rdf import Term
 from app.store.rq import QueryFile
 
 Cell: TypeAlias = str | float | int | None
-Spec: TypeAlias = dict[str, Any]
 """A chart in Vega-Lite."""
 Rows: TypeAlias = Sequence[Mapping[str, Term]]
 """The answer to a query."""
