@@ -198,6 +198,13 @@ MEASURABLE: Mapping[str, Target] = _TARGETS
 """Modelling classes that llama.cpp runs."""
 NOT_MEASURABLE: Mapping[str, str] = _NO_TARGET
 """Modelling classes whose tensors are known and that llama.cpp does not run, with the reason."""
+NOT_COMPARED: Mapping[str, str] = {
+    "MobileLLMForCausalLM": "the converter does not know the class; it is compared as LlamaForCausalLM",
+    "MobiLlamaForCausalLM": "the converter does not know the class; it is compared as LlamaForCausalLM",
+    "GPTNeoForCausalLM": "the converter does not know the class",
+    "FalconForCausalLM": "the converter knows only the layout of Falcon-7B and 40B under this name",
+}
+"""Measurable classes whose files could not be compared with what llama.cpp's converter makes, with the reason."""
 
 _OUTSIDE = {
     "token_embedding": "token_embd",

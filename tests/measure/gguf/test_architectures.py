@@ -16,6 +16,7 @@ import pytest
 from app.errors import Unmeasurable
 from app.measure.gguf.architectures import (
     MEASURABLE,
+    NOT_COMPARED,
     NOT_MEASURABLE,
     blueprint,
     cached_elements_per_token,
@@ -24,7 +25,6 @@ from app.measure.gguf.architectures import (
 from app.measure.gguf.variants import plain_storage
 from app.model.architecture import Architecture, kv_cache_bytes_per_token
 from app.model.tensors import KNOWN_CLASSES, parameter_count
-from scripts.measure.converter_tables import NOT_COMPARED
 from tests.measure.gguf.facts import HERE, TINY, read
 
 RELEASED = dict(read(HERE.parent.parent / "model" / "architectures.csv", "model"))
