@@ -19,11 +19,12 @@ from app.measure.gguf.architectures import (
     NOT_COMPARED,
     NOT_MEASURABLE,
     blueprint,
+    cache_bytes,
     cached_elements_per_token,
     reason_not,
 )
 from app.measure.gguf.variants import plain_storage
-from app.model.architecture import Architecture, kv_cache_bytes_per_token
+from app.model.architecture import Architecture, kv_cache_bytes, kv_cache_bytes_per_token
 from app.model.tensors import KNOWN_CLASSES, parameter_count
 from tests.measure.gguf.facts import HERE, TINY, read
 
@@ -150,6 +151,15 @@ def test_llama_cpp_expands_the_latent_heads_of_minicpm3() -> None:
     # 4 heads, keys of 64 + 32, values of 64; the latent itself would be 256 + 32.
     assert cached_elements_per_token(TINY["minicpm3"]) == (4 * (96 + 64),) * 2
     assert kv_cache_bytes_per_token(TINY["minicpm3"]) == 2 * 2 * (256 + 32)
+
+
+def test_windows_shorten_the_cache_only_where_llama_cpp_has_them() -> None:
+    per_layer = 2 * 2 * 128
+    assert cache_bytes(TINY["gemma2"], 40) == kv_cache_bytes(TINY["gemma2"], 40) == 2 * per_layer * (32 + 40)
+    assert cache_bytes(TINY["mistral"], 40) > kv_cache_bytes(TINY["mistral"], 40)
+    assert cache_bytes(TINY["mistral"], 40) == 40 * kv_cache_bytes_per_token(TINY["mistral"])
+    with pytest.raises(Unmeasurable):
+        cache_bytes(RELEASED["facebook/opt-125m"], 1)
 
 
 def test_what_is_no_fact_of_the_graph_is_listed_and_written() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.measure.gguf import inspect
-from app.measure.gguf.architectures import blueprint
+from app.measure.gguf.architectures import blueprint, cache_bytes
 from app.measure.gguf.files import expected_bytes, prepare
 from app.measure.gguf.variants import VARIANTS, storage
 from app.measure.values import RandomWeights, Subject
@@ -48,10 +48,14 @@ def _assert_they_run(made: dict[tuple[str, str], Path]) -> None:
     for (name, variant), answer in zip(made, answers, strict=True):
         facts = TINY[name]
         assert answer["loaded"], (name, variant)
-        assert answer["codes"] == [0, 0, 0], (name, variant)
+        assert answer["codes"] == [0, 0, 0, 0], (name, variant)
         assert answer["finite"], (name, variant)
         assert answer["tokens"] == facts.vocabulary_size
         assert answer["parameters"] == blueprint(facts).parameters
+        # A saved state has a few bytes for each token besides keys and values.
+        before, after = answer["saved"]
+        beside = (after - before) - (cache_bytes(facts, 40) - cache_bytes(facts, 8))
+        assert 0 <= beside <= 32 * 32, (name, variant)
 
 
 def _assert_types_are_as_expected(made: dict[tuple[str, str], Path]) -> None:
