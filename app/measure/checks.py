@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.measure.cost import decode_work
+from app.measure.gguf.architectures import cache_bytes
 from app.measure.values import CellResult, Engine, Phase, Status
 from app.model.architecture import ArchitectureError, kv_cache_bytes
 from app.model.tensors import parameter_count
@@ -41,7 +42,9 @@ def _reasons(result: CellResult, bandwidth: float | None) -> Iterator[str]:
     used = result.memory.kv_used
     tokens = result.cell.depth + result.cell.prompt_tokens
     if used is not None:
-        expected = kv_cache_bytes(architecture, tokens, int(result.settings.get("kv_element_bytes", 2)))
+        element = int(result.settings.get("kv_element_bytes", 2))
+        keeps = cache_bytes if result.cell.engine is Engine.LLAMA_CPP else kv_cache_bytes
+        expected = keeps(architecture, tokens, element)
         header = HEADER_BYTES if result.cell.engine is Engine.LLAMA_CPP else 0
         if not expected <= used <= expected + header:
             yield f"the cache holds {used} bytes after {tokens} tokens, by formula it is {expected}"
