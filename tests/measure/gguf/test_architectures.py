@@ -168,3 +168,11 @@ def test_what_is_no_fact_of_the_graph_is_listed_and_written() -> None:
         target = MEASURABLE[str(facts.architecture_class)]
         for key, value in target.assumed().items():
             assert model.metadata[f"{model.architecture}.{key}"] == value, name
+
+
+# Counts of tensors in files that llama.cpp's converter made of the released checkpoints.
+@pytest.mark.parametrize(
+    ("model", "count"), [("HuggingFaceTB/SmolLM-135M", 272), ("EleutherAI/pythia-160m", 148), ("Qwen/Qwen2-0.5B", 290)]
+)
+def test_released_models_have_as_many_tensors_as_their_converted_checkpoints(model: str, count: int) -> None:
+    assert len(blueprint(RELEASED[model]).tensors) == count

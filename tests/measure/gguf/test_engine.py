@@ -19,7 +19,7 @@ from app.measure.gguf.architectures import blueprint, cache_bytes
 from app.measure.gguf.files import expected_bytes, prepare
 from app.measure.gguf.variants import VARIANTS, storage
 from app.measure.values import RandomWeights, Subject
-from tests.measure.gguf.facts import TINY
+from tests.measure.gguf.facts import ROOT, TINY
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def _made(folder: Path, names: Iterable[str], variants: Iterable[str]) -> dict[t
 
 def _decoded(paths: Iterable[Path]) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.measure.gguf.engine", *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 

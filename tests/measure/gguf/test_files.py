@@ -29,7 +29,7 @@ from app.measure.gguf.files import bytes_to_write, expected_bytes, prepare
 from app.measure.gguf.quantise import quantise
 from app.measure.gguf.variants import VARIANTS
 from app.measure.values import RandomWeights, RealWeights, Subject
-from tests.measure.gguf.facts import TINY
+from tests.measure.gguf.facts import ROOT, TINY
 
 LLAMA = Subject("llama", TINY["llama"])
 RANDOM = RandomWeights()
@@ -136,6 +136,7 @@ def test_a_killed_writer_leaves_no_half_file_and_the_next_one_tidies_up(tmp_path
         [sys.executable, "-m", "tests.measure.gguf.prepare", "Q4_K_M", str(tmp_path), step, "0"],
         stdout=subprocess.PIPE,
         text=True,
+        cwd=ROOT,
     ) as writer:
         assert writer.stdout is not None
         assert writer.stdout.readline().startswith(step)
@@ -156,7 +157,7 @@ def test_the_quantiser_ends_with_the_one_who_called_it(tmp_path: Path, released:
         "from app.measure.gguf.variants import VARIANTS;"
         "quantise(Path(sys.argv[1]), Path(sys.argv[2]), VARIANTS['Q8_0'], print)"
     )
-    with subprocess.Popen([sys.executable, "-c", call, str(released), str(tmp_path / "target")]) as caller:
+    with subprocess.Popen([sys.executable, "-c", call, str(released), str(tmp_path / "target")], cwd=ROOT) as caller:
         children: list[psutil.Process] = []
         deadline = time.monotonic() + 30
         while not (children and "llama_cpp" in "".join(m.path for m in children[0].memory_maps())):
@@ -201,6 +202,7 @@ def test_a_file_that_cannot_be_written_to_its_end_is_no_file(tmp_path: Path, var
         capture_output=True,
         text=True,
         check=False,
+        cwd=ROOT,
     )
     assert prepared.stdout.startswith("preparation-failed: "), prepared.stderr
     assert _names(tmp_path) == before
