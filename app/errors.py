@@ -27,6 +27,7 @@
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
     ├── HubUnavailable          the Hugging Face hub does not answer                      (hub-unavailable)
+    ├── ServiceUnavailable      a service elsewhere does not answer                       (service-unavailable)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
@@ -249,6 +250,12 @@ class HubUnavailable(AppError):
     """The Hugging Face hub cannot be reached, does not answer as it should, or what speaks with it is not installed."""
 
     code: ClassVar[str] = "hub-unavailable"
+
+
+class ServiceUnavailable(AppError):
+    """A service of ours on another machine cannot be reached, or does not answer as it should."""
+
+    code: ClassVar[str] = "service-unavailable"
 
 
 class StoreError(AppError):

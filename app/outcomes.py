@@ -39,6 +39,7 @@ OUTCOMES: dict[str, Outcome] = {
     "invalid-graph": Outcome(422, EXIT_VIOLATIONS, "The change breaks constraints"),
     "release-exists": Outcome(409, EXIT_USAGE, "A release of this name exists"),
     "hub-unavailable": Outcome(503, EXIT_FAILURE, "The Hugging Face hub does not answer"),
+    "service-unavailable": Outcome(503, EXIT_FAILURE, "The service elsewhere does not answer"),
     "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),
     "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),

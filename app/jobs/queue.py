@@ -24,7 +24,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from app.jobs.values import (
     Plan,
     Progress,
 )
+from app.jobs.wire import environment_record
 from app.measure.records import from_json, to_json
 from app.measure.records import key as key_of
 from app.measure.values import Cell, CellResult, Environment, Run, Status
@@ -419,7 +420,7 @@ class Queue:
                 raise BadValue("/result/environment", "is not the fingerprint of the environment")
             tables.execute(
                 "INSERT OR REPLACE INTO environments (job, fingerprint, environment) VALUES (?, ?, ?)",
-                (row["job"], environment.fingerprint, _text(_environment(environment))),
+                (row["job"], environment.fingerprint, _text(environment_record(environment))),
             )
             message = None if result.message is None else result.message[:LONGEST_MESSAGE]
             tables.execute(
@@ -697,14 +698,6 @@ def _read_cell(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> JobCell:
         expected=row["expected"],
         seconds=row["seconds"],
     )
-
-
-def _environment(environment: Environment) -> Mapping[str, Any]:
-    return {
-        "fingerprint": environment.fingerprint,
-        "hardware": dict(environment.hardware),
-        "software": dict(environment.software),
-    }
 
 
 def _no_job(identity: str) -> NotFound:

@@ -32,6 +32,7 @@ from typing import IO, Any
 from app.errors import BadValue
 from app.jobs import leash
 from app.jobs.values import Progress
+from app.jobs.wire import environment_of
 from app.measure.records import from_json, to_json
 from app.measure.values import Cell, CellResult, Environment, Status
 
@@ -160,7 +161,7 @@ def _read(cell: Cell, heard: _Heard, environment: Environment, otherwise: Callab
     """The result as the process gave it; `otherwise` makes one for what cannot be used."""
     try:
         result = from_json(CellResult, heard.result)
-        told = environment if heard.environment is None else _environment(heard.environment)
+        told = environment if heard.environment is None else environment_of(heard.environment)
     except BadValue as error:
         return otherwise(Status.FAILED, f"the result cannot be read: {error.message}")
     if result.cell != cell:
@@ -170,21 +171,6 @@ def _read(cell: Cell, heard: _Heard, environment: Environment, otherwise: Callab
             return otherwise(Status.FAILED, "the result names an environment that is not known")
         result = replace(result, environment=told.fingerprint)
     return Outcome(result, told)
-
-
-def _environment(record: Any) -> Environment:
-    if not isinstance(record, Mapping) or not isinstance(record.get("fingerprint"), str):
-        raise BadValue("/environment", "is no environment")
-    return environment_of(record)
-
-
-def environment_of(record: Mapping[str, Any]) -> Environment:
-    """An environment from JSON; BadValue."""
-    values = {name: record.get(name) for name in ("fingerprint", "hardware", "software")}
-    for name, kind in (("fingerprint", str), ("hardware", Mapping), ("software", Mapping)):
-        if not isinstance(values[name], kind):
-            raise BadValue(f"/environment/{name}", "is missing or of the wrong kind")
-    return Environment(str(values["fingerprint"]), dict(values["hardware"] or {}), dict(values["software"] or {}))
 
 
 def _how_it_ended(code: int, heard: _Heard, kills_before: int, kills_after: int) -> tuple[Status, str]:

@@ -10,9 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 MEGABYTE = 1 << 20
+
+
+def say(text: str, file: TextIO = sys.stdout) -> None:
+    file.write(text + "\n")
+    file.flush()
 
 
 def answer(given: dict[str, Any], **changes: Any) -> None:
@@ -25,7 +30,7 @@ def answer(given: dict[str, Any], **changes: Any) -> None:
         "environment": "0123456789abcdef",
         **changes,
     }
-    print(json.dumps({"result": line}), flush=True)
+    say(json.dumps({"result": line}))
 
 
 def leave(given: dict[str, Any], *pids: int) -> None:
@@ -35,13 +40,13 @@ def leave(given: dict[str, Any], *pids: int) -> None:
 
 def good(given: dict[str, Any]) -> None:
     for share in (0.0, 0.5, 1.0):
-        print(json.dumps({"progress": {"step": "prefill", "share": share}}), flush=True)
+        say(json.dumps({"progress": {"step": "prefill", "share": share}}))
     answer(given)
 
 
 def slow(given: dict[str, Any]) -> None:
     leave(given)
-    print(json.dumps({"progress": {"step": "prefill", "share": 0.5}}), flush=True)
+    say(json.dumps({"progress": {"step": "prefill", "share": 0.5}}))
     time.sleep(float(os.environ.get("SECONDS_OF_SLOW", "0.6")))
     answer(given)
 
@@ -67,7 +72,7 @@ def eats_below(given: dict[str, Any]) -> None:
 
 
 def crashes(given: dict[str, Any]) -> None:
-    print("this is the last that it says", file=sys.stderr, flush=True)
+    say("this is the last that it says", sys.stderr)
     ctypes.string_at(0)
 
 
@@ -78,18 +83,20 @@ def killed(given: dict[str, Any]) -> None:
 
 
 def rubbish(given: dict[str, Any]) -> None:
-    sys.stdout.buffer.write(b"\xff\xfe\x00 {\n[1, 2\n{}\n{\"progress\": 7}\n{\"progress\": {\"step\": 3}}\n" + b"[" * 100_000 + b"\n")
+    sys.stdout.buffer.write(
+        b'\xff\xfe\x00 {\n[1, 2\n{}\n{"progress": 7}\n{"progress": {"step": 3}}\n' + b"[" * 100_000 + b"\n"
+    )
     sys.stdout.buffer.write(b"{" + b'"a":[' * 100_000 + b"\n")
     sys.stdout.flush()
     answer(given)
 
 
 def only_rubbish(given: dict[str, Any]) -> None:
-    print('{"result": {"status": "splendid"}}')
+    say('{"result": {"status": "splendid"}}')
 
 
 def silent(given: dict[str, Any]) -> None:
-    print("no room for an answer", file=sys.stderr)
+    say("no room for an answer", sys.stderr)
     sys.exit(3)
 
 
@@ -114,7 +121,7 @@ def another_cell(given: dict[str, Any]) -> None:
 
 
 def elsewhere(given: dict[str, Any]) -> None:
-    print(json.dumps({"environment": {"fingerprint": "feed", "hardware": {"cpu": "x"}, "software": {}}}))
+    say(json.dumps({"environment": {"fingerprint": "feed", "hardware": {"cpu": "x"}, "software": {}}}))
     answer(given, environment="feed")
 
 

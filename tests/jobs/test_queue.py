@@ -133,7 +133,11 @@ def test_after_the_last_attempt_the_cell_has_crashed(tmp_path: Path) -> None:
         clocks.pass_by(61)
     assert claimed(jobs).number == 2, "the others go on"
     first = jobs.cells(made.id)[0]
-    assert (first.state, first.status, first.message) == (CellState.ENDED, Status.CRASHED, "its worker was lost 2 times")
+    assert (first.state, first.status, first.message) == (
+        CellState.ENDED,
+        Status.CRASHED,
+        "its worker was lost 2 times",
+    )
     assert len(first.attempts) == 2
 
 

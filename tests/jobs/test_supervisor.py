@@ -188,4 +188,4 @@ def test_when_the_leash_is_killed_its_command_goes_too(tmp_path: Path) -> None:
 def test_limits_follow_the_machine() -> None:
     assert usual_limits(7, 100) == Limits(7, 100_000_000)
     assert 0 < usual_limits(7, None).bytes < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    assert COMMAND == (sys.executable, "-m", "app.measure.cell")
+    assert (sys.executable, "-m", "app.measure.cell") == COMMAND
