@@ -109,6 +109,7 @@ CREATE TABLE cells (
   deadline REAL,
   step TEXT,
   share REAL,
+  rates TEXT,
   result TEXT,
   PRIMARY KEY (job, number)
 );
@@ -621,9 +622,12 @@ def _note(tables: sqlite3.Connection, moment: Moment, row: sqlite3.Row, progress
     )
     if step == row["step"] and little:
         return
-    tables.execute("UPDATE cells SET step = ?, share = ? WHERE token = ?", (step, share, row["token"]))
+    rates = dict(progress.rates)
+    tables.execute(
+        "UPDATE cells SET step = ?, share = ?, rates = ? WHERE token = ?", (step, share, _text(rates), row["token"])
+    )
     tables.execute("DELETE FROM events WHERE job = ? AND cell = ? AND kind = 'progress'", (row["job"], row["number"]))
-    _tell(tables, moment, row["job"], row["number"], "progress", step=step, share=share)
+    _tell(tables, moment, row["job"], row["number"], "progress", step=step, share=share, rates=rates)
 
 
 def _end_attempt(tables: sqlite3.Connection, moment: Moment, row: sqlite3.Row, outcome: str) -> None:
@@ -692,7 +696,9 @@ def _read_cell(row: sqlite3.Row, attempts: tuple[Attempt, ...]) -> JobCell:
         state=CellState(row["state"]),
         status=None if row["status"] is None else Status(row["status"]),
         message=row["message"],
-        progress=None if row["step"] is None else Progress(row["step"], row["share"]),
+        progress=None
+        if row["step"] is None
+        else Progress(row["step"], row["share"], tuple(json.loads(row["rates"] or "{}").items())),
         attempts=attempts,
         most_attempts=row["most_attempts"],
         expected=row["expected"],

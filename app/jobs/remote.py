@@ -79,7 +79,11 @@ class RemoteQueue:
 
     def beat(self, token: str, progress: Progress | None = None) -> Beat:
         """Keep a lease; Conflict when it is lost."""
-        told = None if progress is None else {"step": progress.step, "share": progress.share}
+        told = (
+            None
+            if progress is None
+            else {"step": progress.step, "share": progress.share, "rates": dict(progress.rates)}
+        )
         answer = self._send("heartbeat", {"token": token, "progress": told})
         if answer is None or not isinstance(answer.get("seconds"), int | float):
             raise self._strange("a heartbeat")

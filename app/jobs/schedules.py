@@ -52,7 +52,11 @@ class Schedules:
         now = self.queue.clock().wall
         _next(words, now)
         identity = secrets.token_hex(4)
-        record = {"note": plan.note, "cells": [to_json(cell) for cell in plan.cells], "expected": list(plan.expected) or None}
+        record = {
+            "note": plan.note,
+            "cells": [to_json(cell) for cell in plan.cells],
+            "expected": list(plan.expected) or None,
+        }
         with self.queue.database.writing() as tables:
             if tables.execute("SELECT COUNT(*) FROM schedules").fetchone()[0] >= MOST_SCHEDULES:
                 raise TooBusy(f"there are {MOST_SCHEDULES} schedules already", retry_after=3600)

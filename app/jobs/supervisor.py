@@ -1,7 +1,7 @@
 """Measures one cell in a process of its own, and says how that ended, whatever the process does.
 
 The process gets one JSON object on standard input, {"cell": …, "folder": …}, and writes JSON lines to standard output:
-{"progress": {"step": …, "share": …}}, at most one {"environment": …}, and one {"result": …}. Other lines are dropped.
+{"progress": {"step": …, "share": …, "rates": {…}}}, one {"environment": …}, and one {"result": …}. Others are dropped.
 
     ok, failed …   as the result says              crashed      ended by a signal of its own
     timeout        not done in time                oom-killed   killed while the kernel was out of memory
@@ -15,6 +15,7 @@ disturbed: meanwhile this process looks at a few numbers twenty times a second a
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -49,6 +50,9 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LEASH = (sys.executable, "-I", "-S", str(Path(leash.__file__)))
 _OURS = "SLMKG_"
 _VMSTAT = Path("/proc/vmstat")
+_MOST_RATES = 8
+UNKNOWN = Environment("unknown", {}, {})
+"""The environment of a cell whose process ended before it told where it ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +91,21 @@ class Supervisor:
     def run(
         self,
         cell: Cell,
-        environment: Environment,
         *,
         on_progress: Callable[[Progress], None] = lambda _: None,
         stop: threading.Event | None = None,
     ) -> Outcome:
         """Measure a cell. `stop` ends it early, as cancelled.
 
-        `environment` is that of this process: the result's, unless the process tells of another one.
+        The environment is the one that the process tells of; `UNKNOWN` when it ended before.
         """
         started, began = datetime.now(UTC), time.monotonic()
         kills = _kills(self.vmstat)
 
+        heard: _Heard | None = None
+
         def without_figures(status: Status, message: str) -> Outcome:
+            environment = UNKNOWN if heard is None else heard.told()
             result = CellResult(
                 cell=cell,
                 status=status,
@@ -123,7 +129,7 @@ class Supervisor:
             _end(process)
             heard.close()
         if heard.result is not None and stopped is None:
-            return _read(cell, heard, environment, without_figures)
+            return _read(cell, heard, without_figures)
         if stopped is not None:
             return without_figures(*stopped)
         return without_figures(*_how_it_ended(process.returncode, heard, kills, _kills(self.vmstat)))
@@ -157,13 +163,13 @@ class Supervisor:
                 return Status.FAILED, f"printed more than {MOST_OUTPUT:,} bytes"
 
 
-def _read(cell: Cell, heard: _Heard, environment: Environment, otherwise: Callable[[Status, str], Outcome]) -> Outcome:
+def _read(cell: Cell, heard: _Heard, otherwise: Callable[[Status, str], Outcome]) -> Outcome:
     """The result as the process gave it; `otherwise` makes one for what cannot be used."""
     try:
         result = from_json(CellResult, heard.result)
-        told = environment if heard.environment is None else environment_of(heard.environment)
     except BadValue as error:
         return otherwise(Status.FAILED, f"the result cannot be read: {error.message}")
+    told = heard.told()
     if result.cell != cell:
         return otherwise(Status.FAILED, "the result is of another cell")
     if result.environment != told.fingerprint:
@@ -215,6 +221,13 @@ class _Heard:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+
+    def told(self) -> Environment:
+        """The environment, as far as the process has told of one."""
+        try:
+            return UNKNOWN if self.environment is None else environment_of(self.environment)
+        except BadValue:
+            return UNKNOWN
 
     def last_words(self) -> str:
         """The end of what the process said on standard error, to follow a sentence."""
@@ -278,7 +291,18 @@ def _progress(record: Any) -> Progress | None:
         return None
     share = record.get("share")
     known = isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1
-    return Progress(record["step"][:200], float(share) if known and share is not None else None)
+    rates = record.get("rates")
+    return Progress(
+        record["step"][:200],
+        float(share) if known and share is not None else None,
+        tuple(_rates(rates)) if isinstance(rates, Mapping) else (),
+    )
+
+
+def _rates(record: Mapping[Any, Any]) -> Iterator[tuple[str, float]]:
+    for name, rate in list(record.items())[:_MOST_RATES]:
+        if isinstance(rate, int | float) and not isinstance(rate, bool) and math.isfinite(rate):
+            yield str(name)[:50], float(rate)
 
 
 class _Memory:

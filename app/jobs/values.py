@@ -73,10 +73,14 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a worker does with a cell now; `share` goes from 0 to 1 within the cell, None where it is not known."""
+    """What a worker does with a cell now; `share` goes from 0 to 1 within the cell.
+
+    `rates` are figures by name as far as they are known, such as tokens per second.
+    """
 
     step: str
     share: float | None = None
+    rates: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Worker:
-    """One worker. `environment` tells what machine this is, `slot` is the lock of its measuring slot.
+    """One worker. `slot` is the lock of the machine's measuring slot.
 
     `told` hears of each lease that is taken and of what became of it.
     """
@@ -61,7 +61,6 @@ class Worker:
     source: Source
     supervisor: Supervisor
     machine: Machine
-    environment: Callable[[], Environment]
     slot: Path = field(default_factory=slot.usual)
     pace: Pace = Pace()
     told: Callable[[Lease, CellResult | None], None] = lambda _lease, _result: None
@@ -108,7 +107,7 @@ class Worker:
         beating = threading.Thread(target=holding.run, name="heartbeat", daemon=True)
         beating.start()
         try:
-            outcome = self.supervisor.run(lease.cell, self.environment(), on_progress=holding.note, stop=self._halt)
+            outcome = self.supervisor.run(lease.cell, on_progress=holding.note, stop=self._halt)
             self._settle(lease, outcome, holding)
         finally:
             holding.done.set()

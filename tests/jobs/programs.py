@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 MEGABYTE = 1 << 20
+HERE = {"fingerprint": "0123456789abcdef", "hardware": {"cpu": "a processor"}, "software": {"system": "Linux"}}
 
 
 def say(text: str, file: TextIO = sys.stdout) -> None:
@@ -21,7 +22,12 @@ def say(text: str, file: TextIO = sys.stdout) -> None:
 
 
 def answer(given: dict[str, Any], **changes: Any) -> None:
-    """Print a good result for the cell that was asked for."""
+    """Print where this runs, and a good result for the cell that was asked for."""
+    say(json.dumps({"environment": HERE}))
+    answer_only(given, **changes)
+
+
+def answer_only(given: dict[str, Any], **changes: Any) -> None:
     line = {
         "cell": given["cell"],
         "status": "ok",
@@ -40,7 +46,7 @@ def leave(given: dict[str, Any], *pids: int) -> None:
 
 def good(given: dict[str, Any]) -> None:
     for share in (0.0, 0.5, 1.0):
-        say(json.dumps({"progress": {"step": "prefill", "share": share}}))
+        say(json.dumps({"progress": {"step": "prefill", "share": share, "rates": {"prefill": 512.5, "x": None}}}))
     answer(given)
 
 
@@ -74,6 +80,16 @@ def eats_below(given: dict[str, Any]) -> None:
 def crashes(given: dict[str, Any]) -> None:
     say("this is the last that it says", sys.stderr)
     ctypes.string_at(0)
+
+
+def tells_and_sleeps(given: dict[str, Any]) -> None:
+    say(json.dumps({"environment": HERE}))
+    time.sleep(600)
+
+
+def tells_nothing(given: dict[str, Any]) -> None:
+    say(json.dumps({"environment": {"fingerprint": 7}}))
+    answer_only(given)
 
 
 def killed(given: dict[str, Any]) -> None:
@@ -122,7 +138,7 @@ def another_cell(given: dict[str, Any]) -> None:
 
 def elsewhere(given: dict[str, Any]) -> None:
     say(json.dumps({"environment": {"fingerprint": "feed", "hardware": {"cpu": "x"}, "software": {}}}))
-    answer(given, environment="feed")
+    answer_only(given, environment="feed")
 
 
 def nowhere(given: dict[str, Any]) -> None:

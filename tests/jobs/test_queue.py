@@ -328,10 +328,10 @@ def test_events_tell_each_change_once_and_only_the_last_progress(tmp_path: Path)
     made, _ = jobs.submit(plan(50), ADA)
     lease = claimed(jobs)
     for share in (0.1, 0.1001, 0.5, 0.9):
-        jobs.beat(lease.token, Progress("decode", share))
+        jobs.beat(lease.token, Progress("decode", share, (("decode", 12.5),)))
     middle = jobs.events(made.id)
     assert [one.kind for one in middle] == ["made", "began", "progress"]
-    assert middle[-1].data == {"cell": 1, "step": "decode", "share": 0.9}
+    assert middle[-1].data == {"cell": 1, "step": "decode", "share": 0.9, "rates": {"decode": 12.5}}
     jobs.hand_in(lease.token, result(lease.cell), HERE)
     later = jobs.events(made.id, after=middle[-1].number)
     assert [one.kind for one in later] == ["ended", "over"]

@@ -28,7 +28,7 @@ def supervisor(folder: Path, program: str, limits: Limits = ENOUGH, **options: A
 
 
 def outcome(folder: Path, program: str, limits: Limits = ENOUGH, **options: Any) -> Outcome:
-    return supervisor(folder, program, limits).run(cell(), HERE, **options)
+    return supervisor(folder, program, limits).run(cell(), **options)
 
 
 def pids(folder: Path) -> set[int]:
@@ -42,7 +42,7 @@ def test_a_good_cell_gives_its_result_and_its_progress(tmp_path: Path) -> None:
     heard: list[Progress] = []
     done = outcome(tmp_path, "good", on_progress=heard.append)
     assert (done.result.status, done.result.cell, done.environment) == (Status.OK, cell(), HERE)
-    assert heard == [Progress("prefill", 0.0), Progress("prefill", 0.5), Progress("prefill", 1.0)]
+    assert heard == [Progress("prefill", share, (("prefill", 512.5),)) for share in (0.0, 0.5, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,7 @@ def test_a_good_cell_gives_its_result_and_its_progress(tmp_path: Path) -> None:
         ("silent", Status.FAILED, "ended with exit code 3 and without a result; it said: no room for an answer"),
         ("leaves_early", Status.FAILED, "ended with exit code 0 and without a result"),
         ("another_cell", Status.FAILED, "the result is of another cell"),
+        ("tells_nothing", Status.FAILED, "an environment that is not known"),
         ("nowhere", Status.FAILED, "an environment that is not known"),
         ("failed", Status.FAILED, "No space left on device"),
         ("no_such_program", Status.FAILED, "KeyError"),
@@ -63,7 +64,7 @@ def test_each_end_has_its_status(tmp_path: Path, program: str, status: Status, w
     done = outcome(tmp_path, program)
     assert done.result.status is status
     assert words in (done.result.message or "")
-    assert (done.result.cell, done.result.environment) == (cell(), HERE.fingerprint)
+    assert (done.result.cell, done.result.environment) == (cell(), done.environment.fingerprint)
     assert done.result.seconds >= 0
 
 
@@ -78,6 +79,11 @@ def test_a_process_may_tell_of_its_own_environment(tmp_path: Path) -> None:
     done = outcome(tmp_path, "elsewhere")
     assert (done.result.status, done.result.environment) == (Status.OK, "feed")
     assert (done.environment.fingerprint, done.environment.hardware) == ("feed", {"cpu": "x"})
+
+
+def test_the_environment_of_a_cell_without_figures_is_kept_where_it_was_told(tmp_path: Path) -> None:
+    assert outcome(tmp_path, "tells_and_sleeps", Limits(0.5, ENOUGH.bytes)).environment == HERE
+    assert outcome(tmp_path, "crashes").environment == module.UNKNOWN
 
 
 def test_one_that_never_ends_is_stopped(tmp_path: Path) -> None:
@@ -106,9 +112,9 @@ def test_a_kill_for_want_of_memory_is_told_from_others(tmp_path: Path, monkeypat
     vmstat = tmp_path / "vmstat"
     vmstat.write_text("pgfault 1\noom_kill 3\n", encoding="ascii")
     monkeypatch.setenv("VMSTAT", str(vmstat))
-    done = supervisor(tmp_path, "killed", vmstat=vmstat).run(cell(), HERE)
+    done = supervisor(tmp_path, "killed", vmstat=vmstat).run(cell())
     assert done.result.status is Status.OOM_KILLED
-    done = supervisor(tmp_path, "killed", vmstat=vmstat).run(cell(), HERE)
+    done = supervisor(tmp_path, "killed", vmstat=vmstat).run(cell())
     assert done.result.status is Status.CRASHED, "the number stays: the kernel did not kill this one"
 
 
@@ -128,22 +134,22 @@ def test_nothing_that_it_has_started_remains(tmp_path: Path) -> None:
 def test_secrets_of_the_service_are_not_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLMKG_STORE_PASSWORD", "secret")
     show = "import os, sys; sys.exit(' '.join(name for name in os.environ if name.startswith('SLMKG')) or 'none')"
-    done = Supervisor(tmp_path, ENOUGH, (sys.executable, "-c", show)).run(cell(), HERE)
+    done = Supervisor(tmp_path, ENOUGH, (sys.executable, "-c", show)).run(cell())
     assert (done.result.message or "").endswith("it said: none")
 
 
 def test_what_cannot_be_started_is_told(tmp_path: Path) -> None:
-    done = Supervisor(tmp_path, ENOUGH, ("no-such-command",)).run(cell(), HERE)
+    done = Supervisor(tmp_path, ENOUGH, ("no-such-command",)).run(cell())
     assert done.result.status is Status.FAILED
     assert "no-such-command: No such file or directory" in (done.result.message or "")
     (tmp_path / "file").touch()
-    done = Supervisor(tmp_path / "file", ENOUGH).run(cell(), HERE)
+    done = Supervisor(tmp_path / "file", ENOUGH).run(cell())
     assert (done.result.status, done.result.message) == (Status.FAILED, "the process cannot be started: File exists")
 
 
 def test_a_full_disk_is_told_by_the_process_and_stops_nobody(tmp_path: Path) -> None:
     write = "open('/dev/full', 'w').write('x' * 100000)"
-    done = Supervisor(tmp_path, ENOUGH, (sys.executable, "-c", write)).run(cell(), HERE)
+    done = Supervisor(tmp_path, ENOUGH, (sys.executable, "-c", write)).run(cell())
     assert done.result.status is Status.FAILED
     assert "No space left on device" in (done.result.message or "")
     assert outcome(tmp_path, "good").result.status is Status.OK
@@ -153,9 +159,9 @@ SUPERVISES = """
 import sys
 from pathlib import Path
 from app.jobs.supervisor import Supervisor
-from tests.jobs.making import HERE, cell
-from tests.jobs.test_supervisor import ENOUGH, supervisor
-supervisor(Path(sys.argv[1]), sys.argv[2]).run(cell(), HERE)
+from tests.jobs.making import cell
+from tests.jobs.test_supervisor import supervisor
+supervisor(Path(sys.argv[1]), sys.argv[2]).run(cell())
 """
 
 

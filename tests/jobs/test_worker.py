@@ -33,7 +33,7 @@ def worker(
     folder: Path, jobs: Queue, program: str = "good", *, limits: Limits = ENOUGH, machine: Machine = ONE
 ) -> Worker:
     supervisor = Supervisor(folder / "files", limits, (sys.executable, PROGRAMS, program))
-    return Worker(jobs, supervisor, machine, lambda: HERE, folder / "slot", QUICK)
+    return Worker(jobs, supervisor, machine, folder / "slot", QUICK)
 
 
 def real(folder: Path, **options: float) -> Queue:
