@@ -62,7 +62,7 @@ class Worker:
     supervisor: Supervisor
     machine: Machine
     slot: Path = field(default_factory=slot.usual)
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
     told: Callable[[Lease, CellResult | None], None] = lambda _lease, _result: None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _halt: threading.Event = field(default_factory=threading.Event)
