@@ -17,7 +17,6 @@
     ├── FormRefused             a form that was not sent from our own page                (form-refused)
     ├── Conflict                what is asked collides with what stands                   (conflict)
     ├── PreconditionNeeded      a write that needs `If-Match` came without it             (precondition-needed)
-    ├── ExtraMissing            an optional extra of the package is not installed         (extra-missing)
     ├── EngineRefused           the inference engine cannot run this model or file        (engine-refused)
     ├── NoMemory                the machine, or a limit, has no memory left for it        (no-memory)
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
@@ -355,18 +354,6 @@ class Forbidden(AppError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"the key lacks the scope {scope!r}", advice="Ask for a key that has it.")
         self.scope = scope
-
-
-class ExtraMissing(AppError):
-    """What is asked needs packages of an optional extra that is not installed. `extra` is its name."""
-
-    code: ClassVar[str] = "extra-missing"
-
-    def __init__(self, needed: str, extra: str) -> None:
-        super().__init__(
-            f"{needed} is not installed", advice=f"Install it with the extra {extra}: `pip install 'slmkg[{extra}]'`."
-        )
-        self.extra = extra
 
 
 class EngineRefused(AppError):

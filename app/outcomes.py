@@ -55,7 +55,6 @@ OUTCOMES: dict[str, Outcome] = {
     "self-review": Outcome(403, EXIT_FAILURE, "Nobody reviews their own proposal"),
     "conflict": Outcome(409, EXIT_FAILURE, "It collides with what stands"),
     "precondition-needed": Outcome(428, EXIT_USAGE, "The write needs If-Match"),
-    "extra-missing": Outcome(501, EXIT_FAILURE, "An optional part is not installed"),
     "engine-refused": Outcome(422, EXIT_FAILURE, "The inference engine cannot run it"),
     "no-memory": Outcome(507, EXIT_FAILURE, "There is not enough memory"),
     "too-many-requests": Outcome(429, EXIT_FAILURE, "Too many requests"),

@@ -41,7 +41,8 @@ _PACKAGES = (
     "xllamacpp",
     "lm_eval",
 )
-# Variables that change how many threads run and where, or which kernels are taken. Values are numbers and short words.
+# Variables that change how many threads run and where, or which kernels are taken: numbers and short words. Without
+# KMP_BLOCKTIME, which llama.cpp sets by itself, so that it would be told of the processes below it only.
 _VARIABLES = (
     "OMP_NUM_THREADS",
     "OMP_THREAD_LIMIT",
@@ -53,7 +54,6 @@ _VARIABLES = (
     "GOMP_CPU_AFFINITY",
     "GOMP_SPINCOUNT",
     "KMP_AFFINITY",
-    "KMP_BLOCKTIME",
     "MKL_NUM_THREADS",
     "MKL_DYNAMIC",
     "MKL_ENABLE_INSTRUCTIONS",
@@ -138,7 +138,7 @@ def _hardware(files: _Files) -> dict[str, Any]:
         "affinity": _affinity(),
         "caches": _caches(files),
         "numa_nodes": len(files.matching("sys/devices/system/node", "node[0-9]*")) or None,
-        "hypervisor": _hypervisor(files, flags),
+        "hypervisor": _hypervisor(files, first),
         "memory_bytes": total,
         "memory_gib": -(-total // _GIB) if total else None,
         "swap_bytes": memory.get("SwapTotal"),
@@ -222,15 +222,15 @@ def _caches(files: _Files) -> dict[str, str] | None:
 _CLOCKS = {"kvm-clock": "KVM", "hyperv_clocksource_tsc_page": "Hyper-V", "xen": "Xen"}
 
 
-def _hypervisor(files: _Files, flags: set[str]) -> str | None:
-    """Kind of virtual machine; "none" on bare metal, None where the processor's flags do not tell."""
-    kind = files.text("sys/hypervisor/type") or files.text("sys/class/dmi/id/sys_vendor")
-    if not flags:
-        return kind
-    if "hypervisor" not in flags:
-        return "none"
+def _hypervisor(files: _Files, first: Mapping[str, str]) -> str | bool | None:
+    """Kind of virtual machine; False on bare metal, None where the processor does not tell (only x86 does)."""
+    if "flags" not in first:
+        return files.text("sys/hypervisor/type")
+    if "hypervisor" not in first["flags"].split():
+        return False
     clocks = (files.text("sys/devices/system/clocksource/clocksource0/available_clocksource") or "").split()
-    return next((_CLOCKS[clock] for clock in clocks if clock in _CLOCKS), kind or "unknown")
+    known = next((_CLOCKS[clock] for clock in clocks if clock in _CLOCKS), None)
+    return known or files.text("sys/hypervisor/type") or files.text("sys/class/dmi/id/sys_vendor") or "unknown"
 
 
 def _boost(files: _Files) -> bool | None:

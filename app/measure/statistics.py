@@ -4,6 +4,9 @@ The headline is the median of the clean samples. A figure without enough of them
 samples then, says so, and must never stand beside others unmarked. The CPU time of one thread is the exception: it
 does not count the time in which others had the CPU, so it holds on a busy machine too.
 
+A deviation is the median absolute one; a 95th percentile of decode latency is that of single tokens; an interval is the
+95 % bootstrap interval of the median. All of them are of the samples that the value is of.
+
 Everything is worked out again from the stored samples with the same result: the bootstrap draws from a fixed seed.
 """
 
@@ -16,7 +19,7 @@ from decimal import Context, Decimal
 import numpy as np
 
 from app.measure.occupancy import is_possible
-from app.measure.values import Cell, CellResult, Phase, Sample, Status
+from app.measure.values import Cell, CellResult, Figure, Phase, Sample, Status
 
 MEDIAN = "Median"
 SINGLE_VALUE = "SingleValue"
@@ -33,28 +36,6 @@ _DIGITS = Context(prec=9)
 
 _MILLISECOND = Decimal(1_000_000)
 _SECOND = Decimal(1_000_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of a cell, in the canonical unit of its metric (`data/registry/metrics.ttl`).
-
-    `statistic` is a notation of the vocabulary of statistics. `n` is the number of samples that were taken, `n_clean`
-    of those that passed the gate. `mad` is the median absolute deviation; `p95` is the 95th percentile, for a decode
-    latency that of single tokens; `lower` and `upper` are the 95 % bootstrap interval of the median. All of these are
-    of the samples that `value` is of; None where there are too few, or only one value.
-    """
-
-    metric: str
-    value: Decimal
-    statistic: str
-    n: int
-    n_clean: int
-    mad: Decimal | None = None
-    p95: Decimal | None = None
-    lower: Decimal | None = None
-    upper: Decimal | None = None
-    contended: bool = False
 
 
 def figures(result: CellResult) -> tuple[Figure, ...]:
@@ -147,10 +128,10 @@ def _figure(measure: _Measure, taken: list[Sample], used: list[Sample], contende
         metric=measure.metric,
         value=_rounded(middle),
         statistic=MEDIAN if several else SINGLE_VALUE,
-        n=len(taken),
-        n_clean=sum(one.clean for one in taken),
-        mad=_rounded(median(sorted(abs(number - middle) for number in numbers))) if several else None,
-        p95=None if tail is None else _rounded(tail),
+        count=len(taken),
+        clean=sum(one.clean for one in taken),
+        deviation=_rounded(median(sorted(abs(number - middle) for number in numbers))) if several else None,
+        percentile95=None if tail is None else _rounded(tail),
         lower=None if lower is None else _rounded(lower),
         upper=None if upper is None else _rounded(upper),
         contended=contended,
@@ -170,7 +151,7 @@ def _of_memory(result: CellResult) -> Iterator[Figure]:
     )
     for metric, size, statistic in parts:
         if size:  # nothing has a size of zero: then it was not measured
-            yield Figure(metric, Decimal(size), statistic, n=1, n_clean=1)
+            yield Figure(metric, Decimal(size), statistic, count=1, clean=1)
 
 
 def median(numbers: Sequence[Decimal]) -> Decimal:

@@ -112,7 +112,12 @@ def test_an_arm_board_is_named_by_its_members_below_the_processors(tmp_path: Pat
     assert hardware["cpu"]["model"] == "Raspberry Pi 5 Model B Rev 1.0"
     assert hardware["cpu"]["vendor"] == "0x41"
     assert hardware["instruction_sets"] == ["asimd", "asimddp"]
-    assert hardware["cores"] is None
+    assert (hardware["cores"], hardware["hypervisor"]) == (None, None)
+
+
+def test_bare_metal_has_no_hypervisor(tmp_path: Path) -> None:
+    root = machine(tmp_path, **{"proc/cpuinfo": CPU.replace(" hypervisor", "")})
+    assert capture(root, {}).hardware["hypervisor"] is False
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.measure.statistics import ENOUGH_CLEAN, Figure, figures, interval, median, percentile
-from app.measure.values import CellResult, Memory, Phase, Sample, Sampling, Status
+from app.measure.statistics import ENOUGH_CLEAN, figures, interval, median, percentile
+from app.measure.values import CellResult, Figure, Memory, Phase, Sample, Sampling, Status
 from tests.measure.tiny import cell
 
 SECOND = 1_000_000_000
@@ -38,8 +38,8 @@ def test_the_headline_is_the_median_of_clean_samples() -> None:
         *(sample(Phase.PREFILL, ms, clean=False, cpu=0.5) for ms in (500, 600, 700, 800)),
     )
     first = named(told, "time-to-first-token")
-    assert (first.statistic, first.n, first.n_clean, first.contended) == ("Median", 7, 3, False)
-    assert [first.value, first.mad, first.p95, first.lower, first.upper] == [102, 2, 110, 100, 110]
+    assert (first.statistic, first.count, first.clean, first.contended) == ("Median", 7, 3, False)
+    assert [first.value, first.deviation, first.percentile95, first.lower, first.upper] == [102, 2, 110, 100, 110]
     assert named(told, "prefill-latency").value == Decimal("10.2")
     assert named(told, "prefill-throughput").value == Decimal("98.0392157")
 
@@ -51,7 +51,7 @@ def test_without_enough_clean_samples_a_figure_is_contended() -> None:
     )
     rate = named(told, "decode-latency")
     assert rate.value == 40
-    assert (rate.n, rate.n_clean, rate.contended) == (5, 2, True)
+    assert (rate.count, rate.clean, rate.contended) == (5, 2, True)
     assert all(figure.contended for figure in figures(told) if "cpu-time" not in figure.metric)
 
 
@@ -64,14 +64,14 @@ def test_cpu_time_of_one_thread_holds_on_a_busy_machine() -> None:
     busy = [sample(Phase.DECODE, 400, clean=False, cpu=0.25) for _ in range(ENOUGH_CLEAN)]
     portable = named(result(*busy), "decode-cpu-time-per-token")
     assert portable.value == 10
-    assert (portable.contended, portable.n_clean) == (False, 0)
+    assert (portable.contended, portable.clean) == (False, 0)
     assert "decode-cpu-time-per-token" not in {one.metric for one in figures(result(*busy, threads=2))}
 
 
 def test_single_tokens_make_the_tail_of_decode_latency() -> None:
     slow = Sample(Phase.DECODE, 4, 40_000_000, 40_000_000, 0, 0, 0, True, (1_000_000, 1_000_000, 1_000_000, 37_000_000))
     tail = named(result(slow, slow, slow), "decode-latency")
-    assert [tail.value, tail.p95] == [10, 37]
+    assert [tail.value, tail.percentile95] == [10, 37]
 
 
 def test_impossible_samples_count_for_nothing() -> None:
@@ -131,7 +131,9 @@ def test_a_machine_that_is_slower_by_a_factor_has_figures_slower_by_it(drawn: li
         return named(result(*samples), "time-to-first-token")
 
     one, slower = told(1), told(factor)
-    pairs = [(getattr(one, name), getattr(slower, name)) for name in ("value", "mad", "lower", "upper", "p95")]
+    pairs = [
+        (getattr(one, name), getattr(slower, name)) for name in ("value", "deviation", "lower", "upper", "percentile95")
+    ]
     assert all(abs(left * factor - right) <= abs(right) * Decimal("1e-7") for left, right in pairs)
 
 
@@ -140,7 +142,7 @@ def test_a_machine_that_is_slower_by_a_factor_has_figures_slower_by_it(drawn: li
 def test_rate_and_latency_are_two_views_of_one_sample(drawn: list[int], clean: bool) -> None:
     samples = [Sample(Phase.DECODE, 8, ns, ns, 0, 0, 0, clean) for ns in drawn]
     rate, latency = (named(result(*samples), f"decode-{name}") for name in ("throughput", "latency"))
-    assert (rate.n, rate.n_clean, rate.contended) == (latency.n, latency.n_clean, latency.contended)
+    assert (rate.count, rate.clean, rate.contended) == (latency.count, latency.clean, latency.contended)
     if len(drawn) % 2:
         assert abs(rate.value * latency.value / 1000 - 1) < Decimal("1e-6")
 

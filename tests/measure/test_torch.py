@@ -13,7 +13,7 @@ import pytest
 import torch
 import transformers
 
-from app.errors import BadFile, EngineRefused, NoMemory
+from app.errors import BadFile, EngineRefused, NoMemory, Unmeasurable
 from app.measure.engines import torch as engine
 from app.measure.values import Cell, Engine, Phase, RandomWeights, RealWeights, Sampling, Subject
 from app.model.architecture import (
@@ -139,8 +139,13 @@ def test_a_folder_without_a_model_or_with_a_spoilt_one_is_refused(tmp_path: Path
     ],
 )
 def test_what_cannot_be_built_is_refused_with_a_reason(facts: Architecture, told: str) -> None:
-    with pytest.raises(EngineRefused, match=told):
+    with pytest.raises(Unmeasurable, match=told):
         engine.configuration(facts)
+    assert told in str(engine.reason_not(facts))
+
+
+def test_a_model_that_can_be_built_has_no_reason_not_to() -> None:
+    assert [engine.reason_not(facts) for facts in MODELS] == [None] * len(MODELS)
 
 
 def test_a_model_that_differs_from_the_facts_is_refused() -> None:

@@ -12,9 +12,11 @@ import ctypes
 import re
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,6 +31,7 @@ _BATCH = 2048
 _PART = 512
 _SEED = 0
 _MIB = 1 << 20
+_SMALLEST_STACK = 2048
 _NO_MAPPING = 0
 _SEQUENCE = 0
 _CELL_RECORD = 12
@@ -136,8 +139,41 @@ class _Log:
 
     def reason(self) -> str:
         """The last lines of complaint, without the names of functions."""
-        lines = [line.strip() for line in self.text.splitlines() if re.search(r"error|fail|unknown|invalid|miss", line)]
+        lines = [line.strip() for line in self.text.splitlines() if re.search(r"error|fail|cannot|unable", line)]
         return "; ".join(line.partition(": ")[2] or line for line in lines[-3:])[:400] or "no reason given"
+
+
+class _SignalStack(ctypes.Structure):
+    """`stack_t` of sigaltstack(2)."""
+
+    _fields_: ClassVar = [("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+
+@contextmanager
+def _without_amx(library: Any) -> Iterator[None]:
+    """Keep the library from using the matrix tiles (AMX) of some processors while it looks for kernels to use.
+
+    Its quantised kernels for them end the process on the first prompt (llama.cpp issue 20824: a compiler leaves out
+    the set-up of the tiles). The library asks the kernel for the tiles once, when it loads its first model, and the
+    kernel refuses a process whose stack for signal handlers could not hold them: so there is such a stack meanwhile.
+    All variants then run on the same family of kernels, with and without such a processor.
+    """
+    if not _has_amx(library):
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    room = ctypes.create_string_buffer(_SMALLEST_STACK)
+    small, before = _SignalStack(ctypes.addressof(room), 0, _SMALLEST_STACK), _SignalStack()
+    set_up = libc.sigaltstack(ctypes.byref(small), ctypes.byref(before)) == 0
+    try:
+        yield
+    finally:
+        if set_up:
+            libc.sigaltstack(ctypes.byref(before), None)
+
+
+def _has_amx(library: Any) -> bool:
+    return b"AMX_INT8 = 1" in library.llama_print_system_info()
 
 
 def _load(library: Any, log: _Log, file: Path) -> Any:
@@ -145,7 +181,8 @@ def _load(library: Any, log: _Log, file: Path) -> Any:
     wanted = library.llama_model_default_params()
     wanted.n_gpu_layers = 0
     wanted.load_mode = _NO_MAPPING
-    model = library.llama_model_load_from_file(str(file).encode(), wanted)
+    with _without_amx(library):
+        model = library.llama_model_load_from_file(str(file).encode(), wanted)
     if model:
         return model
     if log.says_one_of(_OUT_OF_MEMORY):
@@ -295,6 +332,7 @@ def _told(
             "flash_attention": attention.group(1) == "enabled" if attention else None,
             "weight_buffers_mib": {name: float(size) for name, size in weights},
             "memory_mapping": False,
+            "matrix_tiles": False if _has_amx(library) else None,
             "full_cache_in_windowed_layers": True,
             "window": session.window or None,
             "parameters": int(library.llama_model_n_params(session.model)),

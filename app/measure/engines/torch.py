@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.errors import BadFile, EngineRefused, ExtraMissing, NoMemory
+from app.errors import BadFile, EngineRefused, ExtraMissing, NoMemory, Unmeasurable
 from app.measure.engines import memory
 from app.measure.engines.sampling import Measurement, Progress, sample
 from app.measure.occupancy import Stopwatch, gate
@@ -40,7 +40,7 @@ def _heads(facts: Architecture) -> int:
 
 def _one(numbers: tuple[int, ...], fact: str) -> int:
     if len(set(numbers)) != 1:
-        raise EngineRefused(f"{fact} differs between layers, which this class of transformers has no room for")
+        raise Unmeasurable(f"{fact} differs between layers, which this class of transformers has no room for")
     return numbers[0]
 
 
@@ -144,7 +144,7 @@ def _bloom(facts: Architecture) -> Settings:
     renamed = {"num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     hidden, width = required(facts.hidden_size, "hidden_size"), _width(facts)
     if width != 4 * hidden:
-        raise EngineRefused(f"intermediate_size {width}: Bloom of transformers always has four times the hidden size")
+        raise Unmeasurable(f"intermediate_size {width}: Bloom of transformers always has four times the hidden size")
     return {renamed.get(name, name): value for name, value in _common(facts).items()}
 
 
@@ -210,19 +210,26 @@ KNOWN_CLASSES = frozenset(_CLASSES)
 def configuration(architecture: Architecture) -> tuple[str, Settings]:
     """The model type of transformers and the members of its configuration.
 
-    Errors: `EngineRefused` for a class without a row here, or a fact that is missing or that the class has no room for.
+    Errors: `Unmeasurable` for a class without a row here, or a fact that is missing or that the class has no room for.
     """
     name = architecture.architecture_class
     known = _CLASSES.get(name or "")
     if known is None:
-        raise EngineRefused(
-            f"the torch engine does not build {name or 'a model without an architecture class'}",
-            advice="Measure it with llama.cpp, or measure its released weights.",
-        )
+        raise Unmeasurable(f"the torch engine does not build {name or 'a model without an architecture class'}")
     try:
         return known.model_type, known.settings(architecture)
     except ArchitectureError as error:
-        raise EngineRefused(str(error), advice="Add the fact to the architecture, with its source.") from error
+        raise Unmeasurable(str(error)) from error
+
+
+def reason_not(architecture: Architecture) -> str | None:
+    """Why the engine cannot build a model of these facts; None where it can."""
+    try:
+        configuration(architecture)
+        parameter_count(architecture)
+    except (Unmeasurable, ArchitectureError) as error:
+        return str(error)
+    return None
 
 
 def measure(cell: Cell, folder: Path | None, progress: Progress) -> Measurement:
@@ -322,7 +329,7 @@ def _check_parameters(cell: Cell, counted: int) -> None:
     try:
         expected = parameter_count(cell.subject.architecture)
     except ArchitectureError as error:
-        raise EngineRefused(str(error), advice="Add the fact to the architecture, with its source.") from error
+        raise Unmeasurable(str(error)) from error
     if counted != expected:
         raise EngineRefused(
             f"transformers builds {counted} parameters, the facts give {expected}",
