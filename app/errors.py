@@ -17,6 +17,8 @@
     ├── FormRefused             a form that was not sent from our own page                (form-refused)
     ├── Conflict                what is asked collides with what stands                   (conflict)
     ├── PreconditionNeeded      a write that needs `If-Match` came without it             (precondition-needed)
+    ├── EngineRefused           the inference engine cannot run this model or file        (engine-refused)
+    ├── NoMemory                the machine, or a limit, has no memory left for it        (no-memory)
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
     ├── TooBusy                 everybody together asks too much                          (too-busy)
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
@@ -359,6 +361,24 @@ class Forbidden(AppError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"the key lacks the scope {scope!r}", advice="Ask for a key that has it.")
         self.scope = scope
+
+
+class EngineRefused(AppError):
+    """The inference engine cannot run this model or this file, or ran it and gave numbers that are none."""
+
+    code: ClassVar[str] = "engine-refused"
+
+
+class NoMemory(AppError):
+    """The machine, or a limit on the process, has no memory left for what was asked."""
+
+    code: ClassVar[str] = "no-memory"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            problem,
+            advice="Take a variant with fewer bits or a shorter prompt, stop other programs, or take a larger machine.",
+        )
 
 
 class TooManyRequests(AppError):

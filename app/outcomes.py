@@ -56,6 +56,8 @@ OUTCOMES: dict[str, Outcome] = {
     "self-review": Outcome(403, EXIT_FAILURE, "Nobody reviews their own proposal"),
     "conflict": Outcome(409, EXIT_FAILURE, "It collides with what stands"),
     "precondition-needed": Outcome(428, EXIT_USAGE, "The write needs If-Match"),
+    "engine-refused": Outcome(422, EXIT_FAILURE, "The inference engine cannot run it"),
+    "no-memory": Outcome(507, EXIT_FAILURE, "There is not enough memory"),
     "too-many-requests": Outcome(429, EXIT_FAILURE, "Too many requests"),
     "too-busy": Outcome(503, EXIT_FAILURE, "Too many requests of all together"),
     "query-timeout": Outcome(503, EXIT_FAILURE, "The query was stopped at its limit"),
