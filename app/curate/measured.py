@@ -7,14 +7,14 @@ changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from app import vocab
 from app.curate.cases import read_shape, rows
 from app.curate.derive import Shape
-from app.curate.steps import Bench, Step, Work
+from app.curate.steps import Bench, Step, Taken, Work
 from app.errors import BadParameter, BadValue, NotFound
 from app.ingest.registry import Model
 from app.measure.checks import impossible
@@ -22,6 +22,7 @@ from app.measure.graph import run_quads
 from app.measure.records import read_run
 from app.measure.statistics import figures
 from app.measure.values import Run, Status, Subject
+from app.model.agents import Agent, agent_of
 from app.model.architecture import ArchitectureError
 from app.model.claims import concept, resource
 from app.model.graphs import META, REGISTRY
@@ -62,6 +63,24 @@ def bringing_in(run: Run) -> Work:
         return Step(quads_of(run, bench.snapshot, bench.agent.iri), frozenset(), f"measurement run {run.identity}")
 
     return work
+
+
+def taking_runs(take: Callable[[Work, Agent], Taken]) -> Callable[[Run], str]:
+    """What the queue hands finished runs to: each is brought in by whoever asked for it.
+
+    A run that is in the graph already changes nothing, so it can be handed over twice.
+    """
+
+    def taken(run: Run) -> str:
+        if not run.results:
+            return "nothing was measured"
+        try:
+            agent = agent_of(IRI(run.by))
+        except ValueError as error:
+            raise BadValue("/by", str(error), advice="Name who measured by the IRI of an agent.") from error
+        return f"revision {take(bringing_in(run), agent).revision}"
+
+    return taken
 
 
 def quads_of(run: Run, snapshot: Snapshot, agent: IRI) -> frozenset[Quad]:
