@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,7 @@ class _Conversation:
         prompt = self._prompt()
         watch.start()
         self._ask(prompt, cell.generated_tokens + 1, hear)
-        each = tuple(after - one for one, after in zip(heard, heard[1:], strict=False))
+        each = tuple(after - one for one, after in pairwise(heard))
         decoded = watch.stop(Phase.DECODE, cell.generated_tokens, each)
         if len(each) != cell.generated_tokens:
             raise EngineRefused(
