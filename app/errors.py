@@ -33,6 +33,7 @@
     ├── NoRoom                  the disk has no room for a file that is to be made        (no-room)
     ├── PreparationFailed       a model file could not be made                            (preparation-failed)
     ├── HubUnavailable          the Hugging Face hub does not answer                      (hub-unavailable)
+    ├── ServiceUnavailable      a service elsewhere does not answer                       (service-unavailable)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
@@ -293,6 +294,12 @@ class HubUnavailable(AppError):
     """The Hugging Face hub cannot be reached, does not answer as it should, or what speaks with it is not installed."""
 
     code: ClassVar[str] = "hub-unavailable"
+
+
+class ServiceUnavailable(AppError):
+    """A service of ours on another machine cannot be reached, or does not answer as it should."""
+
+    code: ClassVar[str] = "service-unavailable"
 
 
 class StoreError(AppError):

@@ -43,6 +43,7 @@ OUTCOMES: dict[str, Outcome] = {
     "no-room": Outcome(507, EXIT_FAILURE, "There is no room for the file"),
     "preparation-failed": Outcome(500, EXIT_FAILURE, "The model file could not be made"),
     "hub-unavailable": Outcome(503, EXIT_FAILURE, "The Hugging Face hub does not answer"),
+    "service-unavailable": Outcome(503, EXIT_FAILURE, "The service elsewhere does not answer"),
     "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),
     "store-empty": Outcome(503, EXIT_FAILURE, "Nothing has been loaded yet"),

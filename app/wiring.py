@@ -13,6 +13,7 @@ from app.compare.projection.projections import Projections
 from app.curate.commit import Rules
 from app.curate.curation import Curation
 from app.curate.write import Writer
+from app.jobs.queue import Queue
 from app.model.graphs import PROPOSALS
 from app.release.shelf import Shelf
 from app.services import Services
@@ -61,6 +62,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         writer=Writer(store, public=public, rules=rules, now=_now),
         history=History(store, releases.revision_of),
         hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),
+        jobs=Queue(settings.data_dir / "jobs.sqlite"),
         curation=Curation(store, rules, _now, settings.self_review),
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,

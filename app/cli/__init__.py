@@ -21,6 +21,7 @@ from app.cli import (
     doctor,
     graph,
     history,
+    jobs,
     keys,
     projection,
     releases,
@@ -63,6 +64,8 @@ app.add_typer(curation.app, name="proposals")
 app.command("claims")(curation.claims)
 app.command("disagreements")(curation.disagreements)
 app.command("decide")(curation.decide)
+app.add_typer(jobs.app, name="jobs")
+app.command("worker")(jobs.worker)
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(projection.app, name="projection")
