@@ -268,6 +268,22 @@ class Queue:
                 )
         return tuple(_read_cell(row, tuple(attempts.get(row["number"], ()))) for row in found)
 
+    def running(self, identity: str) -> tuple[JobCell, ...]:
+        """The cells of a job that are being measured now, without their attempts; NotFound."""
+        self.get(identity)
+        with self.database.reading() as tables:
+            found = tables.execute(
+                "SELECT * FROM cells WHERE job = ? AND state = 'running' ORDER BY number", (identity,)
+            ).fetchall()
+        return tuple(_read_cell(row, ()) for row in found)
+
+    def newest_event(self, identity: str) -> int:
+        """Number of the last event of a job; NotFound."""
+        self.get(identity)
+        with self.database.reading() as tables:
+            query = "SELECT COALESCE(MAX(number), 0) FROM events WHERE job = ?"
+            return int(tables.execute(query, (identity,)).fetchone()[0])
+
     def results(self, identity: str, numbers: Sequence[int]) -> dict[int, CellResult]:
         """The results of some cells of a job, by number; those without a result are left out."""
         marks = ", ".join("?" * len(numbers))
