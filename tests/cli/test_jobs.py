@@ -1,20 +1,50 @@
-"""Commands about jobs, as a user runs them; and the worker that measures for a service elsewhere."""
+"""Commands about jobs, in this process; and what the worker for a service elsewhere says when it lacks something."""
 
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from app import cli
 from app.cli.jobs import read_plan
 from app.errors import BadFile
 from app.jobs.queue import Queue
 from app.jobs.values import JobState
 from app.measure.records import to_json
 from app.measure.values import Status
-from tests.cli.run import slmkg
 from tests.jobs.making import cell, measured
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def slmkg(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on a data folder, as its own process would."""
+
+    def run(data: Path, *arguments: str) -> Done:
+        monkeypatch.setenv("SLMKG_DATA_DIR", str(data))
+        monkeypatch.setattr(sys, "argv", ["slmkg", *arguments])
+        with pytest.raises(SystemExit) as done:
+            cli.main()
+        written = capsys.readouterr()
+        return Done(int(done.value.code or 0), written.out, " ".join(written.err.split()))
+
+    return run
 
 
 @pytest.fixture
@@ -24,7 +54,7 @@ def plan(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_job_is_made_listed_shown_cancelled_and_watched(tmp_path: Path, plan: Path) -> None:
+def test_a_job_is_made_listed_shown_cancelled_and_watched(slmkg: Run, tmp_path: Path, plan: Path) -> None:
     data = tmp_path / "data"
     assert slmkg(data, "jobs", "list").stderr.startswith("no job yet")
     made = slmkg(data, "jobs", "make", str(plan), "--as", "ada", "--key", "k")
@@ -47,7 +77,7 @@ def test_a_job_is_made_listed_shown_cancelled_and_watched(tmp_path: Path, plan: 
     assert (missing.returncode, "slmkg jobs list" in missing.stderr) == (1, True)
 
 
-def test_schedules(tmp_path: Path, plan: Path) -> None:
+def test_schedules(slmkg: Run, tmp_path: Path, plan: Path) -> None:
     data = tmp_path / "data"
     made = slmkg(data, "jobs", "schedule", str(plan), "--cron", "30 3 * * 1", "--json")
     schedule = json.loads(made.stdout)
@@ -79,14 +109,14 @@ def test_a_plan_that_does_not_fit_is_refused(tmp_path: Path, content: str, words
     assert words in refused.value.message
 
 
-def test_a_command_with_a_wrong_plan_changes_nothing(tmp_path: Path, plan: Path) -> None:
+def test_a_command_with_a_wrong_plan_changes_nothing(slmkg: Run, tmp_path: Path, plan: Path) -> None:
     plan.write_text("{")
     made = slmkg(tmp_path / "data", "jobs", "make", str(plan))
     assert (made.returncode, "is not JSON" in made.stderr, "Traceback" in made.stderr) == (2, True, False)
     assert not (tmp_path / "data" / "jobs.sqlite").exists()
 
 
-def test_a_worker_says_what_it_lacks(tmp_path: Path) -> None:
+def test_a_worker_says_what_it_lacks(slmkg: Run, tmp_path: Path) -> None:
     without = slmkg(tmp_path, "worker", "http://127.0.0.1:9")
     assert (without.returncode, "SLMKG_WORKER_KEY" in without.stderr) == (2, True)
     wrong = slmkg(tmp_path, "worker", "nowhere", "--key", "x")
