@@ -75,7 +75,7 @@ SIGNED_IN = ("/curate", "/curate/jobs", "/curate/jobs/{running}", "/curate/cases
 
 @dataclass(frozen=True)
 class Place:
-    """A running service on the seed and two releases, the key of a curator, and a job that is over and one that runs."""
+    """A running service on the seed and two releases, the key of a curator, and jobs: one is over, one runs."""
 
     base: str
     key: str

@@ -41,7 +41,8 @@ from app.web.application import create_app
 from app.web.clients import Client as Asker
 from app.wiring import build
 from tests import edits
-from tests.cli.workers import running, until
+from tests.cli.run import RUN
+from tests.cli.workers import ready, running, until
 from tests.jobs.making import ADA, HERE, ONE, cell, claimed, measured, plan, result
 from tests.jobs.test_supervisor import ENOUGH, PROGRAMS, pids
 from tests.jobs.test_worker import QUICK, at_work
@@ -393,6 +394,55 @@ def test_a_service_that_is_busy_is_asked_again(base: tuple[str, Path, str, str])
     assert answers == []
 
 
+def test_the_worker_command_measures_for_a_service(base: tuple[str, Path, str, str], tmp_path: Path) -> None:
+    address, data, key, _ = base
+    jobs = Queue(data / "jobs.sqlite")
+    made, _ = jobs.submit(plan(50), ADA)  # of an architecture that states too little to be measured
+    environment = {**os.environ, "SLMKG_WORKER_KEY": key, "SLMKG_DATA_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "worker", address, "--once"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"job {made.id}, cell 1: tiny Q8_0, prompt 50" in done.stderr
+    (only,) = jobs.cells(made.id)
+    assert (only.status, [one.outcome for one in only.attempts]) == (Status.FAILED, ["failed"])
+
+
+def test_a_service_with_open_streams_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    services = build(Settings(data_dir=tmp_path, scratch=True))
+    begin(services.store, author=LOADER, now=edits.NOON)
+    made, _ = services.jobs.submit(plan(50), ADA)
+    services.store.close()
+    environment = {
+        **os.environ,
+        "SLMKG_DATA_DIR": str(tmp_path),
+        "SLMKG_SCRATCH": "true",
+        "SLMKG_JOBS_WORKER": "false",
+        "SLMKG_READERS": "1",
+        "SLMKG_PORT": "0",
+    }
+    process = subprocess.Popen([sys.executable, "-c", RUN, "serve"], env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        told = re.search(r"serving on (http://\S+)/", process.stderr.readline())
+        assert told is not None
+        until(lambda: ready(f"{told[1]}/"))
+        with httpx.stream("GET", f"{told[1]}{JOBS}/{made.id}/events", timeout=60) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            process.send_signal(signal.SIGTERM)
+            assert "made" in "".join(lines), "the stream comes to its end"
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+
+
 # ---- pages
 
 
@@ -431,6 +481,7 @@ def test_a_job_has_its_page(office: Office) -> None:
     office.jobs.not_delivered(made.id, "no room")
     page = office.client.get(f"/jobs/{made.id}").text
     assert "Took 9 bytes of memory." in page
+    assert '<span class="badge memory-limit">memory limit</span>' in page
     assert "Take a smaller variant" in page
     assert "The run was not taken yet" in page
     assert "run.jsonl" in page
