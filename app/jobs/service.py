@@ -68,6 +68,7 @@ class Keeper:
                     self.queue.recover(NAME)
                     measuring = threading.Thread(target=worker.run, name="measuring", daemon=True)
                     measuring.start()
+                self.queue.expire()
                 Schedules(self.queue).tick()
                 if self.take is not None:
                     Delivery(self.queue, self.take).step()
