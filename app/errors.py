@@ -17,6 +17,8 @@
     ├── FormRefused             a form that was not sent from our own page                (form-refused)
     ├── Conflict                what is asked collides with what stands                   (conflict)
     ├── PreconditionNeeded      a write that needs `If-Match` came without it             (precondition-needed)
+    ├── EngineRefused           the inference engine cannot run this model or file        (engine-refused)
+    ├── NoMemory                the machine, or a limit, has no memory left for it        (no-memory)
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
     ├── TooBusy                 everybody together asks too much                          (too-busy)
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
@@ -26,6 +28,10 @@
     ├── RevertConflict          later revisions changed what is to be undone              (revert-conflict)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
+    ├── Unmeasurable            no engine that was asked can run the model                (unmeasurable)
+    ├── ExtraMissing            a package is not installed that only an extra brings      (extra-missing)
+    ├── NoRoom                  the disk has no room for a file that is to be made        (no-room)
+    ├── PreparationFailed       a model file could not be made                            (preparation-failed)
     ├── HubUnavailable          the Hugging Face hub does not answer                      (hub-unavailable)
     ├── ServiceUnavailable      a service elsewhere does not answer                       (service-unavailable)
     └── StoreError              the store itself
@@ -246,6 +252,44 @@ class ReleaseExists(AppError):
         self.name = name
 
 
+class Unmeasurable(AppError):
+    """The engine cannot run the model, or a fact is missing that it needs; the message says which."""
+
+    code: ClassVar[str] = "unmeasurable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, advice="Take another engine, or complete the facts of the model's architecture.")
+
+
+class ExtraMissing(AppError):
+    """A package is not installed that only an extra brings."""
+
+    code: ClassVar[str] = "extra-missing"
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"the package {package} is not installed", advice=f'Install it: pip install "slmkg[{extra}]".')
+
+
+class NoRoom(AppError):
+    """The disk has no room for a file that is to be made; nothing was written. Sizes are in bytes."""
+
+    code: ClassVar[str] = "no-room"
+
+    def __init__(self, what: str, *, needed: int, free: int) -> None:
+        super().__init__(
+            f"{what} needs {needed} bytes on the disk, {free} are free; nothing was written",
+            advice="Make room, take a smaller variant, or choose a folder on another disk.",
+        )
+        self.needed = needed
+        self.free = free
+
+
+class PreparationFailed(AppError):
+    """A model file could not be made; nothing was left under its name."""
+
+    code: ClassVar[str] = "preparation-failed"
+
+
 class HubUnavailable(AppError):
     """The Hugging Face hub cannot be reached, does not answer as it should, or what speaks with it is not installed."""
 
@@ -317,6 +361,24 @@ class Forbidden(AppError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"the key lacks the scope {scope!r}", advice="Ask for a key that has it.")
         self.scope = scope
+
+
+class EngineRefused(AppError):
+    """The inference engine cannot run this model or this file, or ran it and gave numbers that are none."""
+
+    code: ClassVar[str] = "engine-refused"
+
+
+class NoMemory(AppError):
+    """The machine, or a limit on the process, has no memory left for what was asked."""
+
+    code: ClassVar[str] = "no-memory"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            problem,
+            advice="Take a variant with fewer bits or a shorter prompt, stop other programs, or take a larger machine.",
+        )
 
 
 class TooManyRequests(AppError):

@@ -23,6 +23,7 @@ from app.cli import (
     history,
     jobs,
     keys,
+    measure,
     projection,
     releases,
     service,
@@ -64,6 +65,7 @@ app.add_typer(curation.app, name="proposals")
 app.command("claims")(curation.claims)
 app.command("disagreements")(curation.disagreements)
 app.command("decide")(curation.decide)
+app.add_typer(measure.app, name="measure")
 app.add_typer(jobs.app, name="jobs")
 app.command("worker")(jobs.worker)
 app.add_typer(keys.app, name="keys")

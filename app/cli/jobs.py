@@ -126,7 +126,7 @@ def watch(identity: Id, as_json: Json = False) -> None:
         task = progress.add_task(job.title, total=job.cells, left="")
         while True:
             left = "" if job.left is None or job.over else f"about {in_words(job.left)} left"
-            progress.update(task, completed=job.finished, left=left, description=_doing(jobs, identity) or job.title)
+            progress.update(task, completed=job.finished, left=left, description=doing(jobs, identity) or job.title)
             if job.over:
                 break
             time.sleep(_LOOK)
@@ -265,7 +265,7 @@ def _told(lease: Lease, result: CellResult | None) -> None:
         console.print(f"  {result.status.value} after {took}{why}", markup=False, soft_wrap=True)
 
 
-def _doing(jobs: Queue, identity: str) -> str | None:
+def doing(jobs: Queue, identity: str) -> str | None:
     """What is being measured right now, in words."""
     cell = next((one for one in jobs.running(identity) if one.progress is not None), None)
     if cell is None or cell.progress is None:
