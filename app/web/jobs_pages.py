@@ -105,7 +105,7 @@ def one(services: Use, id: Annotated[str, Path(max_length=40)], page: Number = 1
         cells=[_cell(cell) for cell in cells],
         page=page,
         pages=_pages(job.cells, _CELLS_ON_A_PAGE),
-        last=_last_event(services, job),
+        last=services.jobs.newest_event(job.id),
     )
 
 
@@ -171,12 +171,6 @@ def _typed_cells(typed: Form) -> Any:
         return json.loads(typed["cells"])
     except (ValueError, RecursionError) as error:
         raise BadValue("/cells", f"is not JSON: {error}", advice="Write a list of cells in JSON.") from error
-
-
-def _last_event(services: Services, job: Job) -> int:
-    """Number of the newest event, so that a page with scripts hears only of later ones."""
-    events = services.jobs.events(job.id, most=100_000)
-    return events[-1].number if events else 0
 
 
 def _shown(job: Job) -> dict[str, Any]:
