@@ -155,7 +155,7 @@ def _question(facts: ModelFacts, candidates: Iterable[str], run: ImportedRun) ->
     if not slugs:
         return Question(f"{what} of {run.file} fits no model of the graph", "Name the model with --model, or add it.")
     shown = ", ".join(slugs[:_SHOWN]) + (", …" if len(slugs) > _SHOWN else "")
-    return Question(f"{what} of {run.file} fits several models: {shown}", "Name the one with --model.", slugs)
+    return Question(f"{what} of {run.file} fits several models: {shown}", "Name it with --model.", slugs)
 
 
 def _text(term: object) -> str:

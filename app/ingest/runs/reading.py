@@ -37,13 +37,16 @@ _HARNESS = "harness-not-reported"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a person says of the files. `benchmarks` gives tasks their benchmark; "-" leaves a task out."""
+    """What a person says of the files. `model` is for files of one model.
+
+    `meanings` gives tasks their benchmark, and models as the files name them their slug; "-" leaves one out.
+    """
 
     model: str | None = None
     device: str | None = None
     engine: str | None = None
     quantisation: str | None = None
-    benchmarks: Mapping[str, str] = field(default_factory=dict)
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +104,24 @@ def read_runs(
 ) -> Reading:
     """Read runs against a revision. BadParameter where what a person says is not known."""
     account = Account(said)
+    runs = tuple(runs)
+    measured = {run.model for run in runs}
+    if told.model is not None and len(measured) > 1:
+        called = ", ".join(sorted(facts.name or facts.label or "one without a name" for facts in measured))
+        raise BadParameter("model", f"the files hold several: {called}", advice="Name each with --map NAME=MODEL.")
     for run in runs:
         _read(run, names, models, told, account, today)
     return Reading(tuple(account.items.values()), tuple(account.findings))
 
 
 def _read(run: ImportedRun, names: Names, models: Known, told: Told, account: Account, today: date) -> None:
+    given = told.meanings.get(run.model.name or "") or told.model
+    if given == "-":
+        account.findings += [replace(_finding(run, one), problem="left out, as asked") for one in run.figures]
+        return
     account.findings += [_left_out(run, one) for one in run.left_out]
     try:
-        found = match(run, models, names, told.model)
+        found = match(run, models, names, given)
     except Refused as refused:
         raise BadParameter("model", refused.problem, advice=refused.advice) from refused
     if isinstance(found, Question):
@@ -129,14 +141,14 @@ def _read(run: ImportedRun, names: Names, models: Known, told: Told, account: Ac
         found,
         _source(run, found, names, today),
         artifact,
-        _benchmarks(run, names, told.benchmarks, refusals),
+        _benchmarks(run, names, told.meanings, refusals),
         _harness(run, names),
         _place(run, names, "device", told.device, _devices(run), refusals),
         _place(run, names, "engine", told.engine, _engines(run), refusals),
     )
-    given = {figure.locator: result for figure, result in results(run, matched)}
+    placed = {figure.locator: result for figure, result in results(run, matched)}
     for figure in run.figures:
-        _account(run, figure, given.get(figure.locator), refusals, told, account)
+        _account(run, figure, placed.get(figure.locator), refusals, told, account)
 
 
 def _account(
@@ -153,7 +165,7 @@ def _account(
         account.findings.append(finding.refused(Refused("out-of-range", problem, "Run it with the released weights.")))
     elif result is not None:
         account.add(finding, result, _shown(figure, result))
-    elif figure.score is not None and told.benchmarks.get(figure.score.task) == "-":
+    elif figure.score is not None and told.meanings.get(figure.score.task) == "-":
         account.findings.append(replace(finding, problem="left out, as asked"))
     else:
         names = [figure.score.task] if figure.score is not None else ["device", "engine"]
