@@ -43,6 +43,8 @@ PREFIXES: Final[dict[str, str]] = {
     "stat": "https://w3id.org/slmkg/vocab/statistic/",
     "read": "https://w3id.org/slmkg/vocab/reading/",
     "orig": "https://w3id.org/slmkg/vocab/origin/",
+    "worig": "https://w3id.org/slmkg/vocab/weights-origin/",
+    "cellst": "https://w3id.org/slmkg/vocab/cell-status/",
     "model": "https://w3id.org/slmkg/resource/model/",
     "fam": "https://w3id.org/slmkg/resource/family/",
     "arch": "https://w3id.org/slmkg/resource/architecture/",
@@ -60,6 +62,8 @@ PREFIXES: Final[dict[str, str]] = {
     "dev": "https://w3id.org/slmkg/resource/device/",
     "eng": "https://w3id.org/slmkg/resource/engine/",
     "run": "https://w3id.org/slmkg/resource/run/",
+    "env": "https://w3id.org/slmkg/resource/environment/",
+    "cell": "https://w3id.org/slmkg/resource/cell/",
     "obs": "https://w3id.org/slmkg/resource/observation/",
     "val": "https://w3id.org/slmkg/resource/value/",
     "claim": "https://w3id.org/slmkg/resource/claim/",
@@ -127,6 +131,8 @@ OWN_PREFIXES: Final = frozenset(
         "attn",
         "bench",
         "cap",
+        "cell",
+        "cellst",
         "cfg",
         "claim",
         "comm",
@@ -139,6 +145,7 @@ OWN_PREFIXES: Final = frozenset(
         "disa",
         "ds",
         "eng",
+        "env",
         "fam",
         "ffn",
         "graph",
@@ -178,6 +185,7 @@ OWN_PREFIXES: Final = frozenset(
         "val",
         "verd",
         "vocab",
+        "worig",
     }
 )
 """Prefixes below the base."""
@@ -235,19 +243,27 @@ class slm:
     Benchmark: Final = "https://w3id.org/slmkg/ontology#Benchmark"
     BenchmarkResult: Final = "https://w3id.org/slmkg/ontology#BenchmarkResult"
     bitsPerWeight: Final = "https://w3id.org/slmkg/ontology#bitsPerWeight"
+    buildFlags: Final = "https://w3id.org/slmkg/ontology#buildFlags"
+    cacheDepth: Final = "https://w3id.org/slmkg/ontology#cacheDepth"
     canonicalUnit: Final = "https://w3id.org/slmkg/ontology#canonicalUnit"
+    cellStatus: Final = "https://w3id.org/slmkg/ontology#cellStatus"
     chanceLevel: Final = "https://w3id.org/slmkg/ontology#chanceLevel"
     Claim: Final = "https://w3id.org/slmkg/ontology#Claim"
     ClaimableProperty: Final = "https://w3id.org/slmkg/ontology#ClaimableProperty"
+    cleanSamples: Final = "https://w3id.org/slmkg/ontology#cleanSamples"
     codeRepository: Final = "https://w3id.org/slmkg/ontology#codeRepository"
     Comment: Final = "https://w3id.org/slmkg/ontology#Comment"
     commentOn: Final = "https://w3id.org/slmkg/ontology#commentOn"
+    commit: Final = "https://w3id.org/slmkg/ontology#commit"
     committedIn: Final = "https://w3id.org/slmkg/ontology#committedIn"
     CompleteSetProperty: Final = "https://w3id.org/slmkg/ontology#CompleteSetProperty"
     computedFfnRatio: Final = "https://w3id.org/slmkg/ontology#computedFfnRatio"
     computedNonEmbeddingParameterCount: Final = "https://w3id.org/slmkg/ontology#computedNonEmbeddingParameterCount"
     computedParameterCount: Final = "https://w3id.org/slmkg/ontology#computedParameterCount"
+    confidenceLower: Final = "https://w3id.org/slmkg/ontology#confidenceLower"
+    confidenceUpper: Final = "https://w3id.org/slmkg/ontology#confidenceUpper"
     considered: Final = "https://w3id.org/slmkg/ontology#considered"
+    contended: Final = "https://w3id.org/slmkg/ontology#contended"
     contentHash: Final = "https://w3id.org/slmkg/ontology#contentHash"
     contextTokens: Final = "https://w3id.org/slmkg/ontology#contextTokens"
     CuratedGraph: Final = "https://w3id.org/slmkg/ontology#CuratedGraph"
@@ -266,11 +282,15 @@ class slm:
     disagreementKind: Final = "https://w3id.org/slmkg/ontology#disagreementKind"
     embeddingProjection: Final = "https://w3id.org/slmkg/ontology#embeddingProjection"
     embeddingShare: Final = "https://w3id.org/slmkg/ontology#embeddingShare"
+    engineSettings: Final = "https://w3id.org/slmkg/ontology#engineSettings"
+    Environment: Final = "https://w3id.org/slmkg/ontology#Environment"
+    environmentRecord: Final = "https://w3id.org/slmkg/ontology#environmentRecord"
     EvaluationProtocol: Final = "https://w3id.org/slmkg/ontology#EvaluationProtocol"
     exactContent: Final = "https://w3id.org/slmkg/ontology#exactContent"
     ffnRatio: Final = "https://w3id.org/slmkg/ontology#ffnRatio"
     ffnType: Final = "https://w3id.org/slmkg/ontology#ffnType"
     fineTuningTokens: Final = "https://w3id.org/slmkg/ontology#fineTuningTokens"
+    fingerprint: Final = "https://w3id.org/slmkg/ontology#fingerprint"
     firstLayer: Final = "https://w3id.org/slmkg/ontology#firstLayer"
     followsRecipe: Final = "https://w3id.org/slmkg/ontology#followsRecipe"
     formula: Final = "https://w3id.org/slmkg/ontology#formula"
@@ -287,6 +307,8 @@ class slm:
     hiddenSize: Final = "https://w3id.org/slmkg/ontology#hiddenSize"
     higherIsBetter: Final = "https://w3id.org/slmkg/ontology#higherIsBetter"
     HyperparameterSetting: Final = "https://w3id.org/slmkg/ontology#HyperparameterSetting"
+    inCell: Final = "https://w3id.org/slmkg/ontology#inCell"
+    inEnvironment: Final = "https://w3id.org/slmkg/ontology#inEnvironment"
     inFamily: Final = "https://w3id.org/slmkg/ontology#inFamily"
     InferenceEngine: Final = "https://w3id.org/slmkg/ontology#InferenceEngine"
     InferredGraph: Final = "https://w3id.org/slmkg/ontology#InferredGraph"
@@ -306,11 +328,14 @@ class slm:
     learningRate: Final = "https://w3id.org/slmkg/ontology#learningRate"
     license: Final = "https://w3id.org/slmkg/ontology#license"
     locator: Final = "https://w3id.org/slmkg/ontology#locator"
+    logicalProcessors: Final = "https://w3id.org/slmkg/ontology#logicalProcessors"
     lowerBound: Final = "https://w3id.org/slmkg/ontology#lowerBound"
     maker: Final = "https://w3id.org/slmkg/ontology#maker"
     maxContextLength: Final = "https://w3id.org/slmkg/ontology#maxContextLength"
     maxValue: Final = "https://w3id.org/slmkg/ontology#maxValue"
+    MeasuredCell: Final = "https://w3id.org/slmkg/ontology#MeasuredCell"
     MeasurementRun: Final = "https://w3id.org/slmkg/ontology#MeasurementRun"
+    medianAbsoluteDeviation: Final = "https://w3id.org/slmkg/ontology#medianAbsoluteDeviation"
     memoryBandwidth: Final = "https://w3id.org/slmkg/ontology#memoryBandwidth"
     memoryCapacity: Final = "https://w3id.org/slmkg/ontology#memoryCapacity"
     Metric: Final = "https://w3id.org/slmkg/ontology#Metric"
@@ -337,15 +362,18 @@ class slm:
     onBenchmark: Final = "https://w3id.org/slmkg/ontology#onBenchmark"
     onDevice: Final = "https://w3id.org/slmkg/ontology#onDevice"
     openTrainingData: Final = "https://w3id.org/slmkg/ontology#openTrainingData"
+    operatingSystem: Final = "https://w3id.org/slmkg/ontology#operatingSystem"
     orcid: Final = "https://w3id.org/slmkg/ontology#orcid"
     Organisation: Final = "https://w3id.org/slmkg/ontology#Organisation"
     origin: Final = "https://w3id.org/slmkg/ontology#origin"
     parallelResidual: Final = "https://w3id.org/slmkg/ontology#parallelResidual"
     parameterCount: Final = "https://w3id.org/slmkg/ontology#parameterCount"
     partialRotaryKey: Final = "https://w3id.org/slmkg/ontology#partialRotaryKey"
+    percentile95: Final = "https://w3id.org/slmkg/ontology#percentile95"
     permissive: Final = "https://w3id.org/slmkg/ontology#permissive"
     positionalEncoding: Final = "https://w3id.org/slmkg/ontology#positionalEncoding"
     precision: Final = "https://w3id.org/slmkg/ontology#precision"
+    processor: Final = "https://w3id.org/slmkg/ontology#processor"
     promptTokens: Final = "https://w3id.org/slmkg/ontology#promptTokens"
     Proposal: Final = "https://w3id.org/slmkg/ontology#Proposal"
     proposalNumber: Final = "https://w3id.org/slmkg/ontology#proposalNumber"
@@ -358,6 +386,7 @@ class slm:
     quantisation: Final = "https://w3id.org/slmkg/ontology#quantisation"
     queryLoraRank: Final = "https://w3id.org/slmkg/ontology#queryLoraRank"
     quote: Final = "https://w3id.org/slmkg/ontology#quote"
+    randomSeed: Final = "https://w3id.org/slmkg/ontology#randomSeed"
     reading: Final = "https://w3id.org/slmkg/ontology#reading"
     reason: Final = "https://w3id.org/slmkg/ontology#reason"
     recordedAs: Final = "https://w3id.org/slmkg/ontology#recordedAs"
@@ -377,10 +406,12 @@ class slm:
     RunConfiguration: Final = "https://w3id.org/slmkg/ontology#RunConfiguration"
     RuntimeResult: Final = "https://w3id.org/slmkg/ontology#RuntimeResult"
     sameness: Final = "https://w3id.org/slmkg/ontology#sameness"
+    samples: Final = "https://w3id.org/slmkg/ontology#samples"
     sampleSize: Final = "https://w3id.org/slmkg/ontology#sampleSize"
     settingName: Final = "https://w3id.org/slmkg/ontology#settingName"
     settingValue: Final = "https://w3id.org/slmkg/ontology#settingValue"
     settledBy: Final = "https://w3id.org/slmkg/ontology#settledBy"
+    sha256: Final = "https://w3id.org/slmkg/ontology#sha256"
     sharesFeedForward: Final = "https://w3id.org/slmkg/ontology#sharesFeedForward"
     slidingWindowSize: Final = "https://w3id.org/slmkg/ontology#slidingWindowSize"
     SourceDocument: Final = "https://w3id.org/slmkg/ontology#SourceDocument"
@@ -393,6 +424,7 @@ class slm:
     statistic: Final = "https://w3id.org/slmkg/ontology#statistic"
     status: Final = "https://w3id.org/slmkg/ontology#status"
     teacher: Final = "https://w3id.org/slmkg/ontology#teacher"
+    tensorTypes: Final = "https://w3id.org/slmkg/ontology#tensorTypes"
     testItems: Final = "https://w3id.org/slmkg/ontology#testItems"
     testsCapability: Final = "https://w3id.org/slmkg/ontology#testsCapability"
     threads: Final = "https://w3id.org/slmkg/ontology#threads"
@@ -432,6 +464,7 @@ class slm:
     verdictOn: Final = "https://w3id.org/slmkg/ontology#verdictOn"
     vocabularySize: Final = "https://w3id.org/slmkg/ontology#vocabularySize"
     weightPrecision: Final = "https://w3id.org/slmkg/ontology#weightPrecision"
+    weightsOrigin: Final = "https://w3id.org/slmkg/ontology#weightsOrigin"
     withEngine: Final = "https://w3id.org/slmkg/ontology#withEngine"
     withheld: Final = "https://w3id.org/slmkg/ontology#withheld"
 
@@ -496,6 +529,8 @@ class vocab:
     statistic: Final = "https://w3id.org/slmkg/vocab/statistic"
     reading: Final = "https://w3id.org/slmkg/vocab/reading"
     origin: Final = "https://w3id.org/slmkg/vocab/origin"
+    weights_origin: Final = "https://w3id.org/slmkg/vocab/weights-origin"
+    cell_status: Final = "https://w3id.org/slmkg/vocab/cell-status"
 
 
 class attn:
@@ -732,6 +767,27 @@ class orig:
     Predicted: Final = "https://w3id.org/slmkg/vocab/origin/Predicted"
 
 
+class worig:
+    """Weights origins (scheme `weights-origin`)."""
+
+    NS: Final = "https://w3id.org/slmkg/vocab/weights-origin/"
+    Released: Final = "https://w3id.org/slmkg/vocab/weights-origin/Released"
+    Random: Final = "https://w3id.org/slmkg/vocab/weights-origin/Random"
+
+
+class cellst:
+    """Cell statuses (scheme `cell-status`)."""
+
+    NS: Final = "https://w3id.org/slmkg/vocab/cell-status/"
+    Ok: Final = "https://w3id.org/slmkg/vocab/cell-status/Ok"
+    Timeout: Final = "https://w3id.org/slmkg/vocab/cell-status/Timeout"
+    MemoryLimit: Final = "https://w3id.org/slmkg/vocab/cell-status/MemoryLimit"
+    OomKilled: Final = "https://w3id.org/slmkg/vocab/cell-status/OomKilled"
+    Crashed: Final = "https://w3id.org/slmkg/vocab/cell-status/Crashed"
+    Failed: Final = "https://w3id.org/slmkg/vocab/cell-status/Failed"
+    Cancelled: Final = "https://w3id.org/slmkg/vocab/cell-status/Cancelled"
+
+
 class model:
     """Things below `resource/model/`."""
 
@@ -832,6 +888,18 @@ class run:
     """Things below `resource/run/`."""
 
     NS: Final = "https://w3id.org/slmkg/resource/run/"
+
+
+class env:
+    """Things below `resource/environment/`."""
+
+    NS: Final = "https://w3id.org/slmkg/resource/environment/"
+
+
+class cell:
+    """Things below `resource/cell/`."""
+
+    NS: Final = "https://w3id.org/slmkg/resource/cell/"
 
 
 class obs:
@@ -1625,11 +1693,18 @@ DATATYPES: Final[dict[str, str]] = {
     slm.baselineShots: xsd.integer,
     slm.batchSize: xsd.integer,
     slm.bitsPerWeight: xsd.decimal,
+    slm.buildFlags: xsd.string,
+    slm.cacheDepth: xsd.integer,
     slm.chanceLevel: xsd.decimal,
+    slm.cleanSamples: xsd.integer,
     slm.codeRepository: xsd.string,
+    slm.commit: xsd.string,
     slm.computedFfnRatio: xsd.decimal,
     slm.computedNonEmbeddingParameterCount: xsd.integer,
     slm.computedParameterCount: xsd.integer,
+    slm.confidenceLower: xsd.decimal,
+    slm.confidenceUpper: xsd.decimal,
+    slm.contended: xsd.boolean,
     slm.contentHash: xsd.string,
     slm.contextTokens: xsd.integer,
     slm.decisionKind: xsd.string,
@@ -1637,9 +1712,12 @@ DATATYPES: Final[dict[str, str]] = {
     slm.disagreementKind: xsd.string,
     slm.embeddingProjection: xsd.integer,
     slm.embeddingShare: xsd.decimal,
+    slm.engineSettings: xsd.string,
+    slm.environmentRecord: xsd.string,
     slm.exactContent: xsd.string,
     slm.ffnRatio: xsd.decimal,
     slm.fineTuningTokens: xsd.integer,
+    slm.fingerprint: xsd.string,
     slm.firstLayer: xsd.integer,
     slm.formula: xsd.string,
     slm.generatedTokens: xsd.integer,
@@ -1656,9 +1734,11 @@ DATATYPES: Final[dict[str, str]] = {
     slm.lastLayer: xsd.integer,
     slm.learningRate: xsd.decimal,
     slm.locator: xsd.string,
+    slm.logicalProcessors: xsd.integer,
     slm.lowerBound: xsd.decimal,
     slm.maxContextLength: xsd.integer,
     slm.maxValue: xsd.decimal,
+    slm.medianAbsoluteDeviation: xsd.decimal,
     slm.memoryBandwidth: xsd.decimal,
     slm.memoryCapacity: xsd.integer,
     slm.minValue: xsd.decimal,
@@ -1673,16 +1753,20 @@ DATATYPES: Final[dict[str, str]] = {
     slm.numLayers: xsd.integer,
     slm.numShots: xsd.integer,
     slm.openTrainingData: xsd.boolean,
+    slm.operatingSystem: xsd.string,
     slm.orcid: xsd.string,
     slm.parallelResidual: xsd.boolean,
     slm.parameterCount: xsd.integer,
     slm.partialRotaryKey: xsd.string,
+    slm.percentile95: xsd.decimal,
     slm.permissive: xsd.boolean,
+    slm.processor: xsd.string,
     slm.promptTokens: xsd.integer,
     slm.proposalNumber: xsd.integer,
     slm.proposalState: xsd.string,
     slm.queryLoraRank: xsd.integer,
     slm.quote: xsd.string,
+    slm.randomSeed: xsd.integer,
     slm.reason: xsd.string,
     slm.releasedIn: xsd.gYearMonth,
     slm.removedCount: xsd.integer,
@@ -1694,13 +1778,16 @@ DATATYPES: Final[dict[str, str]] = {
     slm.rotaryFraction: xsd.decimal,
     slm.sameness: xsd.string,
     slm.sampleSize: xsd.integer,
+    slm.samples: xsd.string,
     slm.settingName: xsd.string,
+    slm.sha256: xsd.string,
     slm.sharesFeedForward: xsd.boolean,
     slm.slidingWindowSize: xsd.integer,
     slm.split: xsd.string,
     slm.stageIndex: xsd.integer,
     slm.standardDeviation: xsd.decimal,
     slm.standardError: xsd.decimal,
+    slm.tensorTypes: xsd.string,
     slm.testItems: xsd.integer,
     slm.threads: xsd.integer,
     slm.tiesEmbeddings: xsd.boolean,
@@ -1728,6 +1815,7 @@ DATATYPES: Final[dict[str, str]] = {
 SCHEMES: Final[dict[str, str]] = {
     slm.activation: vocab.activation,
     slm.attentionType: vocab.attention,
+    slm.cellStatus: vocab.cell_status,
     slm.deviceClass: vocab.device_class,
     slm.ffnType: vocab.ffn,
     slm.normalisation: vocab.normalisation,
@@ -1745,6 +1833,7 @@ SCHEMES: Final[dict[str, str]] = {
     slm.tuningState: vocab.tuning_state,
     slm.usesAlgorithm: vocab.training_algorithm,
     slm.weightPrecision: vocab.precision,
+    slm.weightsOrigin: vocab.weights_origin,
 }
 """Scheme from which an own property takes its concepts."""
 
@@ -1752,6 +1841,7 @@ UNITS: Final[dict[str, str]] = {
     slm.addedCount: unit.NUM,
     slm.batchSize: unit.NUM,
     slm.bitsPerWeight: unit.BIT,
+    slm.cacheDepth: slmu.TOKEN,
     slm.chanceLevel: unit.FRACTION,
     slm.computedNonEmbeddingParameterCount: unit.NUM,
     slm.computedParameterCount: unit.NUM,
@@ -1766,6 +1856,7 @@ UNITS: Final[dict[str, str]] = {
     slm.keyValueLoraRank: unit.NUM,
     slm.kvCacheBytesPerToken: slmu.BYTE_PER_TOKEN,
     slm.kvCacheBytesPerTokenBeyondWindow: slmu.BYTE_PER_TOKEN,
+    slm.logicalProcessors: unit.NUM,
     slm.maxContextLength: slmu.TOKEN,
     slm.memoryBandwidth: unit.BYTE_PER_SEC,
     slm.memoryCapacity: unit.BYTE,

@@ -2,6 +2,7 @@
 
 * A share of test items answered rightly: Wilson's score interval, 95 % (Wilson 1927, JASA 22:209).
 * A value with a standard error: the value and 1.96 times that.
+* Samples of a measurement: the 95 % bootstrap interval that was stored with the value.
 * Otherwise only the rounding of the source's own digits is known: half a unit of the last one.
 
 Two values with sampling intervals are apart when the interval of their difference, made from the two by the method of
@@ -28,7 +29,7 @@ _SHARES = frozenset({"accuracy"})
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Two ends, which belong to it. `basis` is wilson, standard-error or rounding."""
+    """Two ends, which belong to it. `basis` is wilson, standard-error, bootstrap or rounding."""
 
     lower: float
     upper: float
@@ -70,6 +71,8 @@ def interval_of(row: Mapping[str, Any], benchmark: Named | None) -> Interval | N
     if row["standardError"]:
         half = Z * row["standardError"]
         return Interval(value - half, value + half, "standard-error")
+    if row["confidenceLower"] is not None and row["confidenceUpper"] is not None:
+        return Interval(row["confidenceLower"], row["confidenceUpper"], "bootstrap")
     return rounding(value, row["reported"]) if row["reported"] else None
 
 

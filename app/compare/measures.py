@@ -31,8 +31,9 @@ CONDITIONS = tuple(
 )
 """Fields of an observation that a column may set conditions on."""
 TOLD = (
-    *("benchmark", "shots", "baselineShots", "scoring", "harness", "split", "quantisation", "device", "engine"),
-    *("promptTokens", "generatedTokens", "batchSize", "contextTokens", "tokenPosition", "statistic", "origin"),
+    *("benchmark", "shots", "baselineShots", "scoring", "harness", "split", "quantisation", "weights"),
+    *("device", "engine", "promptTokens", "generatedTokens", "batchSize", "contextTokens", "tokenPosition"),
+    *("threads", "cacheDepth", "statistic", "origin"),
 )
 """Conditions that a cell tells."""
 BADGES = {
@@ -42,6 +43,8 @@ BADGES = {
     "Reported": "reported",
     "Predicted": "predicted",
 }
+TRUSTED = ~pl.col("contended").fill_null(False)
+"""Observations that may be a headline: those of a machine that was too busy are shown only where they are asked for."""
 _IRIS = frozenset({"source", "protocol", "configuration"})
 _KEPT = 64
 _MANY = 2**31
@@ -161,6 +164,8 @@ def matching(view: View, conditions: Sequence[Condition], *, parameter: str, poi
 def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measure:
     metric = view.terms.things["metric"][column.name]
     fits = matching(view, column.conditions, parameter=parameter, pointer=pointer)
+    if all(one.name != "contended" for one in column.conditions):
+        fits &= TRUSTED
     observed = view.observed.get(column.name) or _none(view)
     found = observed.rows.select(fits.alias("fits")).to_series()
     chosen = np.arange(len(observed.value)) if len(found) != len(observed.value) else found.arg_true().to_numpy()
@@ -253,15 +258,23 @@ def _expression(view: View, condition: Condition, parameter: str, pointer: str) 
     if isinstance(test, Missing):
         return column.is_not_null() if condition.negated else column.is_null()
     if isinstance(test, Range):
-        if dtype == pl.String:
+        if dtype in {pl.String, pl.Boolean}:
             raise BadParameter(parameter, f"{name} has no order", advice="Name the values.", pointer=pointer)
         found = _between(column, _ends(view, test, parameter, pointer), test.strict)
+    elif dtype == pl.Boolean:
+        found = column.is_in([_truth(one, name, parameter, pointer) for one in test.values])
     elif dtype == pl.String:
         found = column.is_in(_named(view, name, test, parameter, pointer))
     else:
         wanted = [number(one, None, view.terms.units, parameter=parameter, pointer=pointer) for one in test.values]
         found = column.cast(pl.Float64).is_in(wanted)
     return (~found & column.is_not_null()) if condition.negated else found.fill_null(False)
+
+
+def _truth(value: str, name: str, parameter: str, pointer: str) -> bool:
+    if value not in {"true", "false"}:
+        raise BadParameter(parameter, f"{name} is true or false, not {value!r}", advice="", pointer=pointer)
+    return value == "true"
 
 
 def _ends(view: View, test: Range, parameter: str, pointer: str) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -178,3 +179,24 @@ class Run:
     environments: Mapping[str, Environment]
     results: tuple[CellResult, ...]
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What the samples of a cell come to for one metric, in the metric's canonical unit.
+
+    `metric` and `statistic` are names of the registry and of the scheme `statistic`. `count` samples were taken, of
+    which `clean` passed the gate. `lower` and `upper` are the 95 % confidence interval. A contended figure is told and
+    never the headline. Exact figures (bytes by formula or by the engine's own account) have one sample and no spread.
+    """
+
+    metric: str
+    value: Decimal
+    statistic: str
+    count: int
+    clean: int
+    contended: bool = False
+    deviation: Decimal | None = None
+    percentile95: Decimal | None = None
+    lower: Decimal | None = None
+    upper: Decimal | None = None

@@ -112,6 +112,10 @@ class Absence:
     why: str
 
 
+_LATER = ("threads", "cache_depth")
+"""Settings that configurations of the first releases did not have: without them their names stay the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """Inference settings. Equal settings are one thing in the graph. None means: does not apply or is not told.
@@ -125,6 +129,16 @@ class Configuration:
     context_tokens: int | None = None
     token_position: int | None = None
     untold: tuple[str, ...] = ()
+    threads: int | None = None
+    cache_depth: int | None = None
+
+    @property
+    def settings(self) -> str:
+        """All settings as one text, from which the name in the graph is made; what came later only where it is set."""
+        first = ("prompt_tokens", "generated_tokens", "batch_size", "context_tokens", "token_position", "untold")
+        text = ", ".join(f"{name}={getattr(self, name)!r}" for name in first)
+        later = "".join(f", {name}={getattr(self, name)}" for name in _LATER if getattr(self, name) is not None)
+        return f"Configuration({text}{later})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ def _result(result: Result) -> dict[str, Any]:
             batch_size=settings.batch_size,
             context_tokens=settings.context_tokens,
             token_position=settings.token_position,
+            threads=settings.threads,
+            cache_depth=settings.cache_depth,
             untold=list(settings.untold) or None,
         ),
         protocol=None

@@ -23,7 +23,7 @@ TEAM = resource("agent", "slmkg-team")
 LOADER = resource("agent", "slmkg-loader")
 
 
-def source_quads(source: Source) -> list[Quad]:
+def source_quads(source: Source, reader: IRI = LOADER) -> list[Quad]:
     """A source's record, the ingestion run that read it and the description of its graph (all in the meta graph)."""
     run = resource("ingestion", f"{source.slug}-{source.retrieved}")
     documents = [resource("source", f"document-{digest(part)}") for part in source.parts]
@@ -46,7 +46,7 @@ def source_quads(source: Source) -> list[Quad]:
         *describe(
             META,
             run,
-            [(vocab.prov.used, source.iri), (vocab.prov.wasAssociatedWith, LOADER)],
+            [(vocab.prov.used, source.iri), (vocab.prov.wasAssociatedWith, reader)],
             kind=vocab.slm.IngestionRun,
         ),
         *describe(
@@ -161,6 +161,8 @@ def configuration_quads(configuration: Configuration) -> list[Quad]:
             (vocab.slm.batchSize, _count(configuration.batch_size)),
             (vocab.slm.contextTokens, _count(configuration.context_tokens)),
             (vocab.slm.tokenPosition, _count(configuration.token_position)),
+            (vocab.slm.threads, _count(configuration.threads)),
+            (vocab.slm.cacheDepth, _count(configuration.cache_depth)),
             *_untold(configuration.untold),
         ],
         kind=vocab.slm.RunConfiguration,
@@ -175,7 +177,7 @@ def protocol_iri(protocol: Protocol) -> IRI:
 
 def configuration_iri(configuration: Configuration) -> IRI:
     """The configuration's IRI: a hash of its settings."""
-    return resource("config", digest(repr(configuration)))
+    return resource("config", digest(configuration.settings))
 
 
 def _run(result: Result) -> IRI:

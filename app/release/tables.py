@@ -187,10 +187,15 @@ def observations_table(reader: Reader) -> Table:
                 "token_position": _number(setting, vocab.slm.tokenPosition),
                 "batch_size": _number(setting, vocab.slm.batchSize),
                 "threads": _number(setting, vocab.slm.threads),
+                "cache_depth": _number(setting, vocab.slm.cacheDepth),
                 "statistic": _name(record, vocab.slm.statistic),
                 "sample_size": _number(record, vocab.slm.sampleSize),
                 "standard_deviation": _number(record, vocab.slm.standardDeviation),
                 "standard_error": _number(record, vocab.slm.standardError),
+                "clean_samples": _number(record, vocab.slm.cleanSamples),
+                "confidence_lower": _number(record, vocab.slm.confidenceLower),
+                "confidence_upper": _number(record, vocab.slm.confidenceUpper),
+                "contended": text(record, vocab.slm.contended),
                 "origin": _name(record, vocab.slm.origin),
                 "reading": _name(record, vocab.slm.reading),
                 "run": text(record, vocab.slm.inRun),
@@ -392,10 +397,15 @@ _OBSERVATION_COLUMNS = _columns(
     token_position integer position of the token that was timed
     batch_size integer sequences at a time
     threads integer threads
+    cache_depth integer tokens in the cache before the prompt
     statistic text what the value is of several runs
     sample_size integer number of runs
     standard_deviation decimal standard deviation over the runs
     standard_error decimal standard error
+    clean_samples integer samples that passed the occupancy gate
+    confidence_lower decimal lower end of the 95 % confidence interval
+    confidence_upper decimal upper end of it
+    contended text whether the machine was too busy for the value to be trusted
     origin text who measured
     reading text how it was read
     run text IRI of the run

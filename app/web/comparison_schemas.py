@@ -27,8 +27,9 @@ class Bounds(_Answer):
 
     lower: float
     upper: float
-    basis: Literal["wilson", "standard-error", "rounding"] = Field(
-        description="Wilson's 95 % interval of a share of items, 1.96 standard errors, or only the source's digits."
+    basis: Literal["wilson", "standard-error", "bootstrap", "rounding"] = Field(
+        description="Wilson's 95 % interval of a share of items, 1.96 standard errors, the 95 % bootstrap interval of "
+        "samples, or only the source's digits."
     )
 
 

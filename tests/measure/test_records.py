@@ -71,9 +71,9 @@ def test_a_run_file_reads_back_as_it_was(tmp_path: Path) -> None:
     assert run_text(read_run(path)) == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("value", [CELL, RESULT, FAILED])
-def test_a_value_comes_back_from_json_text(value: Cell | CellResult) -> None:
-    assert from_json(type(value), json.loads(json.dumps(to_json(value)))) == value
+@pytest.mark.parametrize("value", [RESULT, FAILED])
+def test_a_result_comes_back_from_json_text(value: CellResult) -> None:
+    assert from_json(CellResult, json.loads(json.dumps(to_json(value)))) == value
 
 
 def test_a_key_tells_questions_apart() -> None:

@@ -72,6 +72,7 @@ def claim(name: str, subject: str, predicate: str, value: str, status: str) -> s
 
 DECODE = "obs:rt-0001-decode"
 SCORE = "obs:card-hellaswag"
+CELLED = "obs:rt-0002-prefill"
 RUN = "run:rt-0001"
 CFG = "cfg:b1-t8-p512-g128-kvf16"
 PROTOCOL = "proto:hellaswag-0shot-harness-x"
@@ -391,6 +392,24 @@ MUTANTS = (
         also="C24",
         at="obs:card-gain",
     ),
+    # ---- measured here
+    mutant("C45", "a score of random weights", swap(SCORE, "slm:origin", "orig:MeasuredRandomWeights"), at=SCORE),
+    mutant(
+        "C45",
+        "a score of a random file",
+        swap(SCORE, "sosa:hasFeatureOfInterest", "art:examplelm-135m-random"),
+        at=SCORE,
+    ),
+    mutant("C46", "a cell that timed out", swap(CELLED, "slm:inCell", "cell:rt-0002-2"), at=CELLED),
+    mutant("C46", "a cell that nobody knows", swap(CELLED, "slm:inCell", "cell:new"), at=CELLED),
+    mutant("C46", "two cells", add(f"{CELLED} slm:inCell cell:rt-0002-2"), at=CELLED),
+    mutant("C46", "no samples", drop(CELLED, "slm:sampleSize"), at=CELLED),
+    mutant("C46", "clean samples untold", drop(CELLED, "slm:cleanSamples"), at=CELLED),
+    mutant("C46", "more clean samples than samples", swap(CELLED, "slm:cleanSamples", "8"), at=CELLED),
+    mutant("C46", "contention untold", drop(CELLED, "slm:contended"), at=CELLED),
+    mutant("C46", "an interval beside the value", swap(CELLED, "slm:confidenceUpper", "304.0"), at=CELLED),
+    mutant("C46", "no environment", drop("run:rt-0002", "slm:inEnvironment"), at=CELLED),
+    mutant("C46", "random weights called real", swap(CELLED, "slm:origin", "orig:MeasuredRealWeights"), at=CELLED),
     mutant("C44", "a licence as text", swap(M, "slm:license", '"apache-2.0"'), at=M),
     mutant(
         "C44",

@@ -133,6 +133,7 @@ def _bases(rows: Sequence[Row]) -> str:
     words = {
         "wilson": "95 % by the number of items",
         "standard-error": "1.96 standard errors",
+        "bootstrap": "95 % by bootstrap over the samples",
         "rounding": "the source's digits",
     }
     there = [text for basis, text in words.items() if any(one["basis"] == basis for one in rows)]

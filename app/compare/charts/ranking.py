@@ -17,6 +17,7 @@ _CLASSES = frame.COLOURS[:2]
 _BASES = {
     "wilson": "95 % by the number of items (Wilson)",
     "standard-error": "1.96 standard errors",
+    "bootstrap": "95 % by bootstrap over the samples",
     "rounding": "only the source's digits",
 }
 

@@ -24,7 +24,7 @@ from app.compare.projection.build import Projection
 from app.compare.projection.terms import Terms
 from app.model.changes import Revision
 
-FORMAT = 1
+FORMAT = 2
 """Raise it with every change of what the tables hold."""
 _TERMS = TypeAdapter(Terms)
 _SCHEMAS = {"models": models.SCHEMA, "cells": cells.SCHEMA, "observations": observations.SCHEMA}

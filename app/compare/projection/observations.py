@@ -16,6 +16,7 @@ _PATHS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("reading", (vocab.slm.reading,)),
     ("artifact", (vocab.sosa.hasFeatureOfInterest,)),
     ("quantisation", (vocab.sosa.hasFeatureOfInterest, vocab.slm.quantisation)),
+    ("weights", (vocab.sosa.hasFeatureOfInterest, vocab.slm.weightsOrigin)),
     ("protocol", (vocab.sosa.usedProcedure,)),
     ("benchmark", (vocab.sosa.usedProcedure, vocab.slm.onBenchmark)),
     ("harness", (vocab.sosa.usedProcedure, vocab.slm.usesHarness)),
@@ -32,6 +33,10 @@ _LITERALS: tuple[tuple[str, tuple[str, ...], type[pl.DataType]], ...] = (
     ("sampleSize", (vocab.slm.sampleSize,), pl.Int64),
     ("standardError", (vocab.slm.standardError,), pl.Float64),
     ("standardDeviation", (vocab.slm.standardDeviation,), pl.Float64),
+    ("cleanSamples", (vocab.slm.cleanSamples,), pl.Int64),
+    ("confidenceLower", (vocab.slm.confidenceLower,), pl.Float64),
+    ("confidenceUpper", (vocab.slm.confidenceUpper,), pl.Float64),
+    ("contended", (vocab.slm.contended,), pl.Boolean),
     ("shots", (vocab.sosa.usedProcedure, vocab.slm.numShots), pl.Int64),
     ("baselineShots", (vocab.sosa.usedProcedure, vocab.slm.baselineShots), pl.Int64),
     ("scoring", (vocab.sosa.usedProcedure, vocab.slm.answerScoring), pl.String),
@@ -41,6 +46,8 @@ _LITERALS: tuple[tuple[str, tuple[str, ...], type[pl.DataType]], ...] = (
     ("batchSize", (vocab.slm.underConfiguration, vocab.slm.batchSize), pl.Int64),
     ("contextTokens", (vocab.slm.underConfiguration, vocab.slm.contextTokens), pl.Int64),
     ("tokenPosition", (vocab.slm.underConfiguration, vocab.slm.tokenPosition), pl.Int64),
+    ("threads", (vocab.slm.underConfiguration, vocab.slm.threads), pl.Int64),
+    ("cacheDepth", (vocab.slm.underConfiguration, vocab.slm.cacheDepth), pl.Int64),
     ("locator", (vocab.slm.locator,), pl.String),
     ("note", (vocab.rdfs.comment,), pl.String),
 )
@@ -48,7 +55,10 @@ _SHARED = frozenset(path[0] for _, path in _PATHS if path[1:]) | frozenset(
     path[0] for _, path, _ in _LITERALS if path[1:]
 )
 """Predicates with which several paths begin."""
-NAMES = ("metric", "origin", "statistic", "reading", "quantisation", "benchmark", "harness", "device", "engine")
+NAMES = (
+    *("metric", "origin", "statistic", "reading", "quantisation", "weights"),
+    *("benchmark", "harness", "device", "engine"),
+)
 """Columns that hold short names of things."""
 ADDRESSES = ("observation", "source", "artifact", "protocol", "configuration", "run", "unit")
 """Columns that hold IRIs."""
@@ -75,7 +85,7 @@ def observations(scan: Scan, models: pl.DataFrame) -> pl.DataFrame:
         read = _last("o") if column in NAMES else name("o")
         found = found.join(hops.follow(path, read.alias(column)), on="observation", how="left")
     for column, path, dtype in _LITERALS:
-        read = text("o").cast(dtype, strict=False).alias(column)
+        read = (text("o") == "true" if dtype is pl.Boolean else text("o").cast(dtype, strict=False)).alias(column)
         found = found.join(hops.follow(path, read), on="observation", how="left")
     return (
         found.filter(pl.col("value").is_not_null() & pl.col("metric").is_not_null())

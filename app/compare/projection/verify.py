@@ -15,6 +15,7 @@ from app.compare import models as listing
 from app.compare.evidence import gather
 from app.compare.export import plain_text
 from app.compare.projection.build import Projection
+from app.compare.projection.observations import NAMES
 from app.compare.projection.terms import terms
 from app.compare.properties import properties
 from app.compare.reader import Reader, local_name
@@ -143,6 +144,4 @@ def _observations(projection: Projection, reader: Reader) -> Iterator[str]:
         yield f"{observation}: the graph knows no such observation"
 
 
-_SHORT = frozenset(
-    ("model", "metric", "origin", "statistic", "reading", "quantisation", "benchmark", "harness", "device", "engine")
-)
+_SHORT = frozenset(("model", *NAMES))

@@ -25,8 +25,8 @@ PARAMETERS = "parameters"
 """A column of ours: the best parameter count there is."""
 FIELDS = ("label", "slug", "identifier", "family", "baseline", "permissive")
 """What a model can be filtered, sorted and grouped by besides its properties."""
-SETTING = ("protocol", "quantisation", "device", "engine", "configuration", "statistic")
-"""What must be equal for two values of a metric to be comparable."""
+SETTING = ("protocol", "quantisation", "weights", "device", "engine", "configuration", "statistic")
+"""What must be equal for two values of a metric to be comparable. Random weights are never compared unmarked."""
 PREFERRED = {"MeasuredRealWeights": 0, "Imported": 1, "Reported": 2, "MeasuredRandomWeights": 3, "Predicted": 4}
 """Origins of observations, the best first."""
 _MISSING = {"claimed": Reason.NOT_LOOKED_FOR, "derived": Reason.NOT_DERIVABLE}

@@ -117,6 +117,8 @@ def _configuration(facts: _Facts) -> Configuration:
         batch_size=_count(facts, vocab.slm.batchSize),
         context_tokens=_count(facts, vocab.slm.contextTokens),
         token_position=_count(facts, vocab.slm.tokenPosition),
+        threads=_count(facts, vocab.slm.threads),
+        cache_depth=_count(facts, vocab.slm.cacheDepth),
         untold=_untold(facts),
     )
 
