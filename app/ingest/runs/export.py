@@ -131,6 +131,8 @@ def _document(
             "additional_details": {
                 "iri": named.model.iri.value,
                 "quantisation": _quantisation(named.model, group[0][0].artifact),
+                "deployment_type": "unknown",
+                "model_availability": "open_weights" if named.repository else "unknown",
             },
         },
         "evaluation_results": [_result(result, protocol, labels) for result, protocol in group],

@@ -1,7 +1,7 @@
 """Runs of other tools against a revision: what is new as results, and a finding for every figure.
 
-`results` is the one place where a run becomes results of the graph. What a result cannot hold (threads, type of the
-cache, spread, versions) is said in its note.
+`results` is the one place where a run becomes results of the graph. What a result cannot hold (type of the cache,
+spread, versions) is said in its note.
 """
 
 from __future__ import annotations
@@ -299,14 +299,18 @@ def _protocol(score: Score, benchmark: IRI, harness: IRI) -> Protocol:
 
 
 def _configuration(conditions: Conditions) -> Configuration:
-    depth, prompt, generated = conditions.depth, conditions.prompt_tokens, conditions.generated_tokens
-    missing = {"promptTokens": prompt, "generatedTokens": generated, "batchSize": conditions.batch_size}
+    missing = {
+        "promptTokens": conditions.prompt_tokens,
+        "generatedTokens": conditions.generated_tokens,
+        "batchSize": conditions.batch_size,
+    }
     return Configuration(
-        prompt_tokens=prompt,
-        generated_tokens=generated,
+        prompt_tokens=conditions.prompt_tokens,
+        generated_tokens=conditions.generated_tokens,
         batch_size=conditions.batch_size,
-        context_tokens=depth + (prompt or 0) + (generated or 0) if depth else None,
         untold=tuple(sorted(name for name, value in missing.items() if value is None)),
+        threads=conditions.threads,
+        cache_depth=conditions.depth or None,
     )
 
 
@@ -334,10 +338,8 @@ def _note(run: ImportedRun, figure: ImportedFigure, found: Match) -> str:
         parts += [f"task hash {score.task_hash[:16]}" if score.task_hash else None]
         parts += [f"split {score.split}" if score.split else None]
     if conditions is not None:
-        parts += [f"{conditions.threads} thread(s)" if conditions.threads is not None else None]
         if conditions.kv_key_type or conditions.kv_value_type:
             parts.append(f"cache {conditions.kv_key_type}/{conditions.kv_value_type}")
-        parts += [f"depth {conditions.depth}" if conditions.depth else None]
         parts += [f"{name} {conditions.settings[name]}" for name in _SAID if conditions.settings.get(name)]
     if run.model.random_weights:
         parts.append("randomly initialised weights")
