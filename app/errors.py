@@ -26,6 +26,10 @@
     ├── RevertConflict          later revisions changed what is to be undone              (revert-conflict)
     ├── InvalidGraph            the change would break a constraint                       (invalid-graph)
     ├── ReleaseExists           a release of this name is there and holds something else  (release-exists)
+    ├── Unmeasurable            no engine that was asked can run the model                (unmeasurable)
+    ├── ExtraMissing            a package is not installed that only an extra brings      (extra-missing)
+    ├── NoRoom                  the disk has no room for a file that is to be made        (no-room)
+    ├── PreparationFailed       a model file could not be made                            (preparation-failed)
     ├── HubUnavailable          the Hugging Face hub does not answer                      (hub-unavailable)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
@@ -243,6 +247,44 @@ class ReleaseExists(AppError):
             f"the release {name} exists: {problem}", advice="Take another name, e.g. with `.1` at its end."
         )
         self.name = name
+
+
+class Unmeasurable(AppError):
+    """The engine cannot run the model, or a fact is missing that it needs; the message says which."""
+
+    code: ClassVar[str] = "unmeasurable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, advice="Take another engine, or complete the facts of the model's architecture.")
+
+
+class ExtraMissing(AppError):
+    """A package is not installed that only an extra brings."""
+
+    code: ClassVar[str] = "extra-missing"
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"the package {package} is not installed", advice=f'Install it: pip install "slmkg[{extra}]".')
+
+
+class NoRoom(AppError):
+    """The disk has no room for a file that is to be made; nothing was written. Sizes are in bytes."""
+
+    code: ClassVar[str] = "no-room"
+
+    def __init__(self, what: str, *, needed: int, free: int) -> None:
+        super().__init__(
+            f"{what} needs {needed} bytes on the disk, {free} are free; nothing was written",
+            advice="Make room, take a smaller variant, or choose a folder on another disk.",
+        )
+        self.needed = needed
+        self.free = free
+
+
+class PreparationFailed(AppError):
+    """A model file could not be made; nothing was left under its name."""
+
+    code: ClassVar[str] = "preparation-failed"
 
 
 class HubUnavailable(AppError):
