@@ -16,7 +16,7 @@ from typing import TypeAlias
 from app import vocab
 from app.curate.proposals import propose, read_many
 from app.curate.steps import Bench, Step, Work
-from app.errors import BadParameter, BadTable, NotFound
+from app.errors import BadParameter, BadTable, Conflict, NotFound, RandomScores
 from app.ingest.bulk import export
 from app.ingest.bulk.names import Names, read_names
 from app.ingest.bulk.recorded import recorded
@@ -27,6 +27,8 @@ from app.ingest.huggingface.files import Files, read_files
 from app.ingest.runs import export as score_export
 from app.ingest.runs import matching, recognise
 from app.ingest.runs.reading import Told, read_runs
+from app.measure.capability import Evaluated
+from app.measure.values import Status
 from app.model.claims import Claim, Result, Source
 from app.model.graphs import DECISIONS, PROPOSALS, REGISTRY
 from app.model.proposal_quads import proposals_of
@@ -98,6 +100,21 @@ class Runs:
 
     texts: Mapping[str, str]
     told: Told = field(default_factory=Told)
+
+
+def evaluated_runs(evaluated: Evaluated) -> Runs:
+    """What was evaluated here as runs to be proposed; RandomScores, and Conflict where the evaluation did not end well.
+
+    The model is the one that was asked for: the harness knows a folder only.
+    """
+    if evaluated.status is not Status.OK:
+        raise Conflict(
+            f"the evaluation of {evaluated.evaluation.model} has no scores: {evaluated.message}",
+            advice="Evaluate it again.",
+        )
+    if not evaluated.storable:
+        raise RandomScores(evaluated.evaluation.model)
+    return Runs(evaluated.files, Told(model=evaluated.evaluation.model))
 
 
 Input: TypeAlias = Table | ModelFiles | Runs
