@@ -233,6 +233,7 @@ def evaluate(
                 stdout=subprocess.PIPE,
                 stderr=handle,
                 env={**os.environ, **_OFFLINE, "PYTHONPATH": _path()},
+                cwd=folder,
                 start_new_session=True,
             )
             question = {"evaluation": EVALUATION.dump_python(evaluation, mode="json"), "parent": os.getpid()}
@@ -250,7 +251,7 @@ def evaluate(
         status=status,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
-        files={name.replace(os.sep, "-"): text for name, text in files.items()} if status is Status.OK else {},
+        files={Path(name).name: text for name, text in files.items()} if status is Status.OK else {},
         message=message,
         versions=answer.get("versions", {}),
     )

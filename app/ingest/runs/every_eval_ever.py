@@ -7,6 +7,7 @@ bounds of its metric; where neither says it, the score is left out.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from app.ingest.runs.documents import Part, as_number, count, parse, word
@@ -27,6 +28,8 @@ _SCHEMAS = re.compile(r"0\.[23](\.\d+)?")
 _FILTERED = re.compile(r"(?P<metric>\w+) \(filter: (?P<filter>[^)]+)\)")
 _SHOTS = ("num_fewshot", "num_few_shot", "n_shot", "shots")
 _LIBRARIES = {"lm_eval": HARNESS, "lm-eval": HARNESS, "lm-evaluation-harness": HARNESS}
+_SECONDS = 10
+"""Digits of seconds since 1970."""
 _SCALES = {"proportion": "fraction", "fraction": "fraction", "percent": "percent", "percentage": "percent"}
 
 
@@ -61,8 +64,15 @@ def _read(root: Part, text: str, file: str) -> ImportedRun:
         figures=tuple(figures),
         left_out=tuple(left_out),
         environment=_environment(root),
-        started=word(root, "evaluation_timestamp"),
+        started=_started(word(root, "evaluation_timestamp")),
     )
+
+
+def _started(told: str | None) -> str | None:
+    """The time as ISO text; documents give it so, or as seconds since 1970."""
+    if told is None or not told.isdigit() or len(told) > _SECONDS:
+        return told
+    return datetime.fromtimestamp(int(told), UTC).isoformat(timespec="seconds")
 
 
 def _model(info: Part) -> ModelFacts:
@@ -74,6 +84,7 @@ def _model(info: Part) -> ModelFacts:
         parameters=int(parameters) if parameters is not None and exact else None,
         quantisation=word(info, "additional_details", "quantisation") or "None",
         precision=word(info, "additional_details", "dtype"),
+        random_weights=True if word(info, "additional_details", "slm.weights") else None,
     )
 
 

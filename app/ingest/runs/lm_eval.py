@@ -73,13 +73,15 @@ def read(text: str, file: str, samples: Mapping[str, str] | None = None) -> Impo
     for task, result in root.need("results").members():
         _read_task(root, task, result, parts, figures, left_out)
     if samples:
-        figures = _with_samples(figures, [_read_samples(body, name) for name, body in samples.items()])
+        left = {task for task, _ in root.need("results").members()} - {_task(figure) for figure in figures}
+        wanted = {name: body for name, body in samples.items() if not any(f"samples_{task}_" in name for task in left)}
+        figures = _with_samples(figures, [_read_samples(body, name) for name, body in wanted.items()])
     config = root.need("config")
     return ImportedRun(
         identity=identity([text]),
         format=Format.LM_EVAL,
         file=file,
-        tool=Tool(HARNESS, word(root, "lm_eval_version"), word(root, "git_hash")),
+        tool=Tool(HARNESS, word(root, "lm_eval_version")),  # its git_hash is that of the folder it was started in
         model=_model(config),
         figures=tuple(figures),
         left_out=tuple(left_out),

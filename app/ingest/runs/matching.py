@@ -123,8 +123,7 @@ def _by_count(run: ImportedRun, parameters: int, named: frozenset[str], known: K
         return Question(contradiction, "Name the model with --model if it is this one.", tuple(sorted(named)))
     if named:
         return _one(named, "by repository", names) or _question(facts, named, run)
-    foreign = _REPOSITORY.fullmatch(facts.name or "") is not None and any(one.score for one in run.figures)
-    if len(counted) == 1 and foreign:
+    if len(counted) == 1 and _is_repository(facts.name or "") and any(one.score for one in run.figures):
         (slug,) = counted
         return Question(
             f"{facts.name} is no repository of the graph; it has as many parameters as {slug}, and may be a copy of it "
@@ -133,6 +132,11 @@ def _by_count(run: ImportedRun, parameters: int, named: frozenset[str], known: K
             (slug,),
         )
     return _one(counted, "by parameter count", names) or _question(facts, counted, run)
+
+
+def _is_repository(name: str) -> bool:
+    """Whether a name can be the id of a model on the hub, and not the path of a file."""
+    return _REPOSITORY.fullmatch(name) is not None and not name.endswith(".gguf")
 
 
 def _one(slugs: Iterable[str], how: str, names: Names) -> Match | None:
