@@ -160,24 +160,33 @@ def _figure(root: Part, task: str, result: Part, metric: str, filtered: str, val
     )
 
 
+def _below(root: Part, task: str) -> list[str]:
+    """The tasks that a task or group comes down to: groups may hold groups."""
+    found: list[str] = []
+    waiting, seen = [task], set[str]()
+    while waiting:
+        name = waiting.pop()
+        group = root.at("group_subtasks", name)
+        members = [one.text() for one in group.items()] if group is not None and name not in seen else []
+        seen.add(name)
+        waiting += members
+        found += [] if members else [name]
+    return found
+
+
 def _items(root: Part, task: str, which: str) -> int | None:
-    """Number of items of a task, or of all parts of a group."""
-    own = count(root, "n-samples", task, which)
-    if own is not None:
-        return own
-    group = root.at("group_subtasks", task)
-    counts = [count(root, "n-samples", one.text(), which) for one in group.items()] if group is not None else []
+    """Number of items of a task, or of all tasks of a group."""
+    counts = [count(root, "n-samples", one, which) for one in _below(root, task)]
     known = [one for one in counts if one is not None]
-    return sum(known) if known and len(known) == len(counts) else None
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _shots(root: Part, task: str) -> int | None:
-    """Shots of a task, or of all parts of a group where they agree."""
+    """Shots of a task, or of all tasks of a group where they agree."""
     own = count(root, "n-shot", task)
     if own is not None:
         return own
-    group = root.at("group_subtasks", task)
-    shots = {count(root, "n-shot", one.text()) for one in group.items()} if group is not None else set()
+    shots = {count(root, "n-shot", one) for one in _below(root, task)}
     return shots.pop() if len(shots) == 1 else None
 
 
