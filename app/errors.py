@@ -18,6 +18,8 @@
     ├── FormRefused             a form that was not sent from our own page                (form-refused)
     ├── Conflict                what is asked collides with what stands                   (conflict)
     ├── PreconditionNeeded      a write that needs `If-Match` came without it             (precondition-needed)
+    ├── EngineRefused           the inference engine cannot run this model or file        (engine-refused)
+    ├── NoMemory                the machine, or a limit, has no memory left for it        (no-memory)
     ├── TooManyRequests         the client asks too much                                  (too-many-requests)
     ├── TooBusy                 everybody together asks too much                          (too-busy)
     ├── QueryTimeout            stopped at a limit of time or memory                      (query-timeout)
@@ -32,6 +34,7 @@
     ├── NoRoom                  the disk has no room for a file that is to be made        (no-room)
     ├── PreparationFailed       a model file could not be made                            (preparation-failed)
     ├── HubUnavailable          the Hugging Face hub does not answer                      (hub-unavailable)
+    ├── ServiceUnavailable      a service elsewhere does not answer                       (service-unavailable)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
@@ -307,6 +310,12 @@ class HubUnavailable(AppError):
     code: ClassVar[str] = "hub-unavailable"
 
 
+class ServiceUnavailable(AppError):
+    """A service of ours on another machine cannot be reached, or does not answer as it should."""
+
+    code: ClassVar[str] = "service-unavailable"
+
+
 class StoreError(AppError):
     """Something is wrong with the store."""
 
@@ -366,6 +375,24 @@ class Forbidden(AppError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"the key lacks the scope {scope!r}", advice="Ask for a key that has it.")
         self.scope = scope
+
+
+class EngineRefused(AppError):
+    """The inference engine cannot run this model or this file, or ran it and gave numbers that are none."""
+
+    code: ClassVar[str] = "engine-refused"
+
+
+class NoMemory(AppError):
+    """The machine, or a limit on the process, has no memory left for what was asked."""
+
+    code: ClassVar[str] = "no-memory"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            problem,
+            advice="Take a variant with fewer bits or a shorter prompt, stop other programs, or take a larger machine.",
+        )
 
 
 class TooManyRequests(AppError):

@@ -33,6 +33,8 @@ from app.curate.steps import Taken
 from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import BadParameter, NotFound, QueryRefused
 from app.ingest.bulk.table import Reading
+from app.jobs.delivery import Taker
+from app.jobs.queue import Queue
 from app.model.agents import Agent
 from app.model.health import Sign
 from app.model.rdf import IRI
@@ -60,7 +62,8 @@ class Services:
     `writer` makes every change that comes over HTTP; `curation` reads proposals and cases. `history` tells of
     differences; `hooks` are the addresses that are told of each revision. `public` answers strangers' queries within
     limits: in processes that can be killed, or at an external engine; without it (tests on a store in memory) queries
-    run in threads. `backups` are of the embedded store's folder; other stores have tools of their own.
+    run in threads. `backups` are of the embedded store's folder; other stores have tools of their own. `jobs` are what
+    is to be measured; `take_run` makes a change of what was.
     """
 
     settings: Settings
@@ -77,8 +80,10 @@ class Services:
     hooks: Hooks
     curation: Curation
     projections: Projections
+    jobs: Queue
     public: Public | None = None
     backups: Backups | None = None
+    take_run: Taker | None = None
 
     def load(
         self,

@@ -133,6 +133,17 @@ class Settings(BaseSettings):
     webhook_first_pause: float = Field(
         default=5, gt=0, description="Seconds before the second try; each further pause is twice as long, to an hour."
     )
+    jobs_worker: bool = Field(
+        default=True, description="Whether the service measures the cells of jobs itself; workers elsewhere may anyway."
+    )
+    jobs_cell_seconds: float = Field(
+        default=3600, gt=0, le=604_800, description="Longest time of measuring one cell, in seconds."
+    )
+    jobs_cell_megabytes: int | None = Field(
+        default=None,
+        ge=16,
+        description="Memory that measuring one cell may take, in megabytes; four fifths of the machine's by default.",
+    )
     projections_kept: int = Field(
         default=20, ge=1, le=10_000, description="Revisions whose columns for comparisons are kept on disk."
     )

@@ -12,7 +12,9 @@ from app.compare.projection.files import Files
 from app.compare.projection.projections import Projections
 from app.curate.commit import Rules
 from app.curate.curation import Curation
+from app.curate.measured import taking_runs
 from app.curate.write import Writer
+from app.jobs.queue import Queue
 from app.model.graphs import PROPOSALS
 from app.release.shelf import Shelf
 from app.services import Services
@@ -51,6 +53,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         backups = Backups(settings.data_dir, embedded.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
+    curation = Curation(store, rules, _now, settings.self_review)
     releases = Shelf(settings.data_dir / "releases", store, sets, resources.folder("data") / "LICENSE.md")
     return Services(
         settings=settings,
@@ -61,7 +64,9 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         writer=Writer(store, public=public, rules=rules, now=_now),
         history=History(store, releases.revision_of),
         hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),
-        curation=Curation(store, rules, _now, settings.self_review),
+        jobs=Queue(settings.data_dir / "jobs.sqlite"),
+        take_run=taking_runs(curation.take),
+        curation=curation,
         keys=KeyRing(settings.data_dir / "keys.json"),
         set_validator=sets,
         record_validator=RecordValidator(loaded),

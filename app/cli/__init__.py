@@ -21,7 +21,9 @@ from app.cli import (
     doctor,
     graph,
     history,
+    jobs,
     keys,
+    measure,
     projection,
     releases,
     service,
@@ -63,6 +65,9 @@ app.add_typer(curation.app, name="proposals")
 app.command("claims")(curation.claims)
 app.command("disagreements")(curation.disagreements)
 app.command("decide")(curation.decide)
+app.add_typer(measure.app, name="measure")
+app.add_typer(jobs.app, name="jobs")
+app.command("worker")(jobs.worker)
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(projection.app, name="projection")

@@ -6,7 +6,7 @@ Pure apart from reading the ontology files that it is given. Never commits.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from app.curate.cases import cardinality
 from app.curate.contributions import Contributions
 from app.curate.decide import decision_of
 from app.curate.derive import Derivation, Key, LayerGroup, derive
+from app.curate.measured import folder_quads
 from app.curate.outcomes import Named, derivation_quads, settled_quads
 from app.curate.resolve import Outcome, resolve
 from app.ingest.evidence import Decision, Evidence, KnownDisagreement
 from app.ingest.registry import Registry
 from app.ingest.seed import Seed
 from app.ingest.sources import cited
+from app.measure.values import Run
 from app.model.claims import Claim, Source, concept, digest
 from app.model.graphs import CURATED, DECISIONS, INFERRED, META, ONTOLOGY, PROPOSALS, REGISTRY, VOCABULARY
 from app.model.quads import (
@@ -47,8 +49,10 @@ class Assembly:
     derivations: tuple[Derivation, ...]
 
 
-def assemble(seed: Seed, ontology: Path, contributed: Contributions | None = None) -> Assembly:
-    """Build the whole graph from a seed, the ontology folder, and what people contributed.
+def assemble(
+    seed: Seed, ontology: Path, contributed: Contributions | None = None, runs: Sequence[Run] = ()
+) -> Assembly:
+    """Build the whole graph from a seed with its runs, the ontology folder, and what people contributed.
 
     A decision of the folder has seen the folder's claims; a person's decision goes before it.
     """
@@ -78,6 +82,7 @@ def assemble(seed: Seed, ontology: Path, contributed: Contributions | None = Non
     quads.update(settled_quads(outcomes, _named(evidence.disagreements)))
     quads.update(derivation_quads(derivations))
     quads.update(_absences(evidence, outcomes))
+    quads.update(folder_quads(runs, quads))
     quads.update(_meta())
     return Assembly(frozenset(quads), outcomes, derivations)
 

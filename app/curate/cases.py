@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from app import vocab
-from app.curate.derive import OF_ARCHITECTURE, OF_MODEL, Key, LayerGroup, derivation_iri, derive
+from app.curate.derive import OF_ARCHITECTURE, OF_MODEL, Key, LayerGroup, Shape, derivation_iri, derive, shape_of
 from app.curate.outcomes import Named, derivation_quads, disagreement_iri, resolution_iri, settled_quads
 from app.curate.resolve import Cardinality, Outcome, Rule, resolve
 from app.ingest.evidence import Decision
@@ -110,6 +110,11 @@ def read_cases(snapshot: Snapshot, keys: Iterable[Key]) -> dict[Key, Case]:
     return _Desk(snapshot, tuple(dict.fromkeys(keys))).cases()
 
 
+def read_shape(snapshot: Snapshot, model: Model) -> Shape | None:
+    """The architecture of a model as the snapshot settles it; None while a question about it is open."""
+    return _Desk(snapshot, ((model.architecture, vocab.slm.numLayers),)).shape(model)
+
+
 def settle_cases(
     snapshot: Snapshot,
     keys: Iterable[Key],
@@ -191,6 +196,10 @@ class _Desk:
             key: Case(*key, tuple(self._claims.get(key, ())), self._outcome(key), self._named(key))
             for key in self._keys
         }
+
+    def shape(self, model: Model) -> Shape | None:
+        outcomes = {key: self._outcome(key) for key in self._claims if self._claims[key]}
+        return shape_of(model, outcomes, self._groups.get(model.architecture, ()))
 
     def after(self) -> Iterator[Quad]:
         outcomes = {key: self._outcome(key) for key in self._claims if self._claims[key]}

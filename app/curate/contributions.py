@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from app import vocab
 from app.curate.derive import Key
+from app.curate.measured import kept_runs
 from app.model.claims import Claim, Result, Source
 from app.model.graphs import META, PROPOSALS
 from app.model.proposal_quads import judgements_of, proposals_of
@@ -24,7 +25,7 @@ _AGENTS = vocab.BASE + "resource/agent/"
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """`quads` are the proposals graph and the agents' records, to be kept as they are."""
+    """`quads` are the proposals graph, the agents' records and the runs that people brought in, kept as they are."""
 
     claims: tuple[Claim, ...] = ()
     results: tuple[Result, ...] = ()
@@ -74,7 +75,7 @@ def read_contributions(snapshot: Snapshot) -> Contributions:
         claims=tuple(content for content in committed if isinstance(content, Claim)),
         results=tuple(content for content in committed if isinstance(content, Result)),
         judgements=standing,
-        quads=frozenset((*quads, *agents)),
+        quads=frozenset((*quads, *agents)) | kept_runs(snapshot),
     )
 
 

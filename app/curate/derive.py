@@ -113,6 +113,23 @@ class _Facts:
         return tuple(claim for name in names or tuple(self.claims) for claim in self.claims.get(name, ()))
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The architecture of a model as it is settled; `proposed` names the facts that nobody cited."""
+
+    architecture: Architecture
+    proposed: tuple[str, ...]
+
+
+def shape_of(model: Model, outcomes: Mapping[Key, Outcome], layer_groups: tuple[LayerGroup, ...]) -> Shape | None:
+    """The facts from which everything about a model's cost follows; None while a question about them is open."""
+    facts = _gather(model, outcomes, layer_groups)
+    if facts.is_open:
+        return None
+    proposed = tuple(name for name, claims in facts.claims.items() if any(claim.recalled for claim in claims))
+    return Shape(Architecture(**facts.values), proposed)
+
+
 def derive(model: Model, outcomes: Mapping[Key, Outcome], layer_groups: tuple[LayerGroup, ...]) -> Iterator[Derivation]:
     """Every value that can be derived for one model."""
     facts = _gather(model, outcomes, layer_groups)

@@ -13,6 +13,7 @@ from app import vocab
 from app.curate.assemble import Assembly, assemble
 from app.curate.commit import Committed, head_number, replace_graphs
 from app.curate.contributions import read_contributions
+from app.curate.measured import read_runs
 from app.curate.resolve import Rule, Status
 from app.ingest.seed import Seed, read_seed
 from app.model.quads import LOADER
@@ -74,9 +75,10 @@ def load_folder(
     Raises BadFile for any mistake in the folder and InvalidGraph when the result would break a constraint.
     """
     seed = read_seed(data, progress)
+    runs = read_runs(data)
     progress("settling claims")
     contributed = read_contributions(store.at()) if head_number(store) else None
-    assembly = assemble(seed, ontology, contributed)
+    assembly = assemble(seed, ontology, contributed, runs)
     progress("validating and committing")
     committed = replace_graphs(
         store,

@@ -57,6 +57,14 @@ def agent_named(written: str) -> Agent:
     return Agent(written.strip(), written.strip())
 
 
+def agent_of(node: IRI) -> Agent:
+    """The agent of an IRI of ours, with no more than the IRI tells; ValueError for anything else."""
+    slug = node.value.removeprefix(resource("agent", "").value)
+    if _SLUG.fullmatch(slug.lower()) is None:
+        raise ValueError(f"{node.value} is no agent of ours")
+    return agent_named(slug.removeprefix("orcid-").upper()) if slug.startswith("orcid-") else Agent(slug, slug)
+
+
 def agent_quads(agent: Agent) -> list[Quad]:
     """The agent's record in the meta graph."""
     return describe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
@@ -27,6 +28,8 @@ from app.web import (
     graphs,
     history,
     insights,
+    jobs,
+    jobs_pages,
     model_pages,
     pages,
     problems,
@@ -63,17 +66,18 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     """The application on these use cases; `new_id` names each request."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         data = services.settings.data_dir
         with in_use(data) if services.public is not None else nullcontext():
-            async with webhooks.delivering(services):
+            stopping = {"stopping": threading.Event()}  # ends the streams that would keep the server waiting
+            async with webhooks.delivering(services), jobs.keeping(services):
                 try:
                     if services.public is None:
-                        yield
+                        yield stopping
                         return
                     await services.public.start()
                     try:
-                        yield
+                        yield stopping
                     finally:
                         app.state.making.stop()
                         await services.public.stop()
@@ -108,6 +112,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         history,
         audit,
         webhooks,
+        jobs,
         releases,
         service,
         pages,
@@ -117,6 +122,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         model_pages,
         question_pages,
         insights,
+        jobs_pages,
         entities,
     )
     for part in parts:

@@ -101,7 +101,7 @@ class HeadAsGet:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app({**scope, "method": "GET"}, receive, send_without_body)
+        await self.app({**scope, "method": "GET", "slmkg.head": True}, receive, send_without_body)
 
 
 class CutOffError(Exception):

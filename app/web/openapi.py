@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.web.curation_schemas import BODIES
+from app.web import curation_schemas, jobs_schemas
 from app.web.examples import example
 from app.web.problems import Problem
 
@@ -42,7 +42,7 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
-    for body in BODIES:
+    for body in (*curation_schemas.BODIES, *jobs_schemas.BODIES):
         shape = body.model_json_schema(ref_template=_REF)
         schemas |= shape.pop("$defs", {})
         schemas[body.__name__] = shape

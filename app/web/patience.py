@@ -72,6 +72,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._body_bytes = 0
         self._body_limited = False
 
+    def shutdown(self) -> None:
+        """The server ends: streams that would never end by themselves are told."""
+        super().shutdown()
+        stopping = self.app_state.get("stopping")
+        if stopping is not None:
+            stopping.set()
+
     def connection_made(self, transport: Any) -> None:
         """A client has come; it has to say something."""
         super().connection_made(cast(asyncio.Transport, _Joined(transport)))

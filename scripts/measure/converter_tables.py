@@ -25,19 +25,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from app.measure.gguf.architectures import NOT_COMPARED
 from app.model.architecture import Architecture
 from app.model.tensors import Tensor, tensors
 from tests.measure.gguf.facts import HERE, TINY
 
 OUT = HERE / "converter"
-
-NOT_COMPARED = {
-    "MobileLLMForCausalLM": "the converter does not know the class; it is compared as LlamaForCausalLM",
-    "MobiLlamaForCausalLM": "the converter does not know the class; it is compared as LlamaForCausalLM",
-    "GPTNeoForCausalLM": "the converter does not know the class",
-    "FalconForCausalLM": "the converter knows only the layout of Falcon-7B and 40B under this name",
-}
-"""Classes that are written without a comparison, and why."""
 
 _LLAMA = {
     "token_embedding": "model.embed_tokens",

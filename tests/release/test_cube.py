@@ -103,7 +103,7 @@ def test_no_two_observations_have_the_same_dimensions(cube: ox.Store) -> None:
     keys: dict[str, set[tuple[str, ...]]] = {}
     for node, dimension, value in rows:
         keys.setdefault(node, set()).add((dimension, value))
-    assert len({frozenset(key) for key in keys.values()}) == len(keys) == 8
+    assert len({frozenset(key) for key in keys.values()}) == len(keys) == 9
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_the_values_are_those_of_the_graph(cube: ox.Store, released: Services) -
     assert {(node, value.split('"')[1], unit) for node, value, unit in rows} == {
         (str(row[0]), row[1].value, str(row[2])) for row in wanted
     }
-    assert len(rows) == 8
+    assert len(rows) == 9
 
 
 @pytest.mark.heavy

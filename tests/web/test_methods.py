@@ -55,6 +55,12 @@ ADDRESSES = {
     "/api/v1/webhooks": "/api/v1/webhooks",
     "/api/v1/webhooks/{id}": "/api/v1/webhooks/0123abcd",
     "/api/v1/webhooks/{id}/dead": "/api/v1/webhooks/0123abcd/dead",
+    "/api/v1/jobs": "/api/v1/jobs",
+    "/api/v1/jobs/{id}": "/api/v1/jobs/0123456789ab",
+    "/api/v1/jobs/{id}/run.jsonl": "/api/v1/jobs/0123456789ab/run.jsonl",
+    "/api/v1/jobs/{id}/events": "/api/v1/jobs/0123456789ab/events",
+    "/api/v1/schedules": "/api/v1/schedules",
+    "/api/v1/schedules/{id}": "/api/v1/schedules/0123abcd",
     "/api/v1/releases": "/api/v1/releases",
     "/api/v1/releases/{name}": "/api/v1/releases/2026.11",
     "/releases": "/releases",
@@ -79,6 +85,10 @@ ADDRESSES = {
     "/curate/cases/{thing:path}/{property}": "/curate/cases/model/phi-2/vocabularySize",
     "/curate/proposals": "/curate/proposals",
     "/curate/proposals/{number}": "/curate/proposals/1",
+    "/curate/jobs": "/curate/jobs",
+    "/curate/jobs/{id}": "/curate/jobs/0123456789ab",
+    "/jobs": "/jobs",
+    "/jobs/{id}": "/jobs/0123456789ab",
     "/compare": "/compare?models=phi-2",
     "/compare/with": "/compare/with?models=phi-2",
     "/compare/cell": "/compare/cell?model=phi-2&property=numLayers",
@@ -100,8 +110,14 @@ REFUSED = {
     "/api/v1/webhooks",
     "/api/v1/webhooks/0123abcd",
     "/api/v1/webhooks/0123abcd/dead",
+    "/api/v1/jobs/0123456789ab",
+    "/api/v1/jobs/0123456789ab/run.jsonl",
+    "/api/v1/jobs/0123456789ab/events",
+    "/api/v1/schedules/0123abcd",
+    "/curate/jobs/0123456789ab",
+    "/jobs/0123456789ab",
 }
-"""Those that are refused: nothing was proposed, and no key is sent."""
+"""Those that are refused: nothing was proposed, nothing is measured, and no key is sent."""
 
 
 @pytest.fixture(scope="module")

@@ -198,6 +198,13 @@ MEASURABLE: Mapping[str, Target] = _TARGETS
 """Modelling classes that llama.cpp runs."""
 NOT_MEASURABLE: Mapping[str, str] = _NO_TARGET
 """Modelling classes whose tensors are known and that llama.cpp does not run, with the reason."""
+NOT_COMPARED: Mapping[str, str] = {
+    "MobileLLMForCausalLM": "the converter does not know the class; it is compared as LlamaForCausalLM",
+    "MobiLlamaForCausalLM": "the converter does not know the class; it is compared as LlamaForCausalLM",
+    "GPTNeoForCausalLM": "the converter does not know the class",
+    "FalconForCausalLM": "the converter knows only the layout of Falcon-7B and 40B under this name",
+}
+"""Measurable classes whose files could not be compared with what llama.cpp's converter makes, with the reason."""
 
 _OUTSIDE = {
     "token_embedding": "token_embd",
@@ -278,6 +285,21 @@ def cached_elements_per_token(architecture: Architecture) -> tuple[int, ...]:
         return tuple(heads * (key + value) for heads in architecture.attention_heads_per_layer())
     head = required(architecture.head_dimension, "head_dimension")
     return tuple(2 * heads * head for heads in architecture.key_value_heads_per_layer())
+
+
+def cache_bytes(architecture: Architecture, tokens: int, bytes_per_element: int = 2) -> int:
+    """Return the bytes that so many tokens use in the cache of llama.cpp.
+
+    It is more than `app.model.architecture.kv_cache_bytes` where llama.cpp keeps more than the attention needs: latent
+    heads expanded, and windows that it does not apply. `Unmeasurable` for a class that it does not run.
+    """
+    target = _TARGETS.get(architecture.architecture_class or "")
+    if target is None:
+        raise Unmeasurable(f"llama.cpp does not run the class {architecture.architecture_class}")
+    elements = cached_elements_per_token(architecture)
+    windows = architecture.windows_per_layer() if target.has_windows else (None,) * len(elements)
+    kept = (tokens if window is None else min(tokens, window) for window in windows)
+    return bytes_per_element * sum(number * length for number, length in zip(elements, kept, strict=True))
 
 
 def _refuse_what_does_not_load(architecture: Architecture, target: Target) -> None:

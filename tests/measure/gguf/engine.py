@@ -16,7 +16,7 @@ import numpy as np
 
 
 def decode(path: str) -> dict[str, Any]:
-    """Load the file, decode eight tokens, and tell what came out."""
+    """Load the file, decode 8 tokens and then 32 more, and tell what came out."""
     parameters = native.llama_model_default_params()
     parameters.use_extra_bufts = False
     parameters.n_gpu_layers = 0
@@ -27,17 +27,19 @@ def decode(path: str) -> dict[str, Any]:
     settings.n_ctx, settings.n_threads, settings.n_threads_batch = 64, 1, 1
     context = native.llama_init_from_model(model, settings)
     tokens = native.llama_vocab_n_tokens(native.llama_model_get_vocab(model))
-    finite, codes = True, []
-    for start, count in ((1, 6), (7, 1), (8, 1)):
+    finite, codes, saved = True, [], []
+    for start, count in ((1, 6), (7, 1), (8, 1), (9, 32)):
         batch = (native.llama_token * count)(*range(start, start + count))  # kept alive until it is decoded
         codes.append(native.llama_decode(context, native.llama_batch_get_one(batch, count)))
         logits = np.ctypeslib.as_array(native.llama_get_logits_ith(context, -1), shape=(tokens,))
+        saved.append(int(native.llama_state_seq_get_size(context, 0)))
         finite = finite and bool(np.isfinite(logits).all()) and float(logits.std()) > 0
     answer = {
         "path": path,
         "loaded": True,
         "codes": codes,
         "finite": finite,
+        "saved": saved[-2:],
         "tokens": tokens,
         "parameters": native.llama_model_n_params(model),
         "logits": [round(float(value), 5) for value in logits[:4]],

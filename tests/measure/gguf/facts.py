@@ -10,6 +10,7 @@ from typing import Any
 from app.model.architecture import Architecture
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent.parent.parent
 _TEXTS = {"architecture_class", "attention_type", "attention_pattern"}
 
 

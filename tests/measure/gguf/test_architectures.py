@@ -16,15 +16,16 @@ import pytest
 from app.errors import Unmeasurable
 from app.measure.gguf.architectures import (
     MEASURABLE,
+    NOT_COMPARED,
     NOT_MEASURABLE,
     blueprint,
+    cache_bytes,
     cached_elements_per_token,
     reason_not,
 )
 from app.measure.gguf.variants import plain_storage
-from app.model.architecture import Architecture, kv_cache_bytes_per_token
+from app.model.architecture import Architecture, kv_cache_bytes, kv_cache_bytes_per_token
 from app.model.tensors import KNOWN_CLASSES, parameter_count
-from scripts.measure.converter_tables import NOT_COMPARED
 from tests.measure.gguf.facts import HERE, TINY, read
 
 RELEASED = dict(read(HERE.parent.parent / "model" / "architectures.csv", "model"))
@@ -152,9 +153,26 @@ def test_llama_cpp_expands_the_latent_heads_of_minicpm3() -> None:
     assert kv_cache_bytes_per_token(TINY["minicpm3"]) == 2 * 2 * (256 + 32)
 
 
+def test_windows_shorten_the_cache_only_where_llama_cpp_has_them() -> None:
+    per_layer = 2 * 2 * 128
+    assert cache_bytes(TINY["gemma2"], 40) == kv_cache_bytes(TINY["gemma2"], 40) == 2 * per_layer * (32 + 40)
+    assert cache_bytes(TINY["mistral"], 40) > kv_cache_bytes(TINY["mistral"], 40)
+    assert cache_bytes(TINY["mistral"], 40) == 40 * kv_cache_bytes_per_token(TINY["mistral"])
+    with pytest.raises(Unmeasurable):
+        cache_bytes(RELEASED["facebook/opt-125m"], 1)
+
+
 def test_what_is_no_fact_of_the_graph_is_listed_and_written() -> None:
     for name, facts in TINY.items():
         model = blueprint(facts)
         target = MEASURABLE[str(facts.architecture_class)]
         for key, value in target.assumed().items():
             assert model.metadata[f"{model.architecture}.{key}"] == value, name
+
+
+# Counts of tensors in files that llama.cpp's converter made of the released checkpoints.
+@pytest.mark.parametrize(
+    ("model", "count"), [("HuggingFaceTB/SmolLM-135M", 272), ("EleutherAI/pythia-160m", 148), ("Qwen/Qwen2-0.5B", 290)]
+)
+def test_released_models_have_as_many_tensors_as_their_converted_checkpoints(model: str, count: int) -> None:
+    assert len(blueprint(RELEASED[model]).tensors) == count

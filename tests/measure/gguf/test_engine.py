@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from app.measure.gguf import inspect
-from app.measure.gguf.architectures import blueprint
+from app.measure.gguf.architectures import blueprint, cache_bytes
 from app.measure.gguf.files import expected_bytes, prepare
 from app.measure.gguf.variants import VARIANTS, storage
 from app.measure.values import RandomWeights, Subject
-from tests.measure.gguf.facts import TINY
+from tests.measure.gguf.facts import ROOT, TINY
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def _made(folder: Path, names: Iterable[str], variants: Iterable[str]) -> dict[t
 
 def _decoded(paths: Iterable[Path]) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.measure.gguf.engine", *map(str, paths)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -48,10 +48,14 @@ def _assert_they_run(made: dict[tuple[str, str], Path]) -> None:
     for (name, variant), answer in zip(made, answers, strict=True):
         facts = TINY[name]
         assert answer["loaded"], (name, variant)
-        assert answer["codes"] == [0, 0, 0], (name, variant)
+        assert answer["codes"] == [0, 0, 0, 0], (name, variant)
         assert answer["finite"], (name, variant)
         assert answer["tokens"] == facts.vocabulary_size
         assert answer["parameters"] == blueprint(facts).parameters
+        # A saved state has a few bytes for each token besides keys and values.
+        before, after = answer["saved"]
+        beside = (after - before) - (cache_bytes(facts, 40) - cache_bytes(facts, 8))
+        assert 0 <= beside <= 32 * 32, (name, variant)
 
 
 def _assert_types_are_as_expected(made: dict[tuple[str, str], Path]) -> None:

@@ -1,0 +1,128 @@
+"""One SQLite file for the queue and its schedules: opened when first needed, safe against crashes, its owner's only.
+
+Write-ahead log with full synchronisation: what was acknowledged survives a loss of power. Knows nothing of jobs.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from app.errors import AppError, StoreBusy, StoreDamaged, StoreError, StoreFull
+
+_OWN = 0o600
+_PATIENCE = 10.0
+"""Seconds that one process waits for another to finish writing."""
+_FULL = frozenset({"SQLITE_FULL"})
+_BUSY = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
+_DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
+
+
+class Database:
+    """A file of tables. One connection for each process, used by one thread at a time."""
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        self.path = path
+        self._schema = schema
+        self._version = version
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._owner = 0
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever written."""
+        return self._connection is not None or self.path.exists()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One consistent look at the tables."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A change: written as a whole when the block ends, not at all when it raises. StoreFull, StoreBusy."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            if self._connection is not None and self._owner == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                connection = self._opened()
+                connection.execute(begin)
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):  # the engine has rolled back what it could not write
+                        connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise self._told(error) from error
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None or self._owner != os.getpid():
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWN))
+            except OSError as error:
+                raise StoreError(f"{self.path} cannot be opened: {error.strerror}") from error
+            connection = sqlite3.connect(
+                self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            self._prepare(connection)
+            self._connection, self._owner = connection, os.getpid()
+        return self._connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Make the tables in a new file; StoreDamaged for a file of another version."""
+        connection.execute("BEGIN IMMEDIATE")
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found == 0:
+            for statement in self._schema.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {self._version}")
+        connection.execute("COMMIT")
+        if found not in {0, self._version}:
+            connection.close()
+            raise StoreDamaged(
+                f"{self.path} was written by another version of slmkg",
+                advice="Use that version, or move the file away.",
+            )
+
+    def _told(self, error: sqlite3.Error) -> AppError:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        kind = "_".join(name.split("_")[:2])
+        if kind in _FULL or (kind == "SQLITE_IOERR" and _no_room(self.path)):
+            return StoreFull(str(error))
+        if kind in _BUSY:
+            return StoreBusy("another process is writing the queue of jobs", advice="Try again in a moment.")
+        if kind in _DAMAGED:
+            return StoreDamaged(f"{self.path} cannot be read: {error}", advice="Move it away; jobs in it are lost.")
+        return StoreError(f"{self.path}: {error}")
+
+
+def _no_room(path: Path) -> bool:
+    """Whether the disk is (nearly) full: a log that cannot grow is told as an error of reading and writing."""
+    try:
+        free = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return free.f_bavail * free.f_frsize < 1_000_000

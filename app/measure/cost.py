@@ -1,0 +1,241 @@
+"""What running a model costs, by formula: work from the architecture, rates from measurements of other models.
+
+The work is exact: floating-point operations of a prompt, bytes that one token reads. The rates are fitted for one
+environment, engine and variant. A prediction carries the error that the fit makes on models that it has not seen, and
+is labelled as predicted; it never stands for a measurement.
+
+    prefill seconds = sum over storage classes of (operations / rate) + attention operations / rate
+    decode seconds  = sum over storage classes of (bytes / rate) + cache bytes / rate + layers x time per layer
+
+Sources: operations, Kaplan et al., arXiv:2001.08361, section 2.1; memory-bound decoding, Pope et al., arXiv:2211.05102;
+time as work over rate, Williams et al., CACM 52(4), 2009 (roofline).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from app.measure.values import Phase
+from app.model.architecture import Architecture, kv_cache_bytes
+from app.model.tensors import Role, parameter_count, tensors
+
+FEWEST_MODELS = 4
+"""A fit to fewer models says nothing about another one."""
+LEAST_DEVIATION = math.log(1.35)
+"""A measurement is never called an outlier for less than this."""
+_DEVIATIONS = 3.0
+"""How many median absolute deviations of the fit make an outlier."""
+_LOOKED_UP = frozenset({Role.TOKEN_EMBEDDING, Role.POSITION_EMBEDDING})
+_BITS = {"F32": 32.0, "F16": 16.0, "BF16": 16.0}
+_FLOATS = frozenset(_BITS)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one phase has to do, by kind of work: operations in prefill, bytes and layers in decode."""
+
+    phase: Phase
+    amounts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measurement: a model's work and the seconds that it took (per token in decode)."""
+
+    model: str
+    work: Work
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Seconds by formula, with the ends between which nine in ten unseen models were found."""
+
+    seconds: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Seconds per unit of each kind of work, never negative.
+
+    `errors` are the natural logarithms of measured over predicted seconds of each model, predicted by a fit that had
+    not seen that model; `models` are their names in the same order.
+    """
+
+    phase: Phase
+    costs: Mapping[str, float]
+    models: tuple[str, ...]
+    errors: tuple[float, ...]
+
+    @property
+    def median_error(self) -> float:
+        """Median of the relative error on unseen models, as a fraction."""
+        return float(np.median(np.abs(np.expm1(self.errors))))
+
+    @property
+    def largest_error(self) -> float:
+        """Largest relative error on an unseen model, as a fraction."""
+        return float(np.max(np.abs(np.expm1(self.errors))))
+
+    def predict(self, work: Work) -> Prediction:
+        """Seconds that this work takes by the fit."""
+        seconds = sum(self.costs.get(kind, 0.0) * amount for kind, amount in work.amounts.items())
+        spread = float(np.quantile(np.abs(self.errors), 0.9))
+        return Prediction(seconds, seconds * math.exp(-spread), seconds * math.exp(spread))
+
+    def is_outlier(self, point: Point) -> bool:
+        """Whether a measurement is so far from the fit that a person should look at it."""
+        predicted = self.predict(point.work).seconds
+        if predicted <= 0:
+            return True
+        errors = np.asarray(self.errors)
+        usual = float(np.median(np.abs(errors - np.median(errors))))
+        return abs(math.log(point.seconds / predicted)) > max(_DEVIATIONS * usual, LEAST_DEVIATION)
+
+
+def matmul_parameters(architecture: Architecture) -> int:
+    """Weights that each token is multiplied with: all matrices but the looked-up tables; a tied table is the head."""
+    total = sum(one.size for one in tensors(architecture) if len(one.shape) == 2 and one.role not in _LOOKED_UP)
+    if architecture.ties_embeddings:
+        total += sum(one.size for one in tensors(architecture) if one.role is Role.TOKEN_EMBEDDING)
+    return total
+
+
+def head_parameters(architecture: Architecture) -> int:
+    """Weights of the matrix that gives the logits."""
+    role = Role.TOKEN_EMBEDDING if architecture.ties_embeddings else Role.HEAD
+    return sum(one.size for one in tensors(architecture) if len(one.shape) == 2 and one.role is role)
+
+
+def prefill_work(architecture: Architecture, types: Mapping[str, int], tokens: int, depth: int = 0) -> Work:
+    """Operations of a prompt after `depth` tokens: two per weight and token; logits are made for the last token only.
+
+    `types` has the number of weights by storage type of the file.
+    """
+    layers = matmul_parameters(architecture) - head_parameters(architecture)
+    linear = 2.0 * layers * tokens + 2.0 * head_parameters(architecture)
+    width = sum(heads * _head(architecture) for heads in architecture.attention_heads_per_layer())
+    attention = 4.0 * width * (tokens * depth + tokens * (tokens + 1) / 2)
+    shares = _shares(types)
+    return Work(
+        Phase.PREFILL,
+        {**{f"operations, {name}": linear * share for name, share in shares.items()}, "attention": attention},
+    )
+
+
+def decode_work(
+    architecture: Architecture, types: Mapping[str, int], size: int, context: int, cache_element: int = 2
+) -> Work:
+    """Bytes that one token reads after `context` tokens, and the layers that it passes.
+
+    `size` is the file's in bytes. The looked-up table of an untied model is not read; which storage type it has is not
+    told, so that its share is taken off all types alike.
+    """
+    read = size * matmul_parameters(architecture) / parameter_count(architecture)
+    shares = _shares(types, weigh=True)
+    return Work(
+        Phase.DECODE,
+        {
+            **{f"bytes, {name}": read * share for name, share in shares.items()},
+            "cache": float(kv_cache_bytes(architecture, context, cache_element)),
+            "layers": float(len(architecture.attention_heads_per_layer())),
+        },
+    )
+
+
+def fit(points: Sequence[Point]) -> Fit | None:
+    """The costs that fit these points best in relative terms; None for fewer than `FEWEST_MODELS` models.
+
+    All points must be of one phase. Each model is predicted once by a fit to the others.
+    """
+    phases = {point.work.phase for point in points}
+    if len(phases) > 1:
+        raise ValueError(f"points of several phases: {sorted(phases)}")
+    models = sorted({point.model for point in points})
+    if len(models) < FEWEST_MODELS:
+        return None
+    errors: list[float] = []
+    for model in models:
+        costs = _costs([point for point in points if point.model != model])
+        own = [point for point in points if point.model == model]
+        errors.append(float(np.median([math.log(point.seconds / _seconds(costs, point.work)) for point in own])))
+    return Fit(phases.pop(), _costs(points), tuple(models), tuple(errors))
+
+
+def _seconds(costs: Mapping[str, float], work: Work) -> float:
+    """Seconds by these costs; work of a kind that no other model had is as dear as the dearest of its like."""
+    seconds = 0.0
+    for kind, amount in work.amounts.items():
+        like = [cost for name, cost in costs.items() if name.split(",")[0] == kind.split(",")[0]]
+        seconds += costs.get(kind, max(like, default=0.0)) * amount
+    return max(seconds, 1e-12)
+
+
+def _costs(points: Iterable[Point]) -> dict[str, float]:
+    """Non-negative costs with the least sum of squared relative errors.
+
+    There are at most five kinds of work, so every choice of kinds is tried and the best without a negative cost taken:
+    exact, and the same on every machine.
+    """
+    rows = list(points)
+    kinds = sorted({kind for point in rows for kind in point.work.amounts})
+    amounts = np.array([[point.work.amounts.get(kind, 0.0) / point.seconds for kind in kinds] for point in rows])
+    best, found = math.inf, np.zeros(len(kinds))
+    for count in range(1, len(kinds) + 1):
+        for chosen in combinations(range(len(kinds)), count):
+            tried = _solved(amounts, chosen)
+            error = float(np.sum((amounts @ tried - 1.0) ** 2))
+            if np.all(tried >= 0) and error < best - 1e-12:
+                best, found = error, tried
+    return {kind: float(cost) for kind, cost in zip(kinds, found, strict=True)}
+
+
+def _solved(amounts: Floats, chosen: Sequence[int]) -> Floats:
+    """The least-squares costs of the chosen kinds, nought for the others. Columns are scaled: they differ by 1e12."""
+    part = amounts[:, list(chosen)]
+    scale = np.linalg.norm(part, axis=0)
+    scale[scale == 0] = 1.0
+    solution, *_ = np.linalg.lstsq(part / scale, np.ones(len(part)), rcond=None)
+    costs = np.zeros(amounts.shape[1])
+    costs[list(chosen)] = solution / scale
+    return costs
+
+
+def _shares(types: Mapping[str, int], *, weigh: bool = False) -> dict[str, float]:
+    """Share of each storage class among the weights, or among their bytes where `weigh` is set."""
+    amounts: dict[str, float] = {}
+    for name, count in types.items():
+        if name == "F32" and len(types) > 1:
+            continue
+        amounts[_class(name)] = amounts.get(_class(name), 0.0) + count * (_bits(name) if weigh else 1.0)
+    total = sum(amounts.values())
+    return {name: amount / total for name, amount in sorted(amounts.items())}
+
+
+def _class(name: str) -> str:
+    """Types whose kernels are alike: floats, blocks of 32 (Q8_0), and super-blocks of 256 (Q4_K)."""
+    if name in _FLOATS:
+        return "floats"
+    return "super-blocks" if name.endswith("_K") else "blocks"
+
+
+def _bits(name: str) -> float:
+    """Bits per weight, without scales: the digit after the first letters (Q4_K, IQ3_S)."""
+    if name in _BITS:
+        return _BITS[name]
+    digits = [letter for letter in name if letter.isdigit()]
+    return float(digits[0]) if digits else 16.0
+
+
+def _head(architecture: Architecture) -> int:
+    return architecture.head_dimension or 0

@@ -1,0 +1,177 @@
+"""The cost model: exact work, fits that find known rates, errors on unseen models, outliers.
+
+`data/measured-cells.csv` holds real measurements of eight models with random weights (one thread of an AMD EPYC,
+llama.cpp and PyTorch): medians of processor seconds, and exact byte counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.measure.cost import (
+    FEWEST_MODELS,
+    Fit,
+    Point,
+    Work,
+    decode_work,
+    fit,
+    head_parameters,
+    matmul_parameters,
+    prefill_work,
+)
+from app.measure.values import Phase
+from app.model.architecture import kv_cache_bytes
+from app.model.tensors import parameter_count
+from tests.model.test_architecture import ARCHITECTURES
+
+with (Path(__file__).parent / "data" / "measured-cells.csv").open(encoding="utf-8", newline="") as file:
+    CELLS = list(csv.DictReader(file))
+TYPES = {"F16": "F16", "Q8_0": "Q8_0", "bfloat16": "BF16", "float32": "F32", "Q4_K_M": "Q4_K"}
+GROUPS = [("llama.cpp", "F16"), ("llama.cpp", "Q8_0"), ("torch", "bfloat16"), ("torch", "float32")]
+SMOLLM = ARCHITECTURES["HuggingFaceTB/SmolLM-135M"]
+PYTHIA = ARCHITECTURES["EleutherAI/pythia-160m"]
+RATES = {"operations, blocks": 1 / 150e9, "attention": 1 / 60e9}
+
+
+def points(engine: str, variant: str, phase: Phase) -> list[Point]:
+    found = []
+    for cell in CELLS:
+        if (cell["engine"], cell["variant"]) != (engine, variant):
+            continue
+        architecture = ARCHITECTURES[cell["model"]]
+        types = {TYPES[variant]: parameter_count(architecture)}
+        prompt, generated = int(cell["prompt_tokens"]), int(cell["generated_tokens"])
+        element = 4 if variant == "float32" else 2
+        if phase is Phase.PREFILL:
+            work, seconds = prefill_work(architecture, types, prompt), float(cell["prefill_seconds"])
+        else:
+            work = decode_work(architecture, types, int(cell["file_bytes"]), prompt + generated // 2, element)
+            seconds = float(cell["decode_seconds"])
+        found.append(Point(cell["model"], work, seconds))
+    return found
+
+
+def known(tokens: int, model: str) -> Point:
+    """A point that follows `RATES` exactly."""
+    work = prefill_work(ARCHITECTURES[model], {"Q8_0": 1}, tokens)
+    return Point(model, work, sum(RATES[kind] * amount for kind, amount in work.amounts.items()))
+
+
+EXACT = [known(tokens, cell["model"]) for tokens in (50, 512, 2048) for cell in CELLS[::8]]
+
+
+# ---- work ----
+
+
+def test_work_of_a_known_model() -> None:
+    assert matmul_parameters(SMOLLM) == 134_515_008 - 30 * 2 * 576 - 576
+    assert head_parameters(SMOLLM) == 49152 * 576
+    assert matmul_parameters(PYTHIA) == sum(
+        (12 * (3 * 768 * 768 + 768 * 768 + 2 * 3072 * 768), 50304 * 768),
+    )
+    work = prefill_work(SMOLLM, {"F16": 134_515_008}, 2)
+    assert work.amounts["attention"] == 4 * 30 * 576 * 3
+    layers = matmul_parameters(SMOLLM) - head_parameters(SMOLLM)
+    assert work.amounts["operations, floats"] == 2 * layers * 2 + 2 * head_parameters(SMOLLM)
+
+
+def test_decoding_reads_all_weights_but_a_table_that_is_only_looked_up() -> None:
+    work = decode_work(PYTHIA, {"F16": 1}, 2 * parameter_count(PYTHIA), 100)
+    assert work.amounts["bytes, floats"] == pytest.approx(2 * matmul_parameters(PYTHIA))
+    assert work.amounts["cache"] == 2 * 12 * 768 * 100 * 2
+    assert work.amounts["layers"] == 12
+
+
+def test_bytes_are_shared_among_storage_classes_by_their_width() -> None:
+    work = decode_work(SMOLLM, {"Q4_K": 100, "Q8_0": 50, "F32": 1}, parameter_count(SMOLLM), 0)
+    assert work.amounts["bytes, super-blocks"] == pytest.approx(work.amounts["bytes, blocks"])
+    assert "bytes, floats" not in work.amounts
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell['engine']}-{cell['model']}-{cell['variant']}")
+def test_parameters_and_cache_of_real_engines_are_those_of_the_formulas(cell: dict[str, str]) -> None:
+    architecture = ARCHITECTURES[cell["model"]]
+    element = 4 if cell["variant"] == "float32" else 2
+    over = int(cell["kv_bytes"]) - kv_cache_bytes(architecture, int(cell["prompt_tokens"]), element)
+    assert int(cell["parameters"]) == parameter_count(architecture)
+    assert over == 0 if cell["engine"] == "torch" else 0 <= over <= 8000
+
+
+@given(tokens=st.integers(1, 4096), depth=st.integers(0, 4096))
+def test_a_prompt_in_two_parts_is_as_much_attention_as_in_one(tokens: int, depth: int) -> None:
+    whole = prefill_work(SMOLLM, {"F16": 1}, tokens + depth).amounts["attention"]
+    first = prefill_work(SMOLLM, {"F16": 1}, depth).amounts["attention"] if depth else 0.0
+    assert first + prefill_work(SMOLLM, {"F16": 1}, tokens, depth).amounts["attention"] == pytest.approx(whole)
+
+
+# ---- fits ----
+
+
+def test_a_fit_finds_the_rates_that_made_the_points() -> None:
+    found = fit(EXACT)
+    assert found is not None
+    assert found.costs == pytest.approx(RATES)
+    assert found.largest_error == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("engine", "variant"), GROUPS)
+@pytest.mark.parametrize("phase", [Phase.PREFILL, Phase.DECODE])
+def test_unseen_models_are_predicted(engine: str, variant: str, phase: Phase) -> None:
+    found = fit(points(engine, variant, phase))
+    assert found is not None
+    assert len(found.models) == len(found.errors) == 7
+    assert all(cost >= 0 for cost in found.costs.values())
+    assert found.median_error < 0.15
+    assert found.largest_error < 0.5
+
+
+def test_a_fit_does_not_depend_on_the_order_of_its_points() -> None:
+    some = points("llama.cpp", "F16", Phase.DECODE)
+    one, other = fit(some), fit(some[::-1])
+    assert one is not None
+    assert other is not None
+    assert other.costs == pytest.approx(one.costs)
+    assert other.errors == pytest.approx(one.errors)
+
+
+def test_few_models_give_no_fit_and_phases_are_not_mixed() -> None:
+    some = points("llama.cpp", "F16", Phase.DECODE)
+    few = sorted({point.model for point in some})[: FEWEST_MODELS - 1]
+    assert fit([point for point in some if point.model in few]) is None
+    with pytest.raises(ValueError, match="phases"):
+        fit([*some, EXACT[0]])
+
+
+# ---- predictions and outliers ----
+
+
+def test_a_prediction_holds_nine_in_ten_unseen_models() -> None:
+    some = points("llama.cpp", "Q8_0", Phase.DECODE)
+    found = fit(some)
+    assert found is not None
+    for point in some:
+        prediction = found.predict(point.work)
+        assert prediction.lower < prediction.seconds < prediction.upper
+    spread = [math.log(found.predict(one.work).upper / found.predict(one.work).seconds) for one in some]
+    assert sum(abs(error) <= spread[0] + 1e-9 for error in found.errors) >= 0.85 * len(found.errors)
+
+
+@pytest.mark.parametrize("factor", [3.0, 1 / 3])
+def test_a_measurement_three_times_off_is_an_outlier(factor: float) -> None:
+    found = fit(EXACT)
+    assert found is not None
+    assert not found.is_outlier(EXACT[0])
+    assert not found.is_outlier(replace(EXACT[0], seconds=EXACT[0].seconds * 1.3))
+    assert found.is_outlier(replace(EXACT[0], seconds=EXACT[0].seconds * factor))
+
+
+def test_work_without_any_known_cost_makes_an_outlier_not_a_crash() -> None:
+    found = Fit(Phase.DECODE, {"layers": 0.0}, ("a", "b", "c", "d"), (0.0, 0.1, -0.1, 0.0))
+    assert found.is_outlier(Point("e", Work(Phase.DECODE, {"layers": 3.0}), 1.0))
