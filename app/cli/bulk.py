@@ -33,6 +33,7 @@ Again = Annotated[
     str | None, typer.Option("--again", help="Propose what was rejected before once more, for this new reason.")
 ]
 _PLACED = (Verdict.ACCEPTED, Verdict.UNCHANGED)
+_LARGE_RUN = "Leave it out if it holds samples: the scores stand in the results file."
 _WORKBOOK = ".xlsx"
 _TABLES = frozenset({".csv", ".tsv", _WORKBOOK})
 _OF_RUNS = frozenset({".json", ".jsonl", ".csv", ".md", ".sql", ".txt", ".yaml", ".yml"})
@@ -269,7 +270,7 @@ def _run_texts(paths: list[Path]) -> dict[str, str] | None:
     for file in found:
         if file.name in texts:
             raise BadFile(file, "has the name of another file", advice="Import the two runs one after the other.")
-        texts[file.name] = decoded(_read(file), file.name)
+        texts[file.name] = decoded(_read(file, _LARGE_RUN), file.name)
     return texts
 
 
@@ -282,10 +283,10 @@ def _files_of(path: Path) -> list[Path]:
     return found
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, too_large: str = "Split it.") -> bytes:
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise BadFile(file, f"is larger than {MAX_BYTES} bytes", advice="Split it.")
+            raise BadFile(file, f"is larger than {MAX_BYTES} bytes", advice=too_large)
         return file.read_bytes()
     except OSError as error:
         raise BadFile(file, f"cannot be read: {error.strerror}", advice="Check the path.") from error

@@ -16,6 +16,7 @@ from app.errors import BadFile
 from app.ingest.huggingface.places import Listed, Node, Number, Scalar
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST = 40
 """Characters of a number: more are no measurement."""
 _POWER = 40
@@ -172,7 +173,18 @@ def parse(text: str, file: str, *, line: int | None = None) -> Part:
         ) from error
     except RecursionError as error:
         raise BadFile(file, "is nested too deep", line=line, advice="Give the file as the tool wrote it.") from error
+    if _HALF.search(text) and not _is_text(value):
+        raise BadFile(file, "holds half a character (\\ud800 to \\udfff)", line=line, advice="Write the text again.")
     return Part(file, "", value, line)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether every text in a document can be written."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse_lines(text: str, file: str) -> list[Part]:
