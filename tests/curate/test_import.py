@@ -83,6 +83,13 @@ def test_an_accepted_run_of_another_tool_is_in_the_graph_and_comes_back_with_no_
     assert own_services.propose_import(given, ADA).revision == head
     exported = own_services.export("observations", models=["pythia-160m", "smollm-135m"])
     assert ",1169.918275," in exported
+    origins = {
+        quad.object.value.rsplit("/", 1)[-1]  # type: ignore[union-attr]
+        for source in {item.content.source for item in taken.step.proposal.items}
+        for quad in own_services.store.at().quads(source.graph)
+        if quad.predicate.value == vocab.slm.origin
+    }
+    assert origins == {"Imported"}
     assert "lm-evaluation-harness" in exported
 
 

@@ -24,6 +24,7 @@ SCHEMA = "0.3.0"
 """Version of Every Eval Ever that is written."""
 _OWN = frozenset({"ModelCard", "MakerRepository", "TechnicalReport", "ConfigurationFile"})
 """Types of sources that makers write about their own models."""
+_RUNS = frozenset({"RunLog", "ImportedRun"})
 _CARD_METRICS = {"acc": "acc", "acc_norm": "acc_norm", "exact_match": "exact_match"}
 _PERCENT = vocab.unit.PERCENT
 
@@ -155,7 +156,7 @@ def _source(source: Source, note: str) -> dict[str, Json]:
     }
     return {
         "source_name": source.title,
-        "source_type": "evaluation_run" if source.kind == "RunLog" else "documentation",
+        "source_type": "evaluation_run" if source.kind in _RUNS else "documentation",
         "source_organization_name": "not reported",
         "evaluator_relationship": "first_party" if source.kind in _OWN else "third_party",
         "additional_details": details,

@@ -21,6 +21,7 @@ from app.ingest.runs import llama_bench
 from app.ingest.runs.matching import Known, Match, Question, match
 from app.ingest.runs.values import UNITS, Conditions, Format, ImportedFigure, ImportedRun, LeftOut, Score, Statistic
 from app.model.claims import Configuration, Protocol, Result, Source, resource
+from app.model.quads import IMPORTED_RUN
 from app.model.rdf import IRI
 
 _BENCHMARKS = {
@@ -210,7 +211,7 @@ def _source(run: ImportedRun, found: Match, names: Names, today: date) -> Source
     if slug in names.sources:
         return names.sources[slug][0]
     tool = " ".join(filter(None, (run.tool.name, run.tool.version)))
-    kind = _KINDS.get(run.format, "RunLog")
+    kind = _KINDS.get(run.format, IMPORTED_RUN)
     if run.environment.get("source_type") == "documentation":
         kind = "WebPage"
     return Source(

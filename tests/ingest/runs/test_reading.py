@@ -49,7 +49,7 @@ def test_rates_of_llama_bench(seed_services: Services) -> None:
     assert second.metric == resource("metric", "decode-throughput")
     assert second.configuration == Configuration(0, 24, 1, threads=1)
     assert first.source.slug.startswith("run-llama-bench-pythia-160m-")
-    assert (first.source.kind, first.source.dated) == ("RunLog", "2026-11-20")
+    assert (first.source.kind, first.source.dated) == ("ImportedRun", "2026-11-20")
     for part in ("llama-bench b1 commit 0c1e570", "by parameter count", "standard deviation", "n = 7", "cache f16/f16"):
         assert part in (first.note or "")
     assert {one.model.value.rsplit("/", 1)[-1] for one in others} == {"openelm-270m"}
