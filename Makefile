@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test check lint heavy setup lock clean ci
+.PHONY: help serve test check lint heavy engines setup lock clean ci
 
 PREPARE = python=$$(sh scripts/setup/find-python.sh) && "$$python" scripts/setup/prepare.py
 BIN = .venv/bin
@@ -20,7 +20,7 @@ serve: ## Serve on http://127.0.0.1:8000; the first start loads the seed data
 
 test: ## Run the tests (PYTEST_ARGS="-k word" picks some)
 	@$(PREPARE) test
-	@$(BIN)/pytest -n auto --dist worksteal -m "not heavy" $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal -m "not heavy" --ignore=tests/engines $(PYTEST_ARGS)
 
 check: lint test ## Run every check: lint, then the tests
 
@@ -36,7 +36,11 @@ lint: ## Check style, types, imports, dependencies and generated files
 
 heavy: ## Run the long tests too (processes killed during loads, …)
 	@$(PREPARE) test
-	@$(BIN)/pytest -n auto --dist worksteal -m heavy $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal -m heavy --ignore=tests/engines $(PYTEST_ARGS)
+
+engines: ## Run the tests that measure with real engines (builds llama.cpp the first time)
+	@$(PREPARE) engines
+	@$(BIN)/pytest -n auto --dist worksteal tests/engines $(PYTEST_ARGS)
 
 setup: ## Only set up: environment, packages, data
 	@$(PREPARE) setup

@@ -42,6 +42,10 @@ BROWSER_FILES = {
 STEPS: dict[str, tuple[str, ...]] = {
     "serve": ("environment", "runtime packages", "slmkg itself", "browser packages", "seed data"),
     "test": ("environment", "development packages", "slmkg itself", "browser packages", "browser test packages"),
+    "engines": (
+        *("environment", "development packages", "engine packages", "torch packages", "slmkg itself"),
+        *("browser packages", "browser test packages"),
+    ),
     "setup": ("environment", "development packages", "slmkg itself", "browser packages", "seed data"),
     "browser": ("environment", "browser packages"),
 }
@@ -94,6 +98,27 @@ def runtime_packages() -> str:
 def development_packages() -> str:
     """Install what tests and checks need; it holds everything that the service needs."""
     return _install("runtime", "build", "dev")
+
+
+def engine_packages() -> str:
+    """Install the engines that measure models. One of them is built here from its source: about 7 minutes, once."""
+    if not stamped(STAMPS / "engines", fingerprint(_lock("engines"))):
+        _say("llama.cpp is built from its source, unless a built one is kept: this takes minutes")
+    return _install("engines")
+
+
+def torch_packages() -> str:
+    """Install torch and what evaluates models with it, as pyproject.toml pins them."""
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["torch"]
+    key = fingerprint(*wanted)
+    if stamped(STAMPS / "torch", key):
+        return ""
+    constraints = [option for name in ("runtime", "dev") for option in ("--constraint", str(_versions(name)))]
+    # torch first and alone: what asks for it next is content with the one that is there
+    _pip("install", *wanted[:1], *constraints, total=1)
+    _pip("install", *wanted, *constraints, total=len(wanted))
+    mark(STAMPS / "torch", key)
+    return f"{', '.join(wanted)}"
 
 
 def project() -> str:
@@ -169,6 +194,8 @@ ACTIONS: dict[str, Callable[[], str]] = {
     "environment": environment,
     "runtime packages": runtime_packages,
     "development packages": development_packages,
+    "engine packages": engine_packages,
+    "torch packages": torch_packages,
     "slmkg itself": project,
     "browser packages": browser_packages,
     "browser test packages": browser_test_packages,
@@ -197,6 +224,14 @@ def _pinned(name: str) -> set[str]:
     """The packages that a lock file pins, each as `name==version`."""
     lines = _lock(name).read_text(encoding="utf-8").splitlines()
     return {line.split()[0] for line in lines if "==" in line}
+
+
+def _versions(name: str) -> Path:
+    """The versions of a lock file without its hashes, as constraints."""
+    path = STAMPS / f"{name}-versions.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(sorted(_pinned(name))) + "\n", encoding="utf-8")
+    return path
 
 
 def _pip(*arguments: str, total: int) -> None:
@@ -277,6 +312,7 @@ def lock(*, upgrade: bool) -> None:
     _compile("runtime", project_table["project"]["dependencies"], (), upgrade=upgrade)
     _compile("build", [*project_table["build-system"]["requires"], "editables"], ("runtime",), upgrade=upgrade)
     _compile("dev", groups["dev"], ("runtime", "build"), upgrade=upgrade)
+    _compile("engines", groups["engines"], ("runtime", "build", "dev"), upgrade=upgrade)
     _compile("node", groups["node"], (), upgrade=upgrade)
     npm = _npm()
     if npm is None:
