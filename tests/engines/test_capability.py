@@ -1,6 +1,6 @@
 """The evaluation harness on a tiny model and local tasks: needs the extra `eval`, and so a step of its own.
 
-What needs no harness (suites, refusals) is in test_suites.py.
+What needs no harness (suites, refusals) is in tests/measure/test_suites.py.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from app.measure.capability import EVALUATION, STAMP, Evaluation, evaluate, weig
 from app.measure.values import RandomWeights, RealWeights, Status
 from app.model.agents import Agent
 from app.services import Services
-
-pytestmark = pytest.mark.heavy
 
 WORDS = "ice melts in a hot cup and a person opens an umbrella because it is raining on Tuesday 0 1 2 3 4 5 6 7 8 9 +"
 QUESTIONS = [
