@@ -19,6 +19,7 @@ from app.cli import (
     comparison,
     curation,
     doctor,
+    evaluation,
     graph,
     history,
     jobs,
@@ -50,6 +51,7 @@ app.command("show")(comparison.show)
 app.command("import")(bulk.import_files)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
+app.command("evaluate")(evaluation.evaluate_model)
 app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)

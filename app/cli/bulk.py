@@ -111,7 +111,9 @@ def import_files(
         if any((source, source_title, source_type, source_address, source_dated, sheet)):
             raise BadParameter("--source", "a run is its own source", advice="Leave the options of tables out.")
         told = Told(model, device, engine, quantisation, meanings)
-        _import(services, bulk.Runs(texts, told), dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json)
+        propose_what_is_new(
+            services, bulk.Runs(texts, told), dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json
+        )
         return
     if any((model, device, engine, quantisation)):
         raise BadParameter("--model", "a table says it itself", advice="Write it into columns of the table.")
@@ -126,7 +128,7 @@ def import_files(
         described,
         meanings,
     )
-    _import(services, table, dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json)
+    propose_what_is_new(services, table, dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json)
 
 
 def import_model(
@@ -157,7 +159,7 @@ def import_model(
     else:
         files = read_folder(path, repository=repository, revision=revision)
     given = bulk.ModelFiles(files, model)
-    _import(services, given, dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json)
+    propose_what_is_new(services, given, dry_run=dry_run, title=title, again=again, as_=as_, as_json=as_json)
 
 
 def export(
@@ -219,7 +221,7 @@ def _write_scores(files: list[tuple[str, str]], form: Format, into: Path | None)
         sys.stdout.buffer.write(f"[\n{','.join(text for _, text in files)}]\n".encode())
 
 
-def _import(
+def propose_what_is_new(
     services: Services,
     given: bulk.Input,
     *,
@@ -229,6 +231,7 @@ def _import(
     as_: str | None,
     as_json: bool,
 ) -> None:
+    """Read what is given and propose it, or (`dry_run`) only say what became of it. BadTable, BadFile, BadParameter."""
     reading = services.read_import(given, again=again is not None)
     if dry_run:
         _tell(reading, as_json, dry_run=True, proposal=None)

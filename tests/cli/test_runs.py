@@ -97,6 +97,27 @@ def test_scores_go_out_in_formats_of_others_and_come_back(command: Command) -> N
     assert (code, "question" in err) == (0, False)
 
 
+def test_an_evaluation_is_refused_before_anything_runs(command: Command) -> None:
+    """What the harness does is tested where it is installed (tests/engines)."""
+    model, tasks = command.folder / "model", command.folder / "tasks"
+    model.mkdir()
+    tasks.mkdir()
+    (model / "config.json").write_text('{"slm_weights": "randomly-initialised"}', encoding="utf-8")
+    (model / "model.safetensors").write_bytes(b"abc")
+    (tasks / "piqa.yaml").write_text("task: piqa\n", encoding="utf-8")
+    for arguments, said in {
+        ("phi-2", model, "--tasks", tasks): "scores of random weights say nothing",
+        ("phi-9", model, "--tasks", tasks): "is no model of the registry",
+        ("phi-2", model, "--tasks", model): "no folder with task files",
+        ("phi-2", tasks, "--tasks", tasks): "holds no weights",
+        ("phi-2", model, "--tasks", tasks, "--suite", "all"): "'all' is no average",
+        ("phi-2", model, "--tasks", tasks, "--suite", "mathematics-average", "--benchmark", "piqa"): "not together",
+    }.items():
+        code, out, err = command.inside("evaluate", *arguments)
+        assert (code, out) == (2, ""), err
+        assert said in err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

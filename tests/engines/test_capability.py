@@ -26,6 +26,7 @@ from app.measure.capability import EVALUATION, STAMP, Evaluation, evaluate, weig
 from app.measure.values import RandomWeights, RealWeights, Status
 from app.model.agents import Agent
 from app.services import Services
+from tests.cli.test_bulk import Command
 
 WORDS = "ice melts in a hot cup and a person opens an umbrella because it is raining on Tuesday 0 1 2 3 4 5 6 7 8 9 +"
 QUESTIONS = [
@@ -196,6 +197,19 @@ def test_what_the_harness_cannot_do_is_a_status_with_a_message(
     assert evaluated.status is status
     assert said in (evaluated.message or "")
     assert evaluated.files == {}
+
+
+def test_at_the_command_line(folder: Path, tmp_path: Path, seed_folder: Path) -> None:
+    """Scores become a proposal; those of a self-test are shown and stored nowhere."""
+    command = Command(tmp_path, seed_folder)
+    given = ("evaluate", "smollm-135m", folder / "model", "--tasks", folder / "tasks", "--benchmark", "arc-easy")
+    code, out, err = command.inside(*given, "--self-test")
+    assert (code, out.count("arc_easy\t"), "nothing is stored" in err) == (0, 2, True), err
+    code, out, err = command.inside("proposals", "list")
+    assert "proposal" not in out
+    code, out, err = command.inside(*given, "--shots", "1")
+    assert (code, "proposal 1: 2 item(s)" in out) == (0, True), err
+    assert "requests 100%" in err
 
 
 def test_an_evaluation_that_takes_too_long_is_ended(folder: Path) -> None:
