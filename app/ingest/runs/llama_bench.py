@@ -48,6 +48,8 @@ _INSERT = re.compile(r"INSERT\s+INTO\s+\w+\s*\(([^)]*)\)\s*VALUES\s*\((.*)\)\s*;
 _TEST = re.compile(r"(?:pp(?P<prompt>\d+))?\+?(?:tg(?P<generated>\d+))?(?:\s*@\s*d(?P<depth>\d+))?", re.ASCII)
 _RATE = re.compile(r"(?P<mean>[\d.]+)\s*(?:±|\+/-)\s*(?P<deviation>[\d.]+)")
 _BUILT = re.compile(r"^build:\s*(?P<commit>[0-9a-f]+|unknown)\s*\((?P<number>\d+)\)", re.MULTILINE)
+_HEADER = frozenset({"model", "test", "t/s"})
+"""Columns that each printed table has."""
 _PRINTED = {
     "threads": "n_threads",
     "ngl": "n_gpu_layers",
@@ -76,7 +78,7 @@ def is_sql(text: str) -> bool:
 
 def is_markdown(text: str) -> bool:
     """Whether a text is llama-bench's table."""
-    return _header(text.split("\n")) is not None
+    return any(set(_cells(line)) >= _HEADER for line in text.split("\n"))
 
 
 def read_json(text: str, file: str) -> tuple[ImportedRun, ...]:
@@ -121,30 +123,24 @@ def read_sql(text: str, file: str) -> tuple[ImportedRun, ...]:
 
 
 def read_markdown(text: str, file: str) -> tuple[ImportedRun, ...]:
-    """The runs in llama-bench's table. Its numbers are rounded: no exact parameter count, no samples. BadFile."""
-    lines = text.split("\n")
-    found = _header(lines)
-    if found is None:
-        raise BadFile(file, "holds no table of llama-bench", advice="Give the output of llama-bench -o md.")
-    start, header = found
+    """The runs in llama-bench's tables. Its numbers are rounded: no exact parameter count, no samples. BadFile."""
     build = _BUILT.search(text)
     tests: list[Part] = []
-    for number, line in enumerate(lines[start + 1 :], start=start + 2):
-        if not line.startswith("|"):
-            break
-        if set(line) <= set("|-: "):
-            continue
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        tests.append(_printed(_record(file, number, header, cells), build))
+    header: list[str] | None = None
+    for number, line in enumerate(text.split("\n"), start=1):
+        cells = _cells(line)
+        if not cells:
+            header = None
+        elif header is None:
+            header = cells if set(cells) >= _HEADER else None
+        elif not set(line) <= set("|-: "):
+            tests.append(_printed(_record(file, number, header, cells), build))
     return _runs(tests, text, file, exact=False)
 
 
-def _header(lines: list[str]) -> tuple[int, list[str]] | None:
-    for number, line in enumerate(lines):
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if line.startswith("|") and {"model", "test", "t/s"} <= set(cells):
-            return number, cells
-    return None
+def _cells(line: str) -> list[str]:
+    """The cells of a line of a table; none for another line."""
+    return [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
 
 
 def _record(file: str, line: int, header: list[str], row: list[str]) -> Part:

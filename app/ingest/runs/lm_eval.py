@@ -206,11 +206,12 @@ def _model(config: Part) -> ModelFacts:
     revision = word(config, "model_sha") or told.get("revision") or word(config, "model_revision")
     quantised = any(told.get(name, "").lower() not in {"", "false", "none"} for name in _QUANTISING)
     plain = (word(config, "model") or "") in _LOCAL and not quantised
-    parameters = count(config, "model_num_parameters")
+    counted = config.at("model_num_parameters")
+    parameters = None if counted is None else counted.maybe_number()  # -1 where the model does not tell
     return ModelFacts(
         name=told.get("pretrained") or told.get("model"),
         revision=None if revision == "main" else revision,
-        parameters=parameters or None,
+        parameters=int(parameters) if parameters is not None and parameters > 0 else None,
         quantisation="None" if plain else None,
         precision=(word(config, "model_dtype") or told.get("dtype") or "").removeprefix("torch.") or None,
     )

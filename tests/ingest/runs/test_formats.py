@@ -127,6 +127,20 @@ def test_a_group_is_read_and_its_parts_are_not() -> None:
     assert reasons["/results/winogrande/word_perplexity,none"] == "'word_perplexity' is no share of right answers"
 
 
+def test_groups_of_groups_and_models_that_do_not_tell_their_size() -> None:
+    record = json.loads(text("results_group.json").replace("NaN", "1"))
+    record["group_subtasks"] = {"mmlu": ["mmlu_stem"], "mmlu_stem": ["mmlu_law", "mmlu_art"]}
+    record["results"]["mmlu_stem"] = record["results"]["mmlu"]
+    record["config"]["model_num_parameters"] = -1
+    del record["n-shot"]["mmlu"]
+    (run,) = recognise.read({"r.json": json.dumps(record)})
+    assert run.model.parameters is None
+    group = by_task(run)["mmlu", "acc"]
+    assert group.score is not None
+    assert (group.count, group.score.shots) == (16, 2)
+    assert ("mmlu_stem", "acc") not in by_task(run)
+
+
 def test_filters_stand_behind_the_last_comma_and_hub_models_have_a_revision() -> None:
     record = json.loads(text("results_2026-11-20.json"))
     record["results"] = {"gsm8k": {"alias": "gsm8k", "exact_match,strict-match": 0.5, "exact_match,a,b": 0.25}}
@@ -204,6 +218,13 @@ def test_a_file_of_several_models_is_several_runs() -> None:
         "three-models.jsonl, line 3#/avg_ts",
         "three-models.jsonl, line 4#/avg_ts",
     ]
+
+
+def test_several_tables_in_one_text() -> None:
+    """As people paste them: with words between, and each with columns of its own."""
+    both = f"Results:\n\n{text('bench.md')}\nand with a longer cache\n\n{text('bench-at-depth.md')}"
+    (run,) = recognise.read({"pasted.md": both})
+    assert [(figure.conditions or Conditions()).depth for figure in run.figures] == [0, 0, 32, 32]
 
 
 def test_fields_that_nobody_knows_do_no_harm() -> None:
