@@ -4,6 +4,7 @@
     ├── InputError              the caller can mend it
     │   ├── BadFile             a file names a wrong column, number, encoding, syntax …   (bad-file)
     │   ├── BadTable            cells of a table that cannot be read safely               (bad-table)
+    │   ├── RandomScores        scores of random weights, which say nothing               (random-scores)
     │   ├── BadParameter        a request parameter or option does not fit                (bad-parameter)
     │   ├── BadQuery            SPARQL that does not parse                                (bad-query)
     │   ├── QueryRefused        SPARQL that parses and is not allowed here                (query-refused)
@@ -112,6 +113,19 @@ class BadTable(InputError):
         self.line = line
         self.column = column
         self.field = field
+
+
+class RandomScores(InputError):
+    """Scores of random weights were asked for, or to be stored. They say nothing of a model."""
+
+    code: ClassVar[str] = "random-scores"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"{model}: scores of random weights say nothing of what the model can do",
+            advice="Give the released weights. A self-test may use random ones; its scores are never stored.",
+        )
+        self.model = model
 
 
 class BadParameter(InputError):

@@ -26,6 +26,7 @@ OUTCOMES: dict[str, Outcome] = {
     "bad-input": Outcome(400, EXIT_USAGE, "The input cannot be used"),
     "bad-file": Outcome(400, EXIT_USAGE, "The file cannot be used"),
     "bad-table": Outcome(400, EXIT_USAGE, "Cells of the table must be settled first"),
+    "random-scores": Outcome(400, EXIT_USAGE, "Random weights have no scores"),
     "bad-parameter": Outcome(400, EXIT_USAGE, "A parameter does not fit"),
     "bad-value": Outcome(400, EXIT_USAGE, "A value does not fit"),
     "bad-query": Outcome(400, EXIT_USAGE, "The query does not parse"),

@@ -261,6 +261,17 @@ class Services:
         names = bulk.names_of(snapshot, self.seed_folder)
         return bulk.EXPORTS[what](snapshot, names, bulk.Chosen(tuple(models), tuple(sources)))
 
+    def export_scores(
+        self, form: str, *, model: str, sources: Sequence[str] = (), revision: int | None = None
+    ) -> list[tuple[str, str]]:
+        """The scores of a model in a format of others: pairs of file name and text; BadParameter, NotFound."""
+        if form not in bulk.SCORE_FORMATS:
+            known = ", ".join(bulk.SCORE_FORMATS)
+            raise BadParameter("format", f"{form!r} is no format of scores", advice=f"Use one of {known}.")
+        snapshot = self.store.at(revision)
+        names = bulk.names_of(snapshot, self.seed_folder)
+        return bulk.exported_scores(snapshot, names, bulk.Chosen((model,), tuple(sources)), form)
+
     def export_proposal(self, number: int, *, revision: int | None = None) -> str:
         """The claims and results of a proposal as a table; NotFound."""
         snapshot = self.store.at(revision)

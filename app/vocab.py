@@ -724,6 +724,7 @@ class stype:
     ConfigurationFile: Final = "https://w3id.org/slmkg/vocab/source-type/ConfigurationFile"
     ConfigurationReading: Final = "https://w3id.org/slmkg/vocab/source-type/ConfigurationReading"
     RunLog: Final = "https://w3id.org/slmkg/vocab/source-type/RunLog"
+    ImportedRun: Final = "https://w3id.org/slmkg/vocab/source-type/ImportedRun"
     TechnicalReport: Final = "https://w3id.org/slmkg/vocab/source-type/TechnicalReport"
     ModelCard: Final = "https://w3id.org/slmkg/vocab/source-type/ModelCard"
     MakerRepository: Final = "https://w3id.org/slmkg/vocab/source-type/MakerRepository"

@@ -19,6 +19,7 @@ from app.cli import (
     comparison,
     curation,
     doctor,
+    evaluation,
     graph,
     history,
     jobs,
@@ -47,9 +48,10 @@ app.command("query")(graph.query)
 app.command("revisions")(graph.revisions)
 app.command("compare")(comparison.compare)
 app.command("show")(comparison.show)
-app.command("import")(bulk.import_table)
+app.command("import")(bulk.import_files)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
+app.command("evaluate")(evaluation.evaluate_model)
 app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from app import vocab
 from app.curate.proposals import propose, read_many
 from app.curate.steps import Bench, Step, Work
-from app.errors import BadParameter, BadTable, NotFound
+from app.errors import BadParameter, BadTable, Conflict, NotFound, RandomScores
 from app.ingest.bulk import export
 from app.ingest.bulk.names import Names, read_names
 from app.ingest.bulk.recorded import recorded
@@ -24,11 +24,16 @@ from app.ingest.bulk.rows import AtRole, is_day, is_slug, new_source
 from app.ingest.bulk.sheets import Sheet
 from app.ingest.bulk.table import Content, Known, Options, Reading, key_of, read_table
 from app.ingest.huggingface.files import Files, read_files
+from app.ingest.runs import export as score_export
+from app.ingest.runs import matching, recognise
+from app.ingest.runs.reading import Told, read_runs
+from app.measure.capability import Evaluated
+from app.measure.values import Status
 from app.model.claims import Claim, Result, Source
-from app.model.graphs import DECISIONS, PROPOSALS
+from app.model.graphs import DECISIONS, PROPOSALS, REGISTRY
 from app.model.proposal_quads import proposals_of
 from app.model.proposals import ItemState, State
-from app.model.rdf import IRI
+from app.model.rdf import IRI, Literal
 from app.store.port import Snapshot
 
 _SHOWN = 100
@@ -89,16 +94,42 @@ class ModelFiles:
     model: str | None = None
 
 
-Input: TypeAlias = Table | ModelFiles
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Files of runs of other tools, texts by name, and what a person says of them."""
+
+    texts: Mapping[str, str]
+    told: Told = field(default_factory=Told)
+
+
+def evaluated_runs(evaluated: Evaluated) -> Runs:
+    """What was evaluated here as runs to be proposed; RandomScores, and Conflict where the evaluation did not end well.
+
+    The model is the one that was asked for: the harness knows a folder only.
+    """
+    if evaluated.status is not Status.OK:
+        raise Conflict(
+            f"the evaluation of {evaluated.evaluation.model} has no scores: {evaluated.message}",
+            advice="Evaluate it again.",
+        )
+    if not evaluated.storable:
+        raise RandomScores(evaluated.evaluation.model)
+    return Runs(evaluated.files, Told(model=evaluated.evaluation.model))
+
+
+Input: TypeAlias = Table | ModelFiles | Runs
 """What can be imported."""
 
 
 def read(snapshot: Snapshot, given: Input, seed: Path, today: date, *, again: bool = False) -> Reading:
-    """Read a table, or a model's files, against a revision: what is new, what became of each cell. Changes nothing."""
+    """Read what is to be imported against a revision: what is new, what became of each cell. Changes nothing."""
     names = names_of(snapshot, seed)
     known = known_in(snapshot, names, again=again)
     if isinstance(given, ModelFiles):
         return read_files(given.files, names, known, model=given.model, today=today)
+    if isinstance(given, Runs):
+        runs = recognise.read(given.texts)
+        return read_runs(runs, names, matching.read_known(snapshot), known, given.told, today=today)
     source = None if given.source is None else _source(given.source, names, today)
     return read_table(given.sheet, names, known, Options(today, source, given.mapping))
 
@@ -107,7 +138,7 @@ def proposing(given: Input, seed: Path, *, title: str | None = None, again: str 
     """The step that proposes what is new in a table or a model's files, all of it in one proposal.
 
     Nothing new makes no proposal and no revision. A table with a cell that waits to be settled raises BadTable; a
-    model's file is not the reader's to correct, so what cannot be read of it is left out.
+    model's file and a tool's are not the reader's to correct, so what cannot be read of them is left out.
     """
 
     def work(bench: Bench) -> Step:
@@ -126,6 +157,8 @@ def _called(given: Input) -> str:
     """What an import is called where nobody gave it a title."""
     if isinstance(given, Table):
         return given.sheet.name
+    if isinstance(given, Runs):
+        return " and ".join(given.texts)
     of = given.files.repository or given.model or "a model"
     return f"{' and '.join(given.files.texts)} of {of}"
 
@@ -176,6 +209,32 @@ def exported_observations(snapshot: Snapshot, names: Names, chosen: Chosen) -> s
     """Results in the long layout."""
     _, results = _recorded(snapshot, names, chosen)
     return export.long_table([], results, names)
+
+
+def exported_scores(snapshot: Snapshot, names: Names, chosen: Chosen, form: str) -> list[tuple[str, str]]:
+    """The scores of one model in a format of SCORE_FORMATS: pairs of file name and text. BadParameter, NotFound."""
+    if len(chosen.models) != 1:
+        raise BadParameter("model", "must name one model for this format", advice="Name it: --model SLUG.")
+    _, results = _recorded(snapshot, names, chosen)
+    (slug,) = chosen.models
+    labels: dict[str, str] = {}
+    repository: str | None = None
+    model = names.models[slug]
+    for quad in snapshot.quads(REGISTRY):
+        if not isinstance(quad.subject, IRI) or not isinstance(quad.object, Literal):
+            continue
+        if quad.predicate.value == vocab.rdfs.label:
+            labels[quad.subject.value] = quad.object.value
+        elif quad.predicate.value == vocab.dct.identifier and quad.subject == model.iri:
+            repository = quad.object.value
+    named = score_export.Named(model, repository)
+    if form == "every-eval-ever":
+        return score_export.every_eval_ever(named, results, labels)
+    return [("README.md", score_export.model_index(named, results, labels))]
+
+
+SCORE_FORMATS = ("every-eval-ever", "model-index")
+"""Formats of others in which the scores of a model can be exported."""
 
 
 def exported_contents(contents: Iterable[Claim | Result], names: Names) -> str:

@@ -21,6 +21,8 @@ from app.model.rdf import IRI, Quad, Term, date, describe, iri, literal, text
 
 TEAM = resource("agent", "slmkg-team")
 LOADER = resource("agent", "slmkg-loader")
+IMPORTED_RUN = "ImportedRun"
+"""Type of the sources whose results are imported runs."""
 
 
 def source_quads(source: Source, reader: IRI = LOADER) -> list[Quad]:
@@ -94,7 +96,7 @@ def result_quads(result: Result) -> list[Quad]:
         (vocab.sosa.hasResult, value),
         (vocab.sosa.hasSimpleResult, literal(result.canonical)),
         (vocab.slm.statistic, concept("statistic", "SingleValue")),
-        (vocab.slm.origin, concept("origin", "Reported")),
+        (vocab.slm.origin, concept("origin", "Imported" if result.source.kind == IMPORTED_RUN else "Reported")),
         (vocab.slm.reading, concept("reading", result.reading)),
         (vocab.slm.inRun, run),
         (vocab.dct.source, result.source.iri),

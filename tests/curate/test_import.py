@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from app import vocab
-from app.curate.bulk import Described, ModelFiles, Table
+from app.curate.bulk import Described, ModelFiles, Runs, Table
 from app.curate.proposals import Filter, find, read_many
 from app.curate.review import Answer, commit, review
 from app.errors import BadTable
 from app.ingest.bulk.sheets import read_sheet
 from app.ingest.bulk.verdicts import Verdict
 from app.ingest.huggingface.files import CONFIG, Files
+from app.ingest.runs.reading import Told
 from app.model.agents import Agent
 from app.model.claims import resource
 from app.model.graphs import REGISTRY
@@ -29,6 +30,7 @@ from app.store.embedded import EmbeddedStore
 from app.wiring import build
 from tests.curate import import_victim
 from tests.ingest.huggingface import files as samples
+from tests.ingest.runs import texts
 from tests.store.audit import assert_audited
 from tests.store.test_killed import assert_whole
 
@@ -65,6 +67,30 @@ def test_an_accepted_import_is_in_the_graph_and_comes_back_with_no_change(own_se
     again = own_services.propose_import(given, ADA)
     assert (again.revision, again.step.proposal) == (head, None)
     assert {one.verdict for one in own_services.read_import(given).findings} == {Verdict.UNCHANGED}
+
+
+def test_an_accepted_run_of_another_tool_is_in_the_graph_and_comes_back_with_no_change(own_services: Services) -> None:
+    """Runtime figures with device, engine and threads, and scores; the graph stays valid."""
+    given = Runs(
+        texts("three-models.jsonl", "results_group.json"),
+        Told(device="xiaomi-14", meanings={"models/tiny": "smollm-135m"}),
+    )
+    taken = own_services.propose_import(given, ADA)
+    assert taken.step.proposal is not None
+    assert len(taken.step.proposal.items) == 6
+    accept_everything(own_services, taken.step.proposal.number)
+    head = own_services.store.head().number
+    assert own_services.propose_import(given, ADA).revision == head
+    exported = own_services.export("observations", models=["pythia-160m", "smollm-135m"])
+    assert ",1169.918275," in exported
+    origins = {
+        quad.object.value.rsplit("/", 1)[-1]  # type: ignore[union-attr]
+        for source in {item.content.source for item in taken.step.proposal.items}
+        for quad in own_services.store.at().quads(source.graph)
+        if quad.predicate.value == vocab.slm.origin
+    }
+    assert origins == {"Imported"}
+    assert "lm-evaluation-harness" in exported
 
 
 def test_what_was_rejected_does_not_come_back_unless_there_is_something_new_to_say(own_services: Services) -> None:

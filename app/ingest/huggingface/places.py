@@ -182,6 +182,24 @@ def read_card(text: str, name: str) -> Mapped:
         raise BadFile(name, f"has front matter of more than {MAX_CARD} characters", line=1, advice="Shorten it.")
     if not front.strip():
         raise BadFile(name, "has empty front matter", line=2, advice="Fill it, or leave it out.")
+    node = _yaml(front, name)
+    if not isinstance(node, Mapped):
+        raise BadFile(name, "has front matter that is no mapping", line=2, column=1, advice="Write `key: value` lines.")
+    return node
+
+
+def read_yaml(text: str, name: str) -> Node:
+    """Read a YAML document by the same rules; BadFile with line and column. Lines of its nodes count from 2."""
+    if len(text) > MAX_CARD:
+        raise BadFile(name, f"has more than {MAX_CARD} characters", line=1, advice="Shorten it.")
+    try:
+        return _yaml(text, name)
+    except BadFile as error:
+        line = None if error.line is None else error.line - 1
+        raise BadFile(name, error.problem, line=line, column=error.column, advice=error.advice) from error
+
+
+def _yaml(front: str, name: str) -> Node:
     try:
         _check_events(front, name)
         root = yaml.compose(front, Loader=yaml.BaseLoader)
@@ -190,11 +208,9 @@ def read_card(text: str, name: str) -> Mapped:
         problem = getattr(error, "problem", None) or "it cannot be read"
         line, column = (mark.line + 2, mark.column + 1) if mark is not None else (None, None)
         raise BadFile(name, f"is not YAML: {problem}", line=line, column=column, advice="Check it there.") from error
-    if not isinstance(root, yaml.MappingNode):
-        raise BadFile(name, "has front matter that is no mapping", line=2, column=1, advice="Write `key: value` lines.")
-    node = _yaml_node(root, "", root.start_mark.index, front, name)
-    assert isinstance(node, Mapped)  # noqa: S101 - a mapping node gives a mapping
-    return node
+    if root is None:
+        raise BadFile(name, "holds no value", line=2, column=1, advice="Fill it, or leave it out.")
+    return _yaml_node(root, "", root.start_mark.index, front, name)
 
 
 def _check_events(front: str, name: str) -> None:
