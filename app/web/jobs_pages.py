@@ -7,6 +7,7 @@ Reading needs no key and no scripts; with scripts a page keeps itself up to date
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -40,6 +41,8 @@ CHANGE = "/curate/jobs/{id}"
 _JOBS_ON_A_PAGE = 20
 _CELLS_ON_A_PAGE = 100
 _MOST_PAGES = 10**6
+_REVISION = re.compile(r"\brevision (\d{1,12})\b", re.ASCII)
+"""Where somebody who took a run says in which revision it is."""
 _OURS = f"{vocab.BASE}resource/"
 
 Number = Annotated[int, Query(ge=1, le=_MOST_PAGES)]
@@ -194,6 +197,7 @@ def _shown(job: Job) -> dict[str, Any]:
         "left": None if job.over or job.left is None else in_words(job.left),
         "schedule": job.schedule,
         "delivered": job.delivered,
+        "revision": None if job.delivered is None or not (found := _REVISION.search(job.delivered)) else found[1],
         "trouble": job.trouble,
     }
 

@@ -487,6 +487,8 @@ def test_a_job_has_its_page(office: Office) -> None:
     assert "run.jsonl" in page
     assert "data-events" not in page
     assert "jobs.js" not in page
+    office.jobs.delivered(made.id, "revision 7")
+    assert '<a href="/revisions/7">revision 7</a>' in office.client.get(f"/jobs/{made.id}").text
     listed = office.client.get("/jobs").text
     assert f'<a href="/jobs/{made.id}">Tiny models</a>' in listed
     assert "2 without figures" in listed
