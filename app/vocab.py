@@ -366,6 +366,7 @@ class slm:
     orcid: Final = "https://w3id.org/slmkg/ontology#orcid"
     Organisation: Final = "https://w3id.org/slmkg/ontology#Organisation"
     origin: Final = "https://w3id.org/slmkg/ontology#origin"
+    outlier: Final = "https://w3id.org/slmkg/ontology#outlier"
     parallelResidual: Final = "https://w3id.org/slmkg/ontology#parallelResidual"
     parameterCount: Final = "https://w3id.org/slmkg/ontology#parameterCount"
     partialRotaryKey: Final = "https://w3id.org/slmkg/ontology#partialRotaryKey"
@@ -387,6 +388,7 @@ class slm:
     queryLoraRank: Final = "https://w3id.org/slmkg/ontology#queryLoraRank"
     quote: Final = "https://w3id.org/slmkg/ontology#quote"
     randomSeed: Final = "https://w3id.org/slmkg/ontology#randomSeed"
+    ratioToPrediction: Final = "https://w3id.org/slmkg/ontology#ratioToPrediction"
     reading: Final = "https://w3id.org/slmkg/ontology#reading"
     reason: Final = "https://w3id.org/slmkg/ontology#reason"
     recordedAs: Final = "https://w3id.org/slmkg/ontology#recordedAs"
@@ -1756,6 +1758,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.openTrainingData: xsd.boolean,
     slm.operatingSystem: xsd.string,
     slm.orcid: xsd.string,
+    slm.outlier: xsd.boolean,
     slm.parallelResidual: xsd.boolean,
     slm.parameterCount: xsd.integer,
     slm.partialRotaryKey: xsd.string,
@@ -1768,6 +1771,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.queryLoraRank: xsd.integer,
     slm.quote: xsd.string,
     slm.randomSeed: xsd.integer,
+    slm.ratioToPrediction: xsd.decimal,
     slm.reason: xsd.string,
     slm.releasedIn: xsd.gYearMonth,
     slm.removedCount: xsd.integer,

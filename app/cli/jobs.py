@@ -267,12 +267,8 @@ def _told(lease: Lease, result: CellResult | None) -> None:
 
 def doing(jobs: Queue, identity: str) -> str | None:
     """What is being measured right now, in words."""
-    running = [event for event in jobs.events(identity, most=100_000) if event.kind in {"began", "progress"}]
-    if not running:
-        return None
-    number = running[-1].data["cell"]
-    (cell,) = jobs.cells(identity, first=number - 1, most=1)
-    if cell.progress is None:
+    cell = next((one for one in jobs.running(identity) if one.progress is not None), None)
+    if cell is None or cell.progress is None:
         return None
     rates = "".join(f", {name} {rate:,.4g}" for name, rate in cell.progress.rates)
     return f"{cell.cell.subject.slug} {cell.cell.variant}: {cell.progress.step}{rates}"

@@ -268,13 +268,29 @@ class Queue:
                 )
         return tuple(_read_cell(row, tuple(attempts.get(row["number"], ()))) for row in found)
 
-    def results(self, identity: str, numbers: Sequence[int]) -> dict[int, CellResult]:
-        """The results of some cells of a job, by number; those without a result are left out."""
-        marks = ", ".join("?" * len(numbers))
+    def running(self, identity: str) -> tuple[JobCell, ...]:
+        """The cells of a job that are being measured now, without their attempts; NotFound."""
+        self.get(identity)
         with self.database.reading() as tables:
             found = tables.execute(
-                f"SELECT number, result FROM cells WHERE job = ? AND number IN ({marks}) AND result IS NOT NULL",  # noqa: S608
-                (identity, *numbers),
+                "SELECT * FROM cells WHERE job = ? AND state = 'running' ORDER BY number", (identity,)
+            ).fetchall()
+        return tuple(_read_cell(row, ()) for row in found)
+
+    def newest_event(self, identity: str) -> int:
+        """Number of the last event of a job; NotFound."""
+        self.get(identity)
+        with self.database.reading() as tables:
+            query = "SELECT COALESCE(MAX(number), 0) FROM events WHERE job = ?"
+            return int(tables.execute(query, (identity,)).fetchone()[0])
+
+    def results(self, identity: str, numbers: Sequence[int]) -> dict[int, CellResult]:
+        """The results of some cells of a job, by number; those without a result are left out."""
+        with self.database.reading() as tables:
+            found = tables.execute(
+                "SELECT number, result FROM cells WHERE job = ? AND result IS NOT NULL "
+                "AND number IN (SELECT value FROM json_each(?))",
+                (identity, json.dumps(list(numbers))),
             ).fetchall()
         return {row["number"]: from_json(CellResult, json.loads(row["result"])) for row in found}
 
@@ -449,6 +465,14 @@ class Queue:
             row = tables.execute("SELECT * FROM cells WHERE token = ? AND state = 'running'", (token,)).fetchone()
             if row is not None:
                 self._wait_again(tables, moment, row, _GIVEN_BACK, counts=False)
+
+    def expire(self) -> None:
+        """Free the cells whose leases are over, also where nobody asks for work any more."""
+        if self.is_idle():
+            return
+        moment = self.clock()
+        with self.database.writing() as tables:
+            self._expire(tables, moment)
 
     def recover(self, worker: str) -> int:
         """Free at once what a worker of this name was measuring; return how many cells.

@@ -1,8 +1,8 @@
 """What a service does for its jobs while it serves: measures, makes what is due, hands runs on. Threads; one process.
 
-Of several processes on one data folder only the one that holds the lock does this; when it goes, another one takes
-over, and begins by freeing the cell that its predecessor was measuring. Where there are no jobs, nothing is written,
-and only the presence of a file is looked at.
+Of several processes on one data folder the one that holds the lock does this. When it goes, another one takes over, and
+begins by freeing the cell that its predecessor was measuring. Without jobs nothing is written, and only the presence of
+a file is looked at.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Keeper:
                     self.queue.recover(NAME)
                     measuring = threading.Thread(target=worker.run, name="measuring", daemon=True)
                     measuring.start()
+                self.queue.expire()
                 Schedules(self.queue).tick()
                 if self.take is not None:
                     Delivery(self.queue, self.take).step()

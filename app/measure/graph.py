@@ -14,6 +14,7 @@ from typing import Any
 
 from app import vocab
 from app.errors import BadValue
+from app.measure.outliers import Distance, distances
 from app.measure.records import key
 from app.measure.values import (
     Artifact,
@@ -67,6 +68,7 @@ def run_quads(run: Run, figures: Figures, units: Mapping[str, str], *, agent: IR
     `BadValue` names the figure whose metric is not in the registry, or the result whose environment is missing.
     """
     source = source_of(run)
+    far = distances(run, figures)
     quads: set[Quad] = set(source_quads(source, agent))
     for environment in run.environments.values():
         quads.update(_environment(environment))
@@ -79,7 +81,8 @@ def run_quads(run: Run, figures: Figures, units: Mapping[str, str], *, agent: IR
             for figure in figures(result):
                 if figure.metric not in units:
                     raise BadValue(f"/results/{number}", f"the registry has no metric {figure.metric!r}")
-                quads.update(_observation(run, source, result, figure, units[figure.metric]))
+                distance = far.get((number, figure.metric))
+                quads.update(_observation(run, source, result, figure, units[figure.metric], distance))
     return frozenset(quads)
 
 
@@ -125,7 +128,9 @@ def _result(run: Run, source: Source, result: CellResult, environment: Environme
     )
 
 
-def _observation(run: Run, source: Source, result: CellResult, figure: Figure, unit: str) -> Iterator[Quad]:
+def _observation(
+    run: Run, source: Source, result: CellResult, figure: Figure, unit: str, distance: Distance | None
+) -> Iterator[Quad]:
     assert result.artifact is not None  # noqa: S101 - a result that is ok has its file
     cell = result.cell
     name = digest(source.graph.value, _cell_iri(run, result).value, figure.metric)
@@ -153,6 +158,8 @@ def _observation(run: Run, source: Source, result: CellResult, figure: Figure, u
             (vocab.slm.percentile95, _number(figure.percentile95)),
             (vocab.slm.confidenceLower, _number(figure.lower)),
             (vocab.slm.confidenceUpper, _number(figure.upper)),
+            (vocab.slm.ratioToPrediction, literal(Decimal(f"{distance.ratio:.4g}")) if distance else None),
+            (vocab.slm.outlier, literal(distance.is_outlier) if distance else None),
             (vocab.dct.source, source.iri),
             (vocab.slm.locator, literal(f"{_label(cell)}, {figure.metric}")),
         ],

@@ -7,6 +7,7 @@ Reading needs no key and no scripts; with scripts a page keeps itself up to date
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -40,6 +41,8 @@ CHANGE = "/curate/jobs/{id}"
 _JOBS_ON_A_PAGE = 20
 _CELLS_ON_A_PAGE = 100
 _MOST_PAGES = 10**6
+_REVISION = re.compile(r"\brevision (\d{1,12})\b", re.ASCII)
+"""Where somebody who took a run says in which revision it is."""
 _OURS = f"{vocab.BASE}resource/"
 
 Number = Annotated[int, Query(ge=1, le=_MOST_PAGES)]
@@ -105,7 +108,7 @@ def one(services: Use, id: Annotated[str, Path(max_length=40)], page: Number = 1
         cells=[_cell(cell) for cell in cells],
         page=page,
         pages=_pages(job.cells, _CELLS_ON_A_PAGE),
-        last=_last_event(services, job),
+        last=services.jobs.newest_event(job.id),
     )
 
 
@@ -173,12 +176,6 @@ def _typed_cells(typed: Form) -> Any:
         raise BadValue("/cells", f"is not JSON: {error}", advice="Write a list of cells in JSON.") from error
 
 
-def _last_event(services: Services, job: Job) -> int:
-    """Number of the newest event, so that a page with scripts hears only of later ones."""
-    events = services.jobs.events(job.id, most=100_000)
-    return events[-1].number if events else 0
-
-
 def _shown(job: Job) -> dict[str, Any]:
     """A job for the page: words only."""
     return {
@@ -200,6 +197,7 @@ def _shown(job: Job) -> dict[str, Any]:
         "left": None if job.over or job.left is None else in_words(job.left),
         "schedule": job.schedule,
         "delivered": job.delivered,
+        "revision": None if job.delivered is None or not (found := _REVISION.search(job.delivered)) else found[1],
         "trouble": job.trouble,
     }
 

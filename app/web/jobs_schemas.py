@@ -16,7 +16,20 @@ State = Literal["queued", "running", "done", "cancelled"]
 CELL_EXAMPLE: dict[str, Any] = {
     "subject": {
         "slug": "smollm-135m",
-        "architecture": {"architecture_class": "LlamaForCausalLM", "num_layers": 30, "hidden_size": 576},
+        "architecture": {
+            "architecture_class": "LlamaForCausalLM",
+            "num_layers": 30,
+            "hidden_size": 576,
+            "num_attention_heads": 9,
+            "num_key_value_heads": 3,
+            "head_dimension": 64,
+            "intermediate_size": 1536,
+            "vocabulary_size": 49152,
+            "max_context_length": 2048,
+            "ties_embeddings": True,
+            "attention_type": "GQA",
+            "uses_qkv_bias": False,
+        },
     },
     "weights": {"seed": 42, "deviation": 0.02},
     "variant": "Q8_0",

@@ -35,7 +35,9 @@ EXPOSED = (
 )
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
-    "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, If-Match, If-None-Match",
+    "Access-Control-Allow-Headers": (
+        "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID"
+    ),
     "Access-Control-Max-Age": "86400",
 }
 _ALWAYS = [

@@ -103,6 +103,8 @@ SHOTS = (
     Shot("trends", "/trends", "Trends", "How a column moved with the time of release."),
     Shot("fit", "/fit", "What fits", "The best model for a given memory, with each part of what it needs."),
     Shot("insights", "/insights", "Insights", "The survey's insights, computed anew from the graph."),
+    Shot("jobs", "/jobs", "Jobs", "What is measured and was, and what was read into the graph."),
+    Shot("new-job", "/curate/jobs", "A new job", "What shall be measured, signed in."),
     Shot("sparql", "/sparql", "Query", "An editor for SPARQL with the example questions.", _asked),
     Shot("revisions", "/revisions", "Revisions", "What was committed, by whom and why."),
     Shot("releases", "/releases", "Releases", "Snapshots to download and to cite."),

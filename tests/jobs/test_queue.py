@@ -242,9 +242,12 @@ def test_a_running_cell_of_a_cancelled_job_whose_worker_is_lost_ends(tmp_path: P
     made, _ = jobs.submit(plan(50), ADA)
     claimed(jobs)
     jobs.cancel(made.id)
+    jobs.expire()
+    assert jobs.get(made.id).state is JobState.RUNNING
     clocks.pass_by(61)
-    assert jobs.claim(ONE) is None
+    jobs.expire()
     assert jobs.get(made.id).state is JobState.CANCELLED
+    assert jobs.claim(ONE) is None
 
 
 @pytest.mark.parametrize("hours", [-7, 7, -24 * 400, 24 * 400])

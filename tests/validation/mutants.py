@@ -393,6 +393,12 @@ MUTANTS = (
         at="obs:card-gain",
     ),
     # ---- measured here
+    mutant(
+        "C47",
+        "three times as slow as its like",
+        add(f"{CELLED} slm:outlier true ; slm:ratioToPrediction 3.1"),
+        at=CELLED,
+    ),
     mutant("C45", "a score of random weights", swap(SCORE, "slm:origin", "orig:MeasuredRandomWeights"), at=SCORE),
     mutant(
         "C45",

@@ -27,14 +27,14 @@ GOOD_CHECK = (
 
 
 def test_each_id_from_the_design_is_there_once(shapes: Shapes) -> None:
-    assert [constraint.id for constraint in shapes.constraints] == [f"C{number:02}" for number in range(1, 47)]
+    assert [constraint.id for constraint in shapes.constraints] == [f"C{number:02}" for number in range(1, 48)]
     assert [check.id for check in shapes.checks] == [f"G{number}" for number in range(1, 6)]
 
 
 def test_each_id_is_written_once_in_the_files() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in SHAPE_FILES)
     counted = Counter(re.findall(r"^slmsh:(C\d\d) a sh:NodeShape", text, re.MULTILINE))
-    assert len(counted) == 46
+    assert len(counted) == 47
     assert set(counted.values()) == {1}
 
 

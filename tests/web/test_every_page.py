@@ -15,8 +15,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from app.access import KeyRing, Scope
+from app.jobs.queue import Queue
+from app.jobs.values import Progress
+from app.measure.values import Status
 from app.services import Services
 from app.web.negotiation import HTML
+from tests.jobs.making import ADA, claimed, measured, plan
 from tests.release.conftest import released
 from tests.web.serving import serving
 
@@ -66,15 +70,16 @@ PAGES = (
     "/models/no-such-model",
     "/docs",
 )
-SIGNED_IN = ("/curate", "/curate/cases/gpt-neo-1.3b/activation")
+SIGNED_IN = ("/curate", "/curate/jobs", "/curate/jobs/{running}", "/curate/cases/gpt-neo-1.3b/activation")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A running service on the seed and two releases, and the key of a curator."""
+    """A running service on the seed and two releases, the key of a curator, and jobs: one is over, one runs."""
 
     base: str
     key: str
+    jobs: dict[str, str]
 
 
 @dataclass
@@ -92,8 +97,22 @@ def place(seed_folder: Path, released: Services, tmp_path_factory: pytest.TempPa
     shutil.copytree(released.settings.data_dir / "releases", data / "releases")
     scopes = (Scope.PROPOSE, Scope.REVIEW, Scope.COMMIT)
     _, key = KeyRing(data / "keys.json").create("Ada", scopes, datetime.now(UTC))
-    with serving(data) as base:
-        yield Place(base, key)
+    with serving(data, jobs_worker="false") as base:
+        yield Place(base, key, jobs_in(data))
+
+
+def jobs_in(data: Path) -> dict[str, str]:
+    """Make a job that is over, with good and bad cells, and one that runs; their ids."""
+    jobs = Queue(data / "jobs.sqlite")
+    over, _ = jobs.submit(plan(50, 128, 512), ADA)
+    measured(jobs)
+    measured(jobs, status=Status.MEMORY_LIMIT)
+    measured(jobs, status=Status.CRASHED)
+    jobs.not_delivered(over.id, "somebody else is writing")
+    running, _ = jobs.submit(plan(50, 128, title="More tiny models"), ADA)
+    jobs.beat(claimed(jobs).token, Progress("decode", 0.4, (("decode", 12.5),)))
+    jobs.database.close()
+    return {"over": over.id, "running": running.id}
 
 
 @pytest.fixture
@@ -159,10 +178,10 @@ def test_axe_would_find_something(window: Window) -> None:
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_axe_finds_nothing_on_any_page(window: Window, part: int) -> None:
+def test_axe_finds_nothing_on_any_page(window: Window, place: Place, part: int) -> None:
     found = []
     for path in PAGES[part::2]:
-        visit(window.page, path)
+        visit(window.page, path.format(**place.jobs))
         found += both_sizes_and_colours(window.page)
     assert found == []
 
@@ -171,7 +190,7 @@ def test_axe_finds_nothing_where_a_curator_works(window: Window, place: Place) -
     sign_in(window, place)
     found = []
     for path in SIGNED_IN:
-        window.page.goto(path)
+        window.page.goto(path.format(**place.jobs))
         assert window.page.get_by_text("Signed in as").count() == 1
         found += both_sizes_and_colours(window.page)
     window.page.get_by_label("Value", exact=True).fill("gelu")

@@ -329,6 +329,7 @@ def _told(
             "batch": _BATCH,
             "part_of_batch": _PART,
             "cache_type": "F16",
+            "kv_element_bytes": 2,
             "flash_attention": attention.group(1) == "enabled" if attention else None,
             "weight_buffers_mib": {name: float(size) for name, size in weights},
             "memory_mapping": False,

@@ -172,6 +172,20 @@ def _opt(facts: Architecture) -> Settings:
     }
 
 
+def _minicpm3(facts: Architecture) -> Settings:
+    return {
+        **_common(facts),
+        **_positions(facts),
+        "intermediate_size": _width(facts),
+        "num_key_value_heads": _heads(facts),
+        "q_lora_rank": required(facts.query_lora_rank, "query_lora_rank"),
+        "kv_lora_rank": required(facts.key_value_lora_rank, "key_value_lora_rank"),
+        "qk_rope_head_dim": required(facts.rope_head_dimension, "rope_head_dimension"),
+        "qk_nope_head_dim": required(facts.no_rope_head_dimension, "no_rope_head_dimension"),
+        "v_head_dim": required(facts.value_head_dimension, "value_head_dimension"),
+    }
+
+
 def _window(facts: Architecture) -> int | None:
     return next((window for window in facts.windows_per_layer() if window is not None), None)
 
@@ -202,6 +216,7 @@ _CLASSES = {
     "BloomForCausalLM": _Class("bloom", _bloom),
     "FalconForCausalLM": _Class("falcon", _falcon),
     "OPTForCausalLM": _Class("opt", _opt),
+    "MiniCPM3ForCausalLM": _Class("minicpm3", _minicpm3),
 }
 KNOWN_CLASSES = frozenset(_CLASSES)
 """Architecture classes that this engine builds from facts."""
@@ -284,6 +299,7 @@ def measure(cell: Cell, folder: Path | None, progress: Progress) -> Measurement:
             "attention": getattr(model.config, "_attn_implementation", None),
             "transformers": transformers.__version__,
             "cache_type": cell.variant,
+            "kv_element_bytes": getattr(torch, kind).itemsize,
             "sampler": "greedy",
             "token_seed": _SEED,
             "resident_before_load": before,
@@ -316,6 +332,10 @@ def _model(torch: Any, transformers: Any, cell: Cell, folder: Path | None, kind:
             raise BadFile(folder, f"cannot be loaded: {error}"[:500], advice="Download the weights again.") from error
         return model.eval()
     model_type, settings = configuration(cell.subject.architecture)
+    if model_type not in transformers.CONFIG_MAPPING:
+        raise EngineRefused(
+            f"transformers {transformers.__version__} does not know {model_type}", advice="Install a newer one."
+        )
     wanted = transformers.CONFIG_MAPPING[model_type](**settings)
     seed = cell.weights.seed if isinstance(cell.weights, RandomWeights) else _SEED
     wanted.initializer_range = cell.weights.deviation if isinstance(cell.weights, RandomWeights) else 0.02

@@ -7,11 +7,11 @@ once and hears of each token. The depth is a beginning that all prompts share an
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ class _Conversation:
         prompt = self._prompt()
         watch.start()
         self._ask(prompt, cell.generated_tokens + 1, hear)
-        each = tuple(after - one for one, after in itertools.pairwise(heard))
+        each = tuple(after - one for one, after in pairwise(heard))
         decoded = watch.stop(Phase.DECODE, cell.generated_tokens, each)
         if len(each) != cell.generated_tokens:
             raise EngineRefused(

@@ -133,7 +133,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("step", ["writing", "quantising"])
 def test_a_killed_writer_leaves_no_half_file_and_the_next_one_tidies_up(tmp_path: Path, step: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.measure.gguf.prepare", "Q4_K_M", str(tmp_path), step, "0"],
+        [sys.executable, "-m", "tests.engines.preparing", "Q4_K_M", str(tmp_path), step, "0"],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_written_to_its_end_is_no_file(tmp_path: Path, var
         prepare(LLAMA, RANDOM, "F16", tmp_path, _silent)
     before = _names(tmp_path)
     prepared = subprocess.run(
-        [sys.executable, "-m", "tests.measure.gguf.prepare", variant, str(tmp_path), "", "1000000"],
+        [sys.executable, "-m", "tests.engines.preparing", variant, str(tmp_path), "", "1000000"],
         capture_output=True,
         text=True,
         check=False,

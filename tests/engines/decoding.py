@@ -1,4 +1,4 @@
-"""Decodes with the real llama.cpp, as a process of its own: `python -m tests.measure.gguf.engine FILE …`.
+"""Decodes with the real llama.cpp, as a process of its own: `python -m tests.engines.decoding FILE …`.
 
 One line of JSON for each file. Kernels that want the weights in a layout of their own are left out: they need more of
 the processor than every machine gives, and these tests are about the files.

@@ -86,7 +86,7 @@ def test_progress_ends_with_everything_done(file: Path) -> None:
 
 
 def test_two_threads_run_too(file: Path) -> None:
-    told = measured(file, cell(threads=2, sampling=Sampling(clean=1, seconds=0.1)))
+    told = measured(file, cell(prompt=8, generated=2, threads=2, sampling=Sampling(clean=1, warm_ups=0, seconds=0.0)))
     assert told.finite_logits is True
     assert len(told.samples) >= 3
 

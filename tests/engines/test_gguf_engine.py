@@ -37,7 +37,7 @@ def _made(folder: Path, names: Iterable[str], variants: Iterable[str]) -> dict[t
 
 
 def _decoded(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "tests.measure.gguf.engine", *map(str, paths)]
+    command = [sys.executable, "-m", "tests.engines.decoding", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -20,11 +20,13 @@ from app.model.architecture import (
     GROUPED_QUERY,
     LOCAL_GLOBAL,
     MULTI_HEAD,
+    MULTI_HEAD_LATENT,
     SLIDING_WINDOW,
     Architecture,
     kv_cache_bytes,
 )
 from app.model.tensors import parameter_count
+from tests.measure.gguf.facts import read
 from tests.measure.tiny import TINY, cell
 
 
@@ -55,6 +57,16 @@ MODELS = [
     like("FalconForCausalLM", **HEADS),
     like("OPTForCausalLM", **HEADS),
     like("OPTForCausalLM", embedding_projection=32, **HEADS),
+    like(
+        "MiniCPM3ForCausalLM",
+        num_key_value_heads=None,
+        attention_type=MULTI_HEAD_LATENT,
+        query_lora_rank=24,
+        key_value_lora_rank=16,
+        rope_head_dimension=8,
+        no_rope_head_dimension=12,
+        value_head_dimension=16,
+    ),
 ]
 
 
@@ -70,6 +82,34 @@ def test_every_class_is_built_as_the_facts_say(facts: Architecture) -> None:
     assert told.memory.weights == 4 * parameter_count(facts)
     assert told.finite_logits
     assert told.memory.kv_used == kv_cache_bytes(facts, 12, 4)
+    assert told.settings["kv_element_bytes"] == 4
+
+
+def smallest_released() -> list[Architecture]:
+    """The released model with the fewest parameters of each class that the engine knows."""
+    chosen: dict[str, Architecture] = {}
+    for _, facts in read(Path(__file__).parents[1] / "model" / "architectures.csv", "model"):
+        name = str(facts.architecture_class)
+        if name in engine.KNOWN_CLASSES and (
+            name not in chosen or parameter_count(facts) < parameter_count(chosen[name])
+        ):
+            chosen[name] = facts
+    return list(chosen.values())
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("facts", smallest_released(), ids=lambda facts: str(facts.architecture_class))
+def test_a_released_model_has_the_parameters_that_its_facts_give(facts: Architecture) -> None:
+    model_type, settings = engine.configuration(facts)
+    with torch.device("meta"):  # shapes without numbers
+        model = transformers.AutoModelForCausalLM.from_config(transformers.CONFIG_MAPPING[model_type](**settings))
+    assert sum(weight.numel() for weight in model.parameters()) == parameter_count(facts)
+
+
+def test_a_full_window_keeps_one_position_less() -> None:
+    facts = like("MistralForCausalLM", attention_type=SLIDING_WINDOW, sliding_window_size=16)
+    told = measured(facts, prompt=40, generated=3)
+    assert told.memory.kv_used == kv_cache_bytes(replace(facts, sliding_window_size=15), 40, 4)
 
 
 def test_every_known_class_is_tried() -> None:
