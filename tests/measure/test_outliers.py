@@ -27,11 +27,6 @@ from app.model.tensors import parameter_count
 from tests.model.test_architecture import ARCHITECTURES
 
 NAMES = ["HuggingFaceTB/SmolLM-135M", "EleutherAI/pythia-160m", "EleutherAI/pythia-410m", "Qwen/Qwen2-0.5B"]
-    "HuggingFaceTB/SmolLM-135M",
-    "EleutherAI/pythia-160m",
-    "EleutherAI/pythia-410m",
-    "Qwen/Qwen2-0.5B",
-)
 NAMES += ["HuggingFaceTB/SmolLM2-360M", "cerebras/Cerebras-GPT-111M"]
 BUILD = EngineBuild("llama.cpp", "0.3.36", None, None)
 ENVIRONMENT = Environment("e", {}, {})
