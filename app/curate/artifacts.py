@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from app import vocab
 from app.curate.cases import rows
 from app.ingest.registry import Model, artifact_quads, notations
 from app.model.claims import Result, concept
-from app.model.rdf import IRI, Quad
+from app.model.rdf import IRI, Quad, Term
 from app.store.port import Snapshot
 
 
@@ -33,6 +33,17 @@ def unrecorded(snapshot: Snapshot, results: Iterable[Result]) -> list[Quad]:
         ]
         slug = result.model.value.rsplit("/", 1)[-1]
         quads += artifact_quads(Model(slug, min(labels, default=slug), in_scope=True), quantisation)
+    return quads
+
+
+def contributed(results: Iterable[Result], known: Collection[Term], models: Mapping[str, Model]) -> list[Quad]:
+    """The records of weights that results of people speak of and a folder does not have."""
+    quads: list[Quad] = []
+    for artifact, result in {result.artifact: result for result in results}.items():
+        quantisation = _format(result)
+        model = models.get(result.model.value.rsplit("/", 1)[-1])
+        if artifact not in known and quantisation is not None and model is not None:
+            quads += artifact_quads(model, quantisation)
     return quads
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app import vocab
+from app.curate.artifacts import contributed as contributed_artifacts
 from app.curate.cases import cardinality
 from app.curate.contributions import Contributions
 from app.curate.decide import decision_of
@@ -68,6 +69,8 @@ def assemble(
     outcomes = settle(claims.values(), ranks, _decisions(evidence, given))
     derivations = tuple(_derivations(seed.registry, outcomes, evidence))
     quads.update(seed.registry.quads, evidence.registry)
+    recorded = {quad.subject for quad in evidence.registry if isinstance(quad.subject, IRI)}
+    quads.update(contributed_artifacts(given.results, recorded, seed.registry.models))
     for source in sources.values():
         quads.update(source_quads(source))
     quads.update(given.source_quads(sources), given.quads)

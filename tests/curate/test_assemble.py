@@ -8,6 +8,7 @@ from dataclasses import replace
 from app import vocab
 from app.curate.assemble import Assembly, assemble, trust_ranks
 from app.curate.cases import cardinality
+from app.curate.contributions import Contributions
 from app.curate.resolve import Cardinality, Rule, Status
 from app.ingest.seed import Seed
 from app.model.claims import concept
@@ -204,3 +205,18 @@ def test_an_absence_is_said_only_where_there_is_no_value(assembly: Assembly) -> 
 
 def test_history_is_not_part_of_what_is_assembled(assembly: Assembly) -> None:
     assert HISTORY not in {quad.graph_name for quad in statements(assembly.quads)}
+
+
+def test_weights_that_only_a_contributed_result_speaks_of_keep_their_record(seed: Seed, assembly: Assembly) -> None:
+    """A load replaces the registry: without the record, what people had accepted would stand on nothing."""
+    model = seed.registry.models["openelm-270m"]
+    quantisation = concept("quantisation", "Q2_K")
+    artifact = model.artifact(quantisation)
+    before = next(result for result in seed.evidence.results.values() if result.device is not None)
+    result = replace(before, model=model.iri, artifact=artifact, source=replace(before.source, slug="a-new-one"))
+    assert artifact not in {quad.subject for quad in assembly.quads}
+    added = assemble(seed, folder("ontology"), Contributions(results=(result,))).quads - assembly.quads
+    assert {
+        quad.object for quad in added if quad.subject == artifact and quad.predicate.value == vocab.slm.quantisation
+    }
+    assert {quad.object for quad in added if quad.predicate.value == vocab.slm.hasArtifact} == {artifact}
