@@ -6,11 +6,12 @@ A result that fails a check is rejected with its reason; it is no figure, whatev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from app.measure.cost import decode_work
 from app.measure.gguf.architectures import cache_bytes
 from app.measure.values import CellResult, Engine, Phase, Status
-from app.model.architecture import ArchitectureError, kv_cache_bytes
+from app.model.architecture import Architecture, ArchitectureError, kv_cache_bytes
 from app.model.tensors import parameter_count
 
 HEADER_BYTES = 16_384
@@ -43,13 +44,29 @@ def _reasons(result: CellResult, bandwidth: float | None) -> Iterator[str]:
     tokens = result.cell.depth + result.cell.prompt_tokens
     if used is not None:
         element = int(result.settings.get("kv_element_bytes", 2))
-        keeps = cache_bytes if result.cell.engine is Engine.LLAMA_CPP else kv_cache_bytes
-        expected = keeps(architecture, tokens, element)
-        header = HEADER_BYTES if result.cell.engine is Engine.LLAMA_CPP else 0
-        if not expected <= used <= expected + header:
+        if result.cell.engine is Engine.LLAMA_CPP:
+            expected = cache_bytes(architecture, tokens, element)
+            most = expected + HEADER_BYTES
+        else:
+            expected, most = _in_torch(architecture, tokens, element)
+        if not expected <= used <= most:
             yield f"the cache holds {used} bytes after {tokens} tokens, by formula it is {expected}"
     if bandwidth is not None:
         yield from _too_fast(result, bandwidth)
+
+
+def _in_torch(architecture: Architecture, tokens: int, element: int) -> tuple[int, int]:
+    """The least and the most bytes that transformers keeps.
+
+    A window that is full has one position less than its size there, and some classes (GPT-Neo) keep all positions of
+    windowed layers. Without windows both numbers are the formula's.
+    """
+    window = architecture.sliding_window_size
+    if window is None:
+        exact = kv_cache_bytes(architecture, tokens, element)
+        return exact, exact
+    less, more = (replace(architecture, sliding_window_size=size) for size in (max(1, window - 1), tokens + 1))
+    return kv_cache_bytes(less, tokens, element), kv_cache_bytes(more, tokens, element)
 
 
 def _too_fast(result: CellResult, bandwidth: float) -> Iterator[str]:

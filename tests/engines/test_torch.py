@@ -112,6 +112,12 @@ def test_a_full_window_keeps_one_position_less() -> None:
     assert told.memory.kv_used == kv_cache_bytes(replace(facts, sliding_window_size=15), 40, 4)
 
 
+def test_gpt_neo_keeps_all_positions_of_windowed_layers() -> None:
+    facts = like("GPTNeoForCausalLM", sliding_window_size=16, **HEADS)
+    told = measured(facts, prompt=40, generated=3)
+    assert told.memory.kv_used == kv_cache_bytes(replace(facts, sliding_window_size=100), 40, 4)
+
+
 def test_every_known_class_is_tried() -> None:
     assert {facts.architecture_class for facts in MODELS} == engine.KNOWN_CLASSES
 

@@ -19,7 +19,7 @@ from app.measure.values import (
     Status,
     Subject,
 )
-from app.model.architecture import kv_cache_bytes
+from app.model.architecture import SLIDING_WINDOW, kv_cache_bytes
 from app.model.tensors import parameter_count
 from tests.model.test_architecture import ARCHITECTURES
 
@@ -61,6 +61,15 @@ def test_the_width_of_cache_elements_is_heard() -> None:
     wide = replace(GOOD, settings={"kv_element_bytes": 4}, memory=replace(MEMORY, kv_used=2 * CACHE))
     assert impossible(wide) == ()
     assert impossible(replace(wide, settings={})) != ()
+
+
+@pytest.mark.parametrize(("kept", "possible"), [(39, True), (40, True), (306, True), (38, False), (307, False)])
+def test_torch_keeps_a_window_less_one_or_everything(kept: int, possible: bool) -> None:
+    windowed = replace(SMOLLM, attention_type=SLIDING_WINDOW, sliding_window_size=40)
+    cell = replace(CELL, subject=Subject("windowed", windowed), engine=Engine.TORCH)
+    growth = kv_cache_bytes(SMOLLM, 1)
+    result = replace(GOOD, cell=cell, memory=replace(MEMORY, kv_used=kept * growth))
+    assert (impossible(result) == ()) == possible
 
 
 def test_a_cell_that_did_not_end_well_is_not_judged() -> None:
