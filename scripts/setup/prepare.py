@@ -115,8 +115,8 @@ def torch_packages() -> str:
         return ""
     constraints = [option for name in ("runtime", "dev") for option in ("--constraint", str(_versions(name)))]
     # torch first and alone: what asks for it next is content with the one that is there
-    _pip("install", *wanted[:1], *constraints, total=1)
-    _pip("install", *wanted, *constraints, total=len(wanted))
+    _pip("install", *wanted[:1], *constraints, total=0)
+    _pip("install", *wanted, *constraints, total=0)
     mark(STAMPS / "torch", key)
     return f"{', '.join(wanted)}"
 
@@ -248,7 +248,7 @@ def _pip(*arguments: str, total: int) -> None:
                 seen += 1
                 _progress(seen, total)
             elif line.startswith("Installing collected packages"):
-                _say(f"unpacking {total} package{'s' if total > 1 else ''}")
+                _say(f"unpacking {total or seen} package{'' if total == 1 else 's'}")
     if running.returncode != 0:
         raise SetupError(f"pip failed:\n{''.join(log[-30:])}")
 
@@ -271,11 +271,12 @@ def _npm() -> list[str] | None:
 
 
 def _progress(done: int, total: int) -> None:
-    """Show a counter: in place on a terminal, every tenth step elsewhere."""
+    """Show a counter: in place on a terminal, every tenth step elsewhere. A total of 0 is not known yet."""
+    told = f"package {done} of {total}" if total else f"package {done}"
     if sys.stdout.isatty():
-        print(f"\r      package {done} of {total}", end="\n" if done == total else "", flush=True)
+        print(f"\r      {told}", end="\n" if done == total else "", flush=True)
     elif done % 10 == 0 or done == total:
-        _say(f"package {done} of {total}")
+        _say(told)
 
 
 def _say(line: str) -> None:
