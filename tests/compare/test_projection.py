@@ -102,7 +102,7 @@ def test_verification_names_rows_that_are_missing_or_too_many(
 
 @given(st.integers(0, 2**32), st.integers(1, 12))
 @example(248, 9)  # a model loses its architecture
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_a_projection_from_a_change_is_the_one_from_the_whole_graph(seed: int, size: int) -> None:
     """Random quads of a small graph go, come and change their values; whatever is told to be touched is enough."""
     chance = Random(seed)
