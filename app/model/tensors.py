@@ -16,6 +16,7 @@ Never here: weights, files, or a number for one named model.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from math import prod
 
 from app.model.architecture import (
@@ -204,7 +205,7 @@ def parameter_count(architecture: Architecture) -> int:
     Formula `PARAMETER_FORMULA`: the sum of the sizes of `tensors`. Checked against counts of the modelling
     code.
     """
-    return sum(tensor.size for tensor in tensors(architecture))
+    return _sizes(architecture).whole
 
 
 def parameter_count_less_input_embeddings(architecture: Architecture) -> int:
@@ -215,8 +216,8 @@ def parameter_count_less_input_embeddings(architecture: Architecture) -> int:
     Formula `LESS_INPUT_EMBEDDINGS_FORMULA` (as in Kaplan et al., arXiv:2001.08361, section 1.3, for tied
     models).
     """
-    tables = {Role.TOKEN_EMBEDDING, Role.POSITION_EMBEDDING}
-    return sum(tensor.size for tensor in tensors(architecture) if tensor.role not in tables)
+    sizes = _sizes(architecture)
+    return sizes.whole - sizes.tables
 
 
 def non_embedding_parameter_count(architecture: Architecture) -> int:
@@ -225,7 +226,8 @@ def non_embedding_parameter_count(architecture: Architecture) -> int:
     Formula `NON_EMBEDDING_FORMULA`, the definition of this graph's ontology: position tables, embedding
     projections and the bias of an output layer stay in.
     """
-    return sum(tensor.size for tensor in tensors(architecture) if not _is_vocabulary_matrix(tensor))
+    sizes = _sizes(architecture)
+    return sizes.whole - sizes.vocabulary
 
 
 def embedding_share(architecture: Architecture) -> float:
@@ -245,6 +247,27 @@ def tokens_per_parameter(tokens: int, parameters: int) -> float:
     if tokens < 0 or parameters < 1:
         raise ValueError(f"{tokens} tokens over {parameters} parameters")
     return tokens / parameters
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Numbers of parameters: of the whole table, of its token and position tables, of its vocabulary matrices."""
+
+    whole: int
+    tables: int
+    vocabulary: int
+
+
+@lru_cache(maxsize=4096)
+def _sizes(architecture: Architecture) -> _Sizes:
+    """The sums over the table. Kept, since every formula is asked again with each of its facts left out."""
+    rows = tensors(architecture)
+    tables = {Role.TOKEN_EMBEDDING, Role.POSITION_EMBEDDING}
+    return _Sizes(
+        whole=sum(tensor.size for tensor in rows),
+        tables=sum(tensor.size for tensor in rows if tensor.role in tables),
+        vocabulary=sum(tensor.size for tensor in rows if _is_vocabulary_matrix(tensor)),
+    )
 
 
 def _is_vocabulary_matrix(tensor: Tensor) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.web.curation_schemas import EXAMPLE
-from tests.cli.run import slmkg
+from tests.cli.run import fresh, slmkg
 
 NEW = ("--source-title", "A paper", "--source-type", "TechnicalReport", "--dated", "2024-01", "--locator", "page 3")
 
@@ -37,7 +37,7 @@ def test_a_value_goes_the_whole_way(data: Path) -> None:
     case = done(data, "claims", "phi-2", "vocabularySize")
     assert recorded in {claim["iri"] for claim in case["claims"]}
     assert [one["number"] for one in done(data, "proposals", "list", "--state", "accepted")] == [1]
-    text = slmkg(data, "proposals", "show", "1").stdout
+    text = fresh(data, "proposals", "show", "1").stdout
     assert "committed" in text
     assert "page 3 it is" in text
 

@@ -21,7 +21,7 @@ from app.store.embedded import EmbeddedStore
 from app.store.remote import RemoteStore
 from app.store.remote_http import Address
 from app.vocab import BASE
-from tests.cli.run import slmkg
+from tests.cli.run import fresh, slmkg
 from tests.store.quads import change, content, quad
 from tests.web.scratch import NOW
 
@@ -56,7 +56,7 @@ def test_all_is_well(data: Path) -> None:
     code, told = seen(data)
     assert (code, told["healthy"], told["done"]) == (0, True, [])
     assert states(told) == dict.fromkeys(["layout", "revisions", "leftovers", "disk", "rights", "keys"], "good")
-    plain = slmkg(data, "doctor")
+    plain = fresh(data, "doctor")
     assert (plain.returncode, plain.stderr) == (0, "all is well\n")
     assert plain.stdout.splitlines()[0] == "good  layout      version 1"
 

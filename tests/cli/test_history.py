@@ -16,7 +16,7 @@ from app.store import patch
 from app.webhooks.hooks import Hooks
 from app.wiring import build
 from tests import edits
-from tests.cli.run import slmkg
+from tests.cli.run import fresh, slmkg
 from tests.webhooks.receiver import receiving
 
 NOTE = Quad(edits.OPT, IRI(vocab.rdfs.comment), text("A note."), REGISTRY)
@@ -35,7 +35,7 @@ def data(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_audit_and_revisions_name_who_made_each_step(data: Path) -> None:
-    done = slmkg(data, "audit")
+    done = fresh(data, "audit")
     assert done.returncode == 0, done.stderr
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert [(number, kind, by, key, reason) for number, _, kind, by, key, reason in lines] == [

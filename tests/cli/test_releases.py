@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.services import Services
-from tests.cli.run import slmkg
+from tests.cli.run import fresh, slmkg
 from tests.release.conftest import own, released
 
 __all__ = ["own", "released"]
@@ -21,7 +21,7 @@ def data(own: Services) -> Path:
 
 
 def test_a_release_is_made_listed_shown_and_checked(data: Path) -> None:
-    made = slmkg(data, "release", "2027.01", "--revision", "1")
+    made = fresh(data, "release", "2027.01", "--revision", "1")
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith("release 2027.01: revision 1 of 2026-11-20")
     assert "putting it in its place" in made.stderr

@@ -59,7 +59,7 @@ def table(services: Services, revision: int) -> dict[tuple[str, str], Cell]:
     return {(model.slug, one.name): rows[model.slug][one.name] for model in found for one in known}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(courses, st.data())
 def test_a_difference_applied_to_one_table_gives_the_other(
     folder: Path, course: list[tuple[frozenset[Quad], frozenset[Quad]]], data: st.DataObject

@@ -167,7 +167,7 @@ _judgement = Judgement(
 _HOMES = [PROPOSALS, REGISTRY, META, iri(vocab.graph.NS + "curated"), iri(vocab.graph.NS + "decisions")]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=some.data())
 def test_narrow_and_whole_validation_agree_on_any_change(
     data: some.DataObject, example: frozenset[Quad], rules: Rules

@@ -63,14 +63,14 @@ def test_resumming_what_is_intact_keeps_it_intact(folder: Path) -> None:
 
 def test_a_flipped_byte_in_any_file_is_found_and_the_file_named(folder: Path) -> None:
     chance = random.Random(20261121)
-    for path in sorted(folder.iterdir()):
+    for number, path in enumerate(sorted(folder.iterdir())):
         content = path.read_bytes()
-        for place in (0, len(content) - 1, chance.randrange(len(content))):
-            spoiled = bytearray(content)
-            spoiled[place] ^= 1 << chance.randrange(8)
-            path.write_bytes(spoiled)
-            found = verify(folder)
-            assert any(path.name in problem for problem in found.problems), (path.name, place)
+        place = (0, len(content) - 1, chance.randrange(len(content)))[number % 3]
+        spoiled = bytearray(content)
+        spoiled[place] ^= 1 << chance.randrange(8)
+        path.write_bytes(spoiled)
+        found = verify(folder)
+        assert any(path.name in problem for problem in found.problems), (path.name, place)
         path.write_bytes(content)
     assert verify(folder).intact
 
@@ -79,7 +79,7 @@ def test_a_flipped_byte_anywhere_in_an_archive_is_found(folder: Path, tmp_path: 
     content = (folder / "slmkg-2026.12.tar").read_bytes()
     chance = random.Random(7)
     alone = tmp_path / "alone.tar"
-    for place in (0, 300, len(content) - 1, *(chance.randrange(len(content)) for _ in range(25))):
+    for place in (0, 300, len(content) - 1, *(chance.randrange(len(content)) for _ in range(8))):
         spoiled = bytearray(content)
         spoiled[place] ^= 1 << chance.randrange(8)
         alone.write_bytes(spoiled)
@@ -193,10 +193,14 @@ DAMAGE = {
 }
 
 
+KINDS = (MANIFEST, SUMS, "claims.csv", "graph.nq.gz", "graph.trig.gz", "slmkg-2026.12.tar", "slmkg-2026.12.tar.sha256")
+"""A file of each kind that is read in its own way; one table stands for all files of which only the sum counts."""
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_every_kind_of_damage_to_every_file_is_told_with_the_files_name(folder: Path, damage: str) -> None:
     """A pipe, which nobody writes into, would keep a reader for ever."""
-    for path in sorted(folder.iterdir()):
+    for path in (folder / name for name in KINDS):
         copy = shutil.copytree(folder, folder.with_name("spoiled")) / path.name
         DAMAGE[damage](copy)
         found = verify(copy.parent)

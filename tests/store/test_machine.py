@@ -127,4 +127,4 @@ class Stores(RuleBasedStateMachine):
 
 
 TestStores = Stores.TestCase
-TestStores.settings = settings(max_examples=10, stateful_step_count=15, deadline=None)
+TestStores.settings = settings(max_examples=6, stateful_step_count=15, deadline=None)

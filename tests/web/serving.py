@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -46,11 +46,11 @@ def serving(data: Path, *command: str, log: Path | None = None, **settings: str)
 
 def _wait_until_ready(base: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server has ended"
-        try:
-            if httpx.get(f"{base}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
+    with httpx.Client(base_url=base, trust_env=False) as client:
+        while time.monotonic() < deadline:
+            assert process.poll() is None, "the server has ended"
+            with suppress(httpx.TransportError):
+                if client.get("/readyz").status_code == 200:
+                    return
             time.sleep(0.1)
     raise AssertionError("the server did not become ready")

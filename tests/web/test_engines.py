@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -31,13 +30,13 @@ from app.store.remote import RemoteStore
 from app.store.remote_http import Address
 from app.web.application import create_app
 from app.wiring import build
+from tests.cli.run import slmkg
 from tests.store.quads import BASE, quad
 from tests.web.between import Between, Fault, between
 from tests.web.conftest import Client, problem_of
 from tests.web.scratch import NOW, Service, at, keyed
 
 _names = itertools.count(1)
-RUN = "import sys; sys.argv[0] = 'slmkg'; from app.cli import main; main()"
 MODEL = "https://w3id.org/slmkg/resource/model/phi-2"
 REGISTRY = "https://w3id.org/slmkg/graph/registry"
 OWN = "https://example.org/own-graph"
@@ -55,22 +54,9 @@ class Running:
     address: Address
     name: str
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a command on the same store needs."""
-        named = settings_of(self.address, self.name) | {"data_dir": str(self.service.data)}
-        return {**os.environ, **{f"SLMKG_{key.upper()}": value for key, value in named.items()}}
-
     def slmkg(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command on the same store."""
-        return subprocess.run(
-            [sys.executable, "-c", RUN, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        return slmkg(self.service.data, *arguments, **settings_of(self.address, self.name))
 
     def ask(self, query: str, accept: str = "text/csv", **options: Any) -> httpx.Response:
         """Ask as a stranger."""

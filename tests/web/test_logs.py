@@ -57,7 +57,6 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="debug", **OPTIONS)
 """
 COMMANDS = {
     "slmkg serve, debug": ((sys.executable, "-c", SERVE), "debug"),
-    "slmkg serve, info": ((sys.executable, "-c", SERVE), "info"),
     "slmkg serve": ((sys.executable, "-c", SERVE), "warning"),
     "uvicorn, debug": ((*UVICORN[:4], "--log-level", "debug", "--port"), "debug"),
 }
@@ -165,7 +164,7 @@ def check(log: str, tokens: list[str]) -> None:
 def test_no_key_and_no_query(way: str, data: Path, tokens: list[str], revoked: str, tmp_path: Path) -> None:
     command, level = COMMANDS[way]
     log = tmp_path / "log"
-    with serving(data, *command, log=log, log_level=level, query_seconds="0.3", key_query_seconds="1") as base:
+    with serving(data, *command, log=log, log_level=level, query_seconds="0.3", key_query_seconds="0.4") as base:
         used_by_many(base, tokens, revoked)
     text = log.read_text(encoding="utf-8", errors="replace")
     check(text, [*tokens, revoked])

@@ -23,7 +23,7 @@ from app.services import Services
 from app.store.embedded import EmbeddedStore
 from tests.store.test_killed import assert_whole
 from tests.web.conftest import problem_of
-from tests.web.scratch import NOW, Service, keyed, scratch
+from tests.web.scratch import NOW, Service, begun, keyed, scratch
 
 G = "http://example.org/g"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -330,8 +330,7 @@ def test_constraints_hold_and_history_is_kept(curated: Service) -> None:
 def test_a_killed_server_leaves_a_committed_head(tmp_path: Path) -> None:
     """SIGKILL at many moments of a stream of updates; what was acknowledged is there, and every revision is whole."""
     folder = tmp_path / "var"
-    with scratch(folder):
-        pass
+    begun(folder)
     _, token = KeyRing(folder / "keys.json").create("a test", (Scope.UPDATE,), NOW)
     acknowledged = 0
     for pause in (0.05, 0.4, 0.9):
@@ -367,6 +366,7 @@ def _kill_while_writing(folder: Path, token: str, pause: float) -> int:
             try:
                 answer = service.update(next_one)
             except httpx.TransportError:
+                time.sleep(0.05)
                 continue
             if not killer.is_alive() and killer.finished.is_set() is False and acknowledged == 0:
                 killer.start()
@@ -388,8 +388,7 @@ def _kill_while_writing(folder: Path, token: str, pause: float) -> int:
 def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
     """The service's files may not grow for a while, as on a full disk."""
     folder = tmp_path / "var"
-    with scratch(folder):
-        pass
+    begun(folder)
     _, token = KeyRing(folder / "keys.json").create("a test", (Scope.UPDATE,), NOW)
     many = "\n".join(f'<http://e/s{n}> <http://e/p> "{n * 7919}{"x" * 60}" .' for n in range(8000))
     with _process(folder, token) as (process, service):
@@ -435,8 +434,7 @@ def _process(folder: Path, token: str) -> Iterator[tuple[subprocess.Popen[bytes]
 
 def test_no_log_holds_a_key_or_an_update(tmp_path: Path) -> None:
     services_log = tmp_path / "log"
-    with scratch(tmp_path / "var"):
-        pass
+    begun(tmp_path / "var")
     _, token = KeyRing(tmp_path / "var" / "keys.json").create("a test", (Scope.UPDATE,), NOW)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

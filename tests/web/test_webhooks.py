@@ -227,7 +227,7 @@ def test_a_killed_service_loses_no_delivery(tmp_path: Path, receiver: Receiver) 
     for number in range(1, last):
         services.store.apply(change([quad("s", number)]), expect=number)
     running = Running(tmp_path)
-    for got in (4, 12, 21, 30):
+    for got in (4, 21):
         running.start()
         until(lambda got=got: len(receiver.got) >= got)  # type: ignore[misc]
         running.kill()
@@ -239,7 +239,7 @@ def test_a_killed_service_loses_no_delivery(tmp_path: Path, receiver: Receiver) 
     revisions = receiver.revisions()
     assert sorted(set(revisions)) == list(range(2, last + 1))
     assert revisions == sorted(revisions), "in order"
-    assert len(revisions) <= last - 1 + 4, "one more for each kill at the most"
+    assert len(revisions) <= last - 1 + 2, "one more for each kill at the most"
     assert len({one.id for one in receiver.got}) == last - 1
     assert all(one.is_signed_with(hook.secret) for one in receiver.got)
     told = json.loads(receiver.got[-1].body)

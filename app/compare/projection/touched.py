@@ -20,6 +20,7 @@ from app.store.port import Snapshot
 MOST = 200
 """Touched models up to which it pays to make their rows alone."""
 _SUBJECTS = 20_000
+_ABOUT = ("touched", "touched-claims", "touched-observations")
 _RESOURCE = vocab.BASE + "resource/"
 _GRAPH = vocab.BASE + "graph/"
 _WITHOUT_ROWS = frozenset(
@@ -62,7 +63,7 @@ def touched(
 
 def _owners(reader: Reader, nodes: set[IRI]) -> set[str]:
     """The models that these things belong to."""
-    about = {row["about"] for row in reader.rows("touched", s=nodes)} | nodes
+    about = {row["about"] for query in _ABOUT for row in reader.rows(query, s=nodes)} | nodes
     return {row["model"].value for row in reader.rows("models-of", thing=about)}
 
 
