@@ -188,7 +188,7 @@ def _of(part: Part) -> str:
     return part.note or said(part.value)
 
 
-def spaced(name: str) -> str:
+def words_of(name: str) -> str:
     """A name in camel case as words: ConfigurationFile becomes configuration file."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
 
@@ -198,4 +198,4 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-templates.filters |= {"local": local, "said": said, "spaced": spaced, "capitalised": capitalised}
+templates.filters |= {"local": local, "said": said, "words": words_of, "capitalised": capitalised}
