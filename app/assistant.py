@@ -7,6 +7,7 @@ service's own. On top of them each answer has bounds of rows and bytes, and says
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -264,7 +265,7 @@ class Tools:
         if found.truth is not None:
             return {**head, "truth": found.truth, "sources": []}
         if found.turtle is not None:
-            lines = [line for line in found.turtle.splitlines() if line.strip()]
+            lines = _lines_of(found.turtle)
             return self._within(
                 {**head, "lines": lines[: self.bounds.rows], "total": len(lines), "sources": []}, "lines"
             )
@@ -331,6 +332,17 @@ class Tools:
             if not kept:
                 raise ToolError(f"the answer has more than {self.bounds.bytes} bytes: ask for less")
             kept = kept[: len(kept) // 2]
+
+
+def _lines_of(turtle: str) -> list[str]:
+    """The lines of a document in Turtle; prefixes that it does not use would take the place of what it says."""
+    lines = [line for line in turtle.splitlines() if line.strip()]
+    body = "\n".join(line for line in lines if not line.startswith("@prefix "))
+    return [
+        line
+        for line in lines
+        if not line.startswith("@prefix ") or re.search(rf"(?<![\w-]){re.escape(line.split()[1])}", body)
+    ]
 
 
 def _told(tool: Callable[P, Answer]) -> Callable[P, Answer]:
