@@ -42,7 +42,7 @@ def subject_of(snapshot: Snapshot, slug: str) -> tuple[Subject, tuple[str, ...]]
     """
     model = Model(slug, slug, in_scope=True)
     if not rows(snapshot, "stated", node=[model.iri]):
-        raise NotFound("model", slug, advice="`slmkg models` lists those there are.")
+        raise NotFound("model", slug, advice="/models lists those there are.")
     try:
         shape: Shape | None = read_shape(snapshot, model)
     except ArchitectureError as error:
@@ -51,7 +51,7 @@ def subject_of(snapshot: Snapshot, slug: str) -> tuple[Subject, tuple[str, ...]]
         raise BadParameter(
             "model",
             f"a question about the architecture of {slug} is open, so it cannot be measured",
-            advice=f"Settle it first: `slmkg cases list --model {slug}`, or the page /curate.",
+            advice=f"Settle it first: `slmkg disagreements --open --model {slug}`, or the page /curate.",
         )
     return Subject(slug, shape.architecture), shape.proposed
 

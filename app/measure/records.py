@@ -54,7 +54,12 @@ def run_text(run: Run) -> str:
 
 def read_run(path: Path) -> Run:
     """The run in a file that `run_text` wrote; `BadFile` names the line and the member that does not fit."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadFile(path, "is no text in UTF-8", advice="Give a run file of `slmkg measure run --out`.") from error
+    except OSError as error:
+        raise BadFile(path, f"cannot be read: {error.strerror}", advice="Check its name.") from error
     records = [_line(path, number, line) for number, line in enumerate(lines, start=1)]
     if not records or records[0].pop("schema", None) != SCHEMA:
         raise BadFile(path, "is no run file", line=1, advice=f'The first line must say "schema": "{SCHEMA}".')

@@ -104,6 +104,15 @@ def test_a_spoilt_file_is_refused_by_line(tmp_path: Path, line: int, old: str, n
     assert told in refused.value.message
 
 
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "run.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadFile, match=r"run\.jsonl"):
+        read_run(path)
+
+
 def test_an_empty_file_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "run.jsonl").touch()
     with pytest.raises(BadFile):
