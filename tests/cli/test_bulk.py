@@ -53,7 +53,7 @@ class Command:
                 patch.setenv(name, value)
             patch.setattr(sys, "argv", ["slmkg", *map(str, arguments)])
             patch.setattr(sys, "stdout", out)
-            patch.setattr(console, "file", err)
+            patch.setattr(console, "_file", err)  # `file` is a property: undone, it would keep the file of this test
             patch.setattr(sys, "stderr", err)
             try:
                 main()

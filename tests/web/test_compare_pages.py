@@ -343,6 +343,7 @@ OUTSIDE = {
     "/insights",
     "/sparql",
     "/docs",
+    "/jobs",
     "/revisions",
     "/curate",
     "/releases",
