@@ -127,7 +127,7 @@ def kill_a_committer(folder: Path, commits: int, after: float) -> tuple[int, int
     return (int(said[-1]) if said else 0), head
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(80, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.heavy)])
 def test_a_writer_killed_at_random_keeps_every_acknowledged_commit(tmp_path: Path, kills: int) -> None:
     chance = random.Random(SEED)
     folder = tmp_path / "store"
