@@ -1,7 +1,8 @@
 """From the raw samples of a cell to its figures: medians of clean samples, their spread, and an interval.
 
-The headline is the median of the clean samples. A figure without enough of them is contended: it is the median of all
-samples then, says so, and must never stand beside others unmarked. The CPU time of one thread is the exception: it
+The headline is the median of the clean samples. A figure without enough of them, some others having been spoilt, is
+contended: it is the median of all samples then, says so, and must never stand beside others unmarked. Few samples that
+are all clean are just few: the figure tells how many. The CPU time of one thread is the exception: it
 does not count the time in which others had the CPU, so it holds on a busy machine too.
 
 A deviation is the median absolute one; a 95th percentile of decode latency is that of single tokens; an interval is the
@@ -97,7 +98,7 @@ def _of_times(result: CellResult) -> Iterator[Figure]:
         taken = _possible(result, measure.phase)
         if taken:
             used, _ = _chosen(taken, _enough(cell, measure.phase))
-            yield _figure(measure, taken, used, len(taken) < _enough(cell, measure.phase))
+            yield _figure(measure, taken, used, contended=False)
 
 
 def _possible(result: CellResult, phase: Phase) -> list[Sample]:
@@ -114,7 +115,8 @@ def _enough(cell: Cell, phase: Phase) -> int:
 def _chosen(taken: list[Sample], enough: int) -> tuple[list[Sample], bool]:
     """The samples that the figure is of, and whether it is contended."""
     clean = [one for one in taken if one.clean]
-    return (clean, False) if len(clean) >= enough else (taken, True)
+    trusted = len(clean) >= enough or len(clean) == len(taken)
+    return (clean, False) if trusted else (taken, True)
 
 
 def _figure(measure: _Measure, taken: list[Sample], used: list[Sample], contended: bool) -> Figure:

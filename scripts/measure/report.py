@@ -70,7 +70,7 @@ def _table(run: Run, good: Sequence[Row]) -> Iterator[str]:
     clean = sum(not told["prefill-throughput"].contended for _, told in good if "prefill-throughput" in told)
     yield "## Figures"
     yield ""
-    yield f"{len(run.results)} cells, {len(good)} ended well, {clean} with enough clean samples in prefill. "
+    yield f"{len(run.results)} cells, {len(good)} ended well, {clean} without contention in prefill."
     yield "Medians; one thread unless said. (!) means contended."
     yield ""
     heads = ["model", "class", "variant", "bits/weight", "prompt", "prefill, tokens/s", "decode, tokens/s"]

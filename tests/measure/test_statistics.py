@@ -57,7 +57,13 @@ def test_without_enough_clean_samples_a_figure_is_contended() -> None:
 
 def test_a_cell_that_wants_fewer_clean_samples_has_enough_with_them() -> None:
     assert not named(result(sample(Phase.DECODE, 100), wanted=1), "decode-latency").contended
-    assert named(result(sample(Phase.DECODE, 100), wanted=2), "decode-latency").contended
+    spoilt = replace(sample(Phase.DECODE, 100), clean=False)
+    assert named(result(sample(Phase.DECODE, 100), spoilt, wanted=2), "decode-latency").contended
+
+
+def test_few_samples_that_are_all_clean_are_few_and_not_contended() -> None:
+    figure = named(result(sample(Phase.DECODE, 100), wanted=5), "decode-latency")
+    assert (figure.contended, figure.count, figure.clean, figure.statistic) == (False, 1, 1, "SingleValue")
 
 
 def test_cpu_time_of_one_thread_holds_on_a_busy_machine() -> None:
