@@ -43,6 +43,7 @@ from app.measure.values import (
 from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
+from app.store.durable import write_durably
 from app.web.jobs_pages import in_words
 from app.wiring import build
 
@@ -154,7 +155,7 @@ def run(
     job = _measured(services, settings, job)
     measured = services.jobs.run(job.id)
     if out is not None:
-        _write_whole(out, run_text(measured))
+        write_durably(out, run_text(measured))
     told = None
     if not keep_out:
         if services.take_run is not None:
@@ -417,10 +418,3 @@ def _measured_cell(result: CellResult) -> dict[str, Any]:
         "message": result.message,
         "figures": told,
     }
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is whole or not there."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -31,6 +31,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app import vocab
 from app.errors import BadFile, BadValue, RandomScores
+from app.measure.gguf.inspect import sha256
 from app.measure.values import RandomWeights, RealWeights, Status
 from app.model.rdf import IRI, Quad
 
@@ -166,10 +167,7 @@ def weights_hash(folder: Path) -> str:
     files = sorted(file for pattern in _WEIGHTS for file in folder.glob(pattern))
     if not files:
         raise BadFile(folder, "holds no weights", advice="Give a folder with .safetensors or .bin files.")
-    hashes: list[tuple[str, str]] = []
-    for file in files:
-        with file.open("rb") as handle:
-            hashes.append((file.name, hashlib.file_digest(handle, "sha256").hexdigest()))
+    hashes = [(file.name, sha256(file)) for file in files]
     if len(hashes) == 1:
         return hashes[0][1]
     return hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in hashes).encode()).hexdigest()

@@ -20,35 +20,32 @@ error. The kernel kills this process when its parent dies. Memory, time and canc
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
-import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from app.errors import AppError, BadFile, BadValue, EngineRefused, NoMemory
 from app.measure.engines.sampling import Measurement
 from app.measure.environment import capture, load_now
+from app.measure.programs import (
+    EXIT_NOT_OK,
+    EXIT_OK,
+    EXIT_ORPHAN,
+    EXIT_UNREADABLE,
+    Tell,
+    dies_with_parent,
+    private_lines,
+)
 from app.measure.records import from_json, to_json
 from app.measure.values import Artifact, Cell, CellResult, Engine, RealWeights, Status
 
-EXIT_OK = 0
-EXIT_NOT_OK = 1
-EXIT_UNREADABLE = 2
-EXIT_ORPHAN = 3
-
-Tell = Callable[[Mapping[str, Any]], None]
-"""Gets each line, as JSON."""
-
 _ENGINES = {Engine.LLAMA_CPP: "llamacpp", Engine.TORCH: "torch", Engine.XLLAMACPP: "xllamacpp"}
-_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +59,14 @@ class Question:
 
 def main() -> int:
     """Answer the question on standard input."""
-    private = _private_output()
+    tell = private_lines()
     try:
         question = read_question(sys.stdin.buffer.read())
     except BadValue as error:
         sys.stderr.write(f"{error.message} {error.advice}".rstrip() + "\n")
         return EXIT_UNREADABLE
-    if not _dies_with_parent(question.parent):
+    if not dies_with_parent(question.parent):
         return EXIT_ORPHAN
-
-    def tell(line: Mapping[str, Any]) -> None:
-        private.write(json.dumps(line, separators=(",", ":")) + "\n")
-        private.flush()
-
     try:
         result = answer(question, tell)
         tell({"result": to_json(result)})
@@ -205,21 +197,6 @@ def _words(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename:
         return _words(BadFile(error.filename, error.strerror or "cannot be used"))
     return f"the engine failed: {type(error).__name__}: {error}"[:1000]
-
-
-def _private_output() -> IO[str]:
-    """Standard output for our lines alone; from now on what is printed goes to standard error."""
-    private = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(private, "w", encoding="utf-8")
-
-
-def _dies_with_parent(parent: int | None) -> bool:
-    """Ask the kernel to kill this process with its parent; False when the parent is gone already."""
-    before = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    return os.getppid() == (before if parent is None else parent)
 
 
 if __name__ == "__main__":

@@ -13,28 +13,27 @@ asked is gone. Needs the extra `eval`. Task files may hold code of their own: ru
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import json
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from app.errors import AppError, BadValue, ExtraMissing
 from app.measure.capability import Evaluation, check, loose, read_evaluation
+from app.measure.programs import (
+    EXIT_NOT_OK,
+    EXIT_OK,
+    EXIT_ORPHAN,
+    EXIT_UNREADABLE,
+    Tell,
+    dies_with_parent,
+    private_lines,
+)
 from app.measure.values import Status
 
-EXIT_OK = 0
-EXIT_NOT_OK = 1
-EXIT_UNREADABLE = 2
-EXIT_ORPHAN = 3
-
-Tell = Callable[[Mapping[str, Any]], None]
-_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 _PACKAGES = ("lm_eval", "transformers", "torch", "datasets", "tokenizers")
 _STEP = 0.01
 _BOOTSTRAP = 1_000
@@ -42,13 +41,7 @@ _BOOTSTRAP = 1_000
 
 def main() -> int:
     """Answer the question on standard input."""
-    private = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what the harness prints goes to standard error
-
-    def tell(line: Mapping[str, Any]) -> None:
-        private.write(json.dumps(line, separators=(",", ":")) + "\n")
-        private.flush()
-
+    tell = private_lines()
     try:
         record = json.loads(sys.stdin.buffer.read())
         evaluation = read_evaluation(record["evaluation"])
@@ -60,7 +53,7 @@ def main() -> int:
     except (ValueError, KeyError, TypeError) as error:
         sys.stderr.write(f"the question cannot be read: {error}\n")
         return EXIT_UNREADABLE
-    if not _dies_with(parent):
+    if not dies_with_parent(parent):
         return EXIT_ORPHAN
     try:
         files = run(evaluation, folder, tell)
@@ -166,13 +159,6 @@ def _versions() -> dict[str, str]:
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
-
-
-def _dies_with(parent: int) -> bool:
-    """Have the kernel end this process with its parent; False where the parent is gone already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    return os.getppid() == parent
 
 
 if __name__ == "__main__":

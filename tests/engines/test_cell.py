@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from app.measure.cell import EXIT_NOT_OK, EXIT_OK, EXIT_ORPHAN, EXIT_UNREADABLE, Question, answer
+from app.measure.cell import Question, answer
 from app.measure.environment import capture
+from app.measure.programs import EXIT_NOT_OK, EXIT_OK, EXIT_ORPHAN, EXIT_UNREADABLE
 from app.measure.records import from_json, to_json
 from app.measure.statistics import figures
 from app.measure.values import Cell, CellResult, Engine, Phase, RealWeights, Sampling, Status, Subject

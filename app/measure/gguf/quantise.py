@@ -22,10 +22,10 @@ from pathlib import Path
 import app
 from app.errors import ExtraMissing, PreparationFailed
 from app.measure.gguf.variants import Variant
+from app.measure.programs import dies_with_parent
 
 _TENSOR = re.compile(r"\s*\[\s*(\d+)/\s*(\d+)\]")
 _ERROR = 4  # of llama.cpp's log levels
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 def quantise(source: Path, target: Path, variant: Variant, progress: Callable[[float], None]) -> None:
@@ -68,8 +68,7 @@ def _why(code: int, complaint: str) -> str:
 
 def main(source: str, target: str, file_type: str, threads: str) -> int:
     """Quantise in this process; what the quantiser returns."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    dies_with_parent()
     import llama_cpp.llama_cpp as native  # noqa: PLC0415 - only the extra brings it
 
     @native.llama_log_callback  # type: ignore[untyped-decorator]
