@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import Depends, FastAPI, Query, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import FastAPI, Query, Request
+from starlette.responses import RedirectResponse, Response
 
 from app.curate import proposals
 from app.curate.proposals import Filter
 from app.errors import AppError, FormRefused, StoreEmpty, Unauthorized
 from app.model.proposals import State
 from app.services import Services
-from app.web import case_pages, curation_forms, proposal_pages
+from app.web import case_pages, curation_forms, pages, proposal_pages
 from app.web.caching import Use
 from app.web.curation_forms import COOKIE, HOME, SIGN_IN, TOKEN, Form, Trouble
-from app.web.parameters import strict
 from app.web.sessions import Session, Sessions, is_token
 
 SIGN_OUT = "/curate/sign-out"
@@ -26,22 +25,15 @@ _FIRST = 5
 def register(app: FastAPI) -> None:
     """Add the pages to an application; they stand outside the API's documentation."""
     app.state.sessions = Sessions(app.state.services.settings.data_dir / "sessions.json")
-    for method, path, endpoint in (
+    pages.add(
+        app,
         ("GET", HOME, home),
         ("GET", SIGN_IN, ask_for_key),
         ("POST", SIGN_IN, sign_in),
         ("POST", SIGN_OUT, sign_out),
         *case_pages.ROUTES,
         *proposal_pages.ROUTES,
-    ):
-        app.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
-            dependencies=[Depends(strict)],
-            include_in_schema=False,
-            response_class=HTMLResponse,
-        )
+    )
 
 
 def home(request: Request, services: Use) -> Response:

@@ -188,14 +188,9 @@ def _of(part: Part) -> str:
     return part.note or said(part.value)
 
 
-def words_of(name: str) -> str:
-    """A name in camel case as words: ConfigurationFile becomes configuration file."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
-
-
 def capitalised(text: str) -> str:
     """Text whose first letter is large."""
     return text[:1].upper() + text[1:]
 
 
-templates.filters |= {"local": local, "said": said, "words": words_of, "capitalised": capitalised}
+templates.filters |= {"local": local, "said": said, "capitalised": capitalised}

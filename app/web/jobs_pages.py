@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import Depends, FastAPI, Path, Query, Request
-from starlette.responses import HTMLResponse, Response
+from fastapi import FastAPI, Path, Query, Request
+from starlette.responses import Response
 
 from app import vocab
 from app.access import Key, Scope
@@ -30,7 +30,6 @@ from app.web import curation_forms, jobs, pages
 from app.web import jobs_schemas as shapes
 from app.web.caching import Use
 from app.web.curation_forms import Doing, Form, Trouble
-from app.web.parameters import strict
 from app.web.sessions import Session
 from app.web.writing import shaped
 
@@ -59,22 +58,15 @@ ADVICE: Mapping[Status, str] = {
 
 def register(app: FastAPI) -> None:
     """Add the pages to an application; they stand outside the API's documentation."""
-    for method, path, endpoint in (
+    pages.add(
+        app,
         ("GET", LIST, listed),
         ("GET", ONE, one),
         ("GET", NEW, ask_for_plan),
         ("POST", NEW, make),
         ("GET", CHANGE, ask_to_cancel),
         ("POST", CHANGE, cancel),
-    ):
-        app.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
-            dependencies=[Depends(strict)],
-            include_in_schema=False,
-            response_class=HTMLResponse,
-        )
+    )
 
 
 def listed(services: Use, page: Number = 1, runs: Number = 1) -> Response:

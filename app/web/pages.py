@@ -6,7 +6,7 @@ They work without scripts, but for the documentation, which needs the browser pa
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,16 @@ templates.filters["thousands"] = lambda number: f"{number:,}"
 
 def register(app: FastAPI) -> None:
     """Add the pages to an application; they stand outside the API's documentation."""
-    for path, endpoint in (("/", front), ("/docs", docs)):
+    add(app, ("GET", "/", front), ("GET", "/docs", docs))
+
+
+def add(app: FastAPI, *routes: tuple[str, str, Callable[..., Any]]) -> None:
+    """Add pages by method, path and endpoint; they take no unknown parameter and are not in the API's documentation."""
+    for method, path, endpoint in routes:
         app.add_api_route(
             path,
             endpoint,
-            methods=["GET"],
+            methods=[method],
             dependencies=[Depends(strict)],
             include_in_schema=False,
             response_class=HTMLResponse,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from anyio import to_thread
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from app import vocab
 from app.access import Scope
@@ -144,15 +144,7 @@ def register(app: FastAPI) -> None:
         },
         **json,
     )
-    for path, endpoint in ((PAGES, list_page), (PAGE, release_page), (FILE, download)):
-        app.add_api_route(
-            path,
-            endpoint,
-            methods=["GET"],
-            dependencies=[Depends(strict)],
-            include_in_schema=False,
-            response_class=HTMLResponse,
-        )
+    pages.add(app, ("GET", PAGES, list_page), ("GET", PAGE, release_page), ("GET", FILE, download))
 
 
 def list_releases(request: Request, services: Use) -> Response:

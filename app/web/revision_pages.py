@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Path, Query
-from starlette.responses import HTMLResponse, Response
+from fastapi import FastAPI, Path, Query
+from starlette.responses import Response
 
 from app.compare.diff import CellChange, Kind
 from app.compare.export import BETWEEN, plain_text
@@ -15,8 +15,7 @@ from app.model.changes import Revision
 from app.services import Services
 from app.web import case_pages, revisions
 from app.web.caching import Use
-from app.web.pages import page
-from app.web.parameters import strict
+from app.web.pages import add, page
 
 _ON_A_PAGE = 20
 _CELLS_ON_A_PAGE = 200
@@ -43,15 +42,7 @@ KINDS = {
 
 def register(app: FastAPI) -> None:
     """Add the pages to an application; they stand outside the API's documentation."""
-    for path, endpoint in (("/revisions", listed), ("/revisions/{number}", one)):
-        app.add_api_route(
-            path,
-            endpoint,
-            methods=["GET"],
-            dependencies=[Depends(strict)],
-            include_in_schema=False,
-            response_class=HTMLResponse,
-        )
+    add(app, ("GET", "/revisions", listed), ("GET", "/revisions/{number}", one))
 
 
 def listed(services: Use, before: Annotated[int | None, Query(ge=2, le=10**9)] = None) -> Response:
