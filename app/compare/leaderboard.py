@@ -14,7 +14,7 @@ from app import vocab
 from app.compare.choice import mask
 from app.compare.grid import Answer, Grid, GridColumn
 from app.compare.intervals import apart, classes, interval_of
-from app.compare.measures import BADGES, TRUSTED, conditions_of, matching, shown_interval
+from app.compare.measures import BADGES, conditions_of, shown_interval, trusted
 from app.compare.projection.view import PREFERRED, SETTING, View
 from app.compare.spec import Condition, Filter, nearest
 from app.errors import BadParameter, NotFound
@@ -47,9 +47,7 @@ def leaderboard(
         raise BadParameter(
             "metric", f"there is no metric {metric!r}", advice=nearest(metric, metrics), pointer="/metric"
         )
-    fits = matching(view, conditions, parameter="with", pointer="/with")
-    if all(one.name != "contended" for one in conditions):
-        fits &= TRUSTED
+    fits = trusted(view, conditions, parameter="with", pointer="/with")
     chosen = observed.filter((pl.col("metric") == metric) & fits)
     visible = mask(view, where, search=search, baselines=baselines)
     shown = {view.slugs[place] for place in visible.arg_true().to_list()}

@@ -43,8 +43,6 @@ BADGES = {
     "Reported": "reported",
     "Predicted": "predicted",
 }
-TRUSTED = ~pl.col("contended").fill_null(False)
-"""Observations that may be a headline: those of a machine that was too busy are shown only where they are asked for."""
 _IRIS = frozenset({"source", "protocol", "configuration"})
 _KEPT = 64
 _MANY = 2**31
@@ -161,11 +159,16 @@ def matching(view: View, conditions: Sequence[Condition], *, parameter: str, poi
     return pl.all_horizontal(tests) if tests else pl.lit(True)
 
 
+def trusted(view: View, conditions: Sequence[Condition], *, parameter: str, pointer: str) -> pl.Expr:
+    """The same for headlines: what a machine measured that was too busy is left out, unless it is asked for."""
+    fits = matching(view, conditions, parameter=parameter, pointer=pointer)
+    asked = any(one.name == "contended" for one in conditions)
+    return fits if asked else fits & ~pl.col("contended").fill_null(False)
+
+
 def _measure(view: View, column: Column, parameter: str, pointer: str) -> Measure:
     metric = view.terms.things["metric"][column.name]
-    fits = matching(view, column.conditions, parameter=parameter, pointer=pointer)
-    if all(one.name != "contended" for one in column.conditions):
-        fits &= TRUSTED
+    fits = trusted(view, column.conditions, parameter=parameter, pointer=pointer)
     observed = view.observed.get(column.name) or _none(view)
     found = observed.rows.select(fits.alias("fits")).to_series()
     chosen = np.arange(len(observed.value)) if len(found) != len(observed.value) else found.arg_true().to_numpy()
