@@ -21,7 +21,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from app.measure.values import Phase
+from app.measure.values import Artifact, Cell, Phase
 from app.model.architecture import Architecture, kv_cache_bytes
 from app.model.tensors import Role, parameter_count, tensors
 
@@ -122,8 +122,8 @@ def prefill_work(architecture: Architecture, types: Mapping[str, int], tokens: i
 
     `types` has the number of weights by storage type of the file.
     """
-    layers = matmul_parameters(architecture) - head_parameters(architecture)
-    linear = 2.0 * layers * tokens + 2.0 * head_parameters(architecture)
+    head = head_parameters(architecture)
+    linear = 2.0 * (matmul_parameters(architecture) - head) * tokens + 2.0 * head
     width = sum(heads * _head(architecture) for heads in architecture.attention_heads_per_layer())
     attention = 4.0 * width * (tokens * depth + tokens * (tokens + 1) / 2)
     shares = _shares(types)
@@ -151,6 +151,18 @@ def decode_work(
             "layers": float(len(architecture.attention_heads_per_layer())),
         },
     )
+
+
+def work_of(cell: Cell, artifact: Artifact, phase: Phase) -> Work:
+    """What a phase of a cell does; a decoded token stands in the middle of those that are generated.
+
+    `ArchitectureError` where the facts do not give it.
+    """
+    architecture = cell.subject.architecture
+    if phase is Phase.PREFILL:
+        return prefill_work(architecture, artifact.tensor_types, cell.prompt_tokens, cell.depth)
+    context = cell.depth + cell.prompt_tokens + cell.generated_tokens // 2
+    return decode_work(architecture, artifact.tensor_types, artifact.size, context)
 
 
 def fit(points: Sequence[Point]) -> Fit | None:

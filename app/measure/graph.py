@@ -68,7 +68,8 @@ def run_quads(run: Run, figures: Figures, units: Mapping[str, str], *, agent: IR
     `BadValue` names the figure whose metric is not in the registry, or the result whose environment is missing.
     """
     source = source_of(run)
-    far = distances(run, figures)
+    told = [tuple(figures(result)) if result.status is Status.OK else () for result in run.results]
+    far = distances(run, told)
     quads: set[Quad] = set(source_quads(source, agent))
     for environment in run.environments.values():
         quads.update(_environment(environment))
@@ -77,12 +78,11 @@ def run_quads(run: Run, figures: Figures, units: Mapping[str, str], *, agent: IR
         if result.environment not in run.environments:
             raise BadValue(f"/results/{number}/environment", f"the run tells no environment {result.environment!r}")
         quads.update(_result(run, source, result, run.environments[result.environment]))
-        if result.status is Status.OK:
-            for figure in figures(result):
-                if figure.metric not in units:
-                    raise BadValue(f"/results/{number}", f"the registry has no metric {figure.metric!r}")
-                distance = far.get((number, figure.metric))
-                quads.update(_observation(run, source, result, figure, units[figure.metric], distance))
+        for figure in told[number]:
+            if figure.metric not in units:
+                raise BadValue(f"/results/{number}", f"the registry has no metric {figure.metric!r}")
+            distance = far.get((number, figure.metric))
+            quads.update(_observation(run, source, result, figure, units[figure.metric], distance))
     return frozenset(quads)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.measure.cost import Point, Work, decode_work, fit, prefill_work
-from app.measure.values import CellResult, Figure, Run, Status
+from app.measure.cost import Point, fit, work_of
+from app.measure.values import Figure, Phase, Run, Status
 from app.model.architecture import ArchitectureError
 
 Place = tuple[int, str]
@@ -30,21 +30,23 @@ class Distance:
     is_outlier: bool
 
 
-def distances(run: Run, figures: Callable[[CellResult], Iterable[Figure]]) -> Mapping[Place, Distance]:
-    """The distances of the latencies of a run, where a fit is possible.
+def distances(run: Run, figures: Sequence[Iterable[Figure]]) -> Mapping[Place, Distance]:
+    """The distances of the latencies of a run, whose results come to these figures, where a fit is possible.
 
     Contended figures are neither used nor judged.
     """
     groups: dict[tuple[str, ...], list[tuple[Place, Point]]] = defaultdict(list)
-    for number, result in enumerate(run.results):
+    for number, (result, told) in enumerate(zip(run.results, figures, strict=True)):
         if result.status is not Status.OK or result.artifact is None:
             continue
         cell = result.cell
-        for figure in figures(result):
+        for figure in told:
             if figure.metric not in {PREFILL, DECODE} or figure.contended or figure.value <= 0:
                 continue
-            work = _work(result, figure.metric)
-            if work is None:
+            phase = Phase.PREFILL if figure.metric == PREFILL else Phase.DECODE
+            try:
+                work = work_of(cell, result.artifact, phase)
+            except ArchitectureError:
                 continue
             tokens = cell.prompt_tokens if figure.metric == PREFILL else 1
             seconds = float(figure.value) / 1000 * tokens
@@ -60,16 +62,3 @@ def distances(run: Run, figures: Callable[[CellResult], Iterable[Figure]]) -> Ma
             if predicted > 0 and math.isfinite(predicted):
                 found[place] = Distance(point.seconds / predicted, fitted.is_outlier(point))
     return found
-
-
-def _work(result: CellResult, metric: str) -> Work | None:
-    cell, artifact = result.cell, result.artifact
-    assert artifact is not None  # noqa: S101 - the caller looked
-    architecture = cell.subject.architecture
-    try:
-        if metric == PREFILL:
-            return prefill_work(architecture, artifact.tensor_types, cell.prompt_tokens, cell.depth)
-        context = cell.depth + cell.prompt_tokens + cell.generated_tokens // 2
-        return decode_work(architecture, artifact.tensor_types, artifact.size, context)
-    except ArchitectureError:
-        return None

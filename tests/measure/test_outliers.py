@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from app.measure.cost import decode_work, prefill_work
-from app.measure.outliers import DECODE, PREFILL, distances
+from app.measure.outliers import DECODE, PREFILL, Distance, Place
+from app.measure.outliers import distances as distances_of
 from app.measure.statistics import figures
 from app.measure.values import (
     Artifact,
@@ -54,8 +56,12 @@ def run(*results: CellResult) -> Run:
     return Run("r", "t", "t", "ada", {"e": ENVIRONMENT}, results)
 
 
+def distances(one: Run) -> Mapping[Place, Distance]:
+    return distances_of(one, [figures(result) for result in one.results])
+
+
 def test_times_that_follow_the_work_are_near_it() -> None:
-    found = distances(run(*(result(name) for name in NAMES)), figures)
+    found = distances(run(*(result(name) for name in NAMES)))
     assert set(found) == {(number, metric) for number in range(len(NAMES)) for metric in (PREFILL, DECODE)}
     assert all(one.ratio == pytest.approx(1.0, abs=0.1) and not one.is_outlier for one in found.values())
 
@@ -65,19 +71,19 @@ def test_the_time_that_does_not_fit_is_found(slower: float) -> None:
     prompts = (50, 256, 1000)
     results = [result(name, prompt) for name in NAMES for prompt in prompts]
     results[4] = result(NAMES[1], prompts[1], slower=slower)
-    found = distances(run(*results), figures)
+    found = distances(run(*results))
     assert found[4, DECODE].is_outlier
     assert not any(one.is_outlier for (number, metric), one in found.items() if metric == PREFILL)
     assert (found[4, DECODE].ratio > 1) == (slower > 1)
 
 
 def test_few_models_and_busy_machines_give_no_verdict() -> None:
-    assert distances(run(*(result(name) for name in NAMES[:3])), figures) == {}
-    assert distances(run(*(result(name, clean=False) for name in NAMES)), figures) == {}
+    assert distances(run(*(result(name) for name in NAMES[:3]))) == {}
+    assert distances(run(*(result(name, clean=False) for name in NAMES))) == {}
 
 
 def test_other_variants_are_not_compared() -> None:
     results = [result(name) for name in NAMES]
     others = [replace(one, cell=replace(one.cell, variant="Q8_0", threads=2)) for one in results[:3]]
-    found = distances(run(*results[:3], *others), figures)
+    found = distances(run(*results[:3], *others))
     assert found == {}
