@@ -11,15 +11,16 @@ from __future__ import annotations
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from app.measure.cost import Fit, Point, decode_work, fit, prefill_work
+from app.compare.insights.terms import correlation, shown
+from app.measure.cost import Fit, Point, fit, work_of
 from app.measure.records import read_run
 from app.measure.statistics import figures
-from app.measure.values import CellResult, Figure, Run, Status
+from app.measure.values import CellResult, Figure, Phase, Run, Status
 from app.model.architecture import kv_cache_bytes
 
 PREFILL_CPU, DECODE_CPU = "prefill-cpu-time-per-token", "decode-cpu-time-per-token"
@@ -117,16 +118,11 @@ def _points(good: Iterable[Row]) -> dict[tuple[str, str], list[Point]]:
     for one, told in good:
         cell, artifact = one.cell, one.artifact
         assert artifact is not None
-        shape = cell.subject.architecture
-        if PREFILL_CPU in told:
-            seconds = float(told[PREFILL_CPU].value) / 1000 * cell.prompt_tokens
-            work = prefill_work(shape, artifact.tensor_types, cell.prompt_tokens, cell.depth)
-            groups[cell.variant, "prefill"].append(Point(cell.subject.slug, work, seconds))
-        if DECODE_CPU in told:
-            context = cell.depth + cell.prompt_tokens + cell.generated_tokens // 2
-            work = decode_work(shape, artifact.tensor_types, artifact.size, context)
-            point = Point(cell.subject.slug, work, float(told[DECODE_CPU].value) / 1000)
-            groups[cell.variant, "decode"].append(point)
+        for phase, metric, tokens in ((Phase.PREFILL, PREFILL_CPU, cell.prompt_tokens), (Phase.DECODE, DECODE_CPU, 1)):
+            if metric in told:
+                seconds = float(told[metric].value) / 1000 * tokens
+                point = Point(cell.subject.slug, work_of(cell, artifact, phase), seconds)
+                groups[cell.variant, phase.value].append(point)
     return groups
 
 
@@ -157,8 +153,8 @@ def _depth(good: Sequence[Row]) -> Iterator[str]:
         each = [spent / size for spent, size in zip(time, parameters, strict=True)]
         yield (
             f"- F16, prompt {prompt}, {len(rows)} models: rank correlation of CPU time per token with parameters "
-            f"{_spearman(time, parameters):.2f}, with layers {_spearman(time, layers):.2f}; of time per parameter with "
-            f"layers {_spearman(each, layers):.2f}."
+            f"{_spearman(time, parameters)}, with layers {_spearman(time, layers)}; of time per parameter with "
+            f"layers {_spearman(each, layers)}."
         )
     yield ""
 
@@ -218,9 +214,8 @@ def _shown(figure: Figure | None, scale: float = 1.0) -> str:
     return f"{float(figure.value) / scale:,.4g}{' (!)' if figure.contended else ''}"
 
 
-def _spearman(one: Sequence[float], other: Sequence[float]) -> float:
-    ranks: Callable[[Sequence[float]], np.ndarray] = lambda values: np.argsort(np.argsort(values)).astype(float)  # noqa: E731
-    return float(np.corrcoef(ranks(one), ranks(other))[0, 1])
+def _spearman(one: Sequence[float], other: Sequence[float]) -> str:
+    return shown(correlation(zip(one, other, strict=True)), 2)
 
 
 if __name__ == "__main__":
