@@ -22,10 +22,10 @@ from app.measure.capability import (
     read_evaluation,
     stamped,
     suites,
-    weights_hash,
 )
 from app.measure.harness import choose
 from app.measure.values import RandomWeights, RealWeights, Status
+from app.measure.weights import weights_hash
 from app.model.graphs import REGISTRY
 from app.services import Services
 
