@@ -414,7 +414,8 @@ def drawn_of(name: str, metric: str) -> dict[str, float]:
 def test_a_time_that_does_not_follow_the_work_is_named(graph: ox.Store, found: dict[str, insights.Insight]) -> None:
     before = statement(found["cost"], "first-token")
     assert before.rests_on >= 10
-    where = f"?o <{vocab.sosa.observedProperty}> <{METRIC}time-to-first-token> ; <{vocab.slm.ofModel}> <{MODEL}bloom-560m> ."
+    metric, model = f"{METRIC}time-to-first-token", f"{MODEL}bloom-560m"
+    where = f"?o <{vocab.sosa.observedProperty}> <{metric}> ; <{vocab.slm.ofModel}> <{model}> ."
     with changed(graph, where, lambda value: 9 * value):
         line = statement(asked(graph, "cost"), "first-token")
     assert line.verdict is Verdict.DIFFERS
