@@ -341,9 +341,7 @@ def test_a_model_that_was_measured_says_so_and_is_near_its_prediction(client: Cl
     body = client.json("/api/v1/models/smollm-360m/predictions?prompt=256")
     assert all(one["measured"] for one in body["outlooks"])
     seen = client.json("/api/v1/observations?where=model:smollm-360m,metric:decode-throughput,weights:Random")
-    rates = {
-        (one["conditions"]["quantisation"], one["conditions"]["promptTokens"]): one["value"] for one in seen["items"]
-    }
+    rates = {(one["quantisation"], one["promptTokens"]): one["value"] for one in seen["items"]}
     for one in body["outlooks"]:
         variant = one["place"]["variant"]
         assert one["predicted"][1]["rate"]["value"] == pytest.approx(rates[variant, 256], rel=0.5)
