@@ -3,8 +3,9 @@
 A cell is a column, a path of predicates and one value; a table says nothing of the order of several values, nor that
 values in one physical row belong together (they do not). Below a value stand the values that belong to it.
 
-Cells have no provenance of their own: it is on the statements behind them, which are joined here by the path that leads
-to the value. A cell of a frozen version may have no statement any more, and a statement may have come since: both are told.
+Cells have no provenance of their own: it is on the statements behind them, which are joined here by the path that
+leads to the value. A cell of a frozen version may have no statement any more, and a statement may have come since:
+both are told.
 """
 
 from __future__ import annotations
@@ -121,13 +122,18 @@ class Table:
             "cells": sorted(json.dumps(one.key, ensure_ascii=False) for one in self.cells),
             "statements": sorted(each.statement for one in self.cells for each in one.statements),
         }
-        text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(content)
 
 
-def sameness(value: Ref | Thing) -> tuple[str, ...]:
+def digest_of(content: Any) -> str:
+    """The SHA-256 of plain data, written in one way."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sameness(value: Ref) -> tuple[str, ...]:
     """Equal for references to the same thing, and for literals of the same characters and datatype."""
-    if value.kind in {"literal", "literal_ref"}:
+    if value.literal:
         return ("", value.label, full_datatype(value.datatype))
     return (value.id or "",)
 
@@ -168,18 +174,33 @@ def _check_rows(values: Mapping[str, Sequence[Row]], width: int, address: str, p
             _check_rows(row.children, width, address, f"{here}/children")
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step from a subject along a predicate to a value, with the statement behind it, where that is known."""
+
+    subject: str
+    predicate: str
+    value: Ref
+    provenance: Provenance | None = None
+
+
 class Graph:
-    """Statements that can be reached from the sources of a comparison, to walk along."""
+    """Steps that lead on from the sources of a comparison."""
 
-    def __init__(self, statements: Iterable[Statement]) -> None:
-        known = {one.id: one for one in statements}
-        self._by_step: dict[tuple[str, str], list[Statement]] = defaultdict(list)
-        for one in known.values():
-            self._by_step[one.subject.id, one.predicate.id].append(one)
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._steps: dict[tuple[str, str], dict[Step, None]] = defaultdict(dict)
+        for one in steps:
+            self._steps[one.subject, one.predicate][one] = None
 
-    def step(self, subject: str, predicate: str) -> Sequence[Statement]:
-        """The statements of a subject and predicate."""
-        return self._by_step.get((subject, predicate), ())
+    def steps(self, subject: str, predicate: str) -> Iterable[Step]:
+        """The steps from a subject along a predicate."""
+        return self._steps.get((subject, predicate), ())
+
+
+def step_of(statement: Statement) -> Step:
+    """A statement as a step."""
+    told = Provenance(statement.id, statement.created_by, statement.created_at, statement.method)
+    return Step(statement.subject.id, statement.predicate.id, ref_of(statement.object), told)
 
 
 def cells_of(columns: Sequence[str], contents: Contents, graph: Graph) -> tuple[Cell, ...]:
@@ -208,12 +229,12 @@ def _read_down(
             value = row.values[number]
             if value is None:
                 continue
-            behind = [] if subject is None else graph.step(subject, path.id)
-            statements = tuple(_provenance(one) for one in behind if sameness(one.object) == sameness(value))
-            found.append(Cell(column, here, value, above, statements))
-            _read_down(
-                number, column, value.id, here, (*above, value), path.children, row.children, graph, found
+            behind = () if subject is None else graph.steps(subject, path.id)
+            statements = tuple(
+                one.provenance for one in behind if one.provenance and sameness(one.value) == sameness(value)
             )
+            found.append(Cell(column, here, value, above, statements))
+            _read_down(number, column, value.id, here, (*above, value), path.children, row.children, graph, found)
 
 
 def live_cells(columns: Iterable[str], paths: Sequence[Path], graph: Graph) -> tuple[Cell, ...]:
@@ -231,11 +252,10 @@ def _walk(
 ) -> Iterable[Cell]:
     for path in paths:
         here = (*place, path.id)
-        for one in graph.step(subject, path.id):
-            value = ref_of(one.object)
-            yield Cell(column, here, value, above, (_provenance(one),))
-            if path.children and value.id is not None:
-                yield from _walk(column, value.id, here, (*above, value), path.children, graph)
+        for one in graph.steps(subject, path.id):
+            yield Cell(column, here, one.value, above, (one.provenance,) if one.provenance else ())
+            if path.children and one.value.id is not None:
+                yield from _walk(column, one.value.id, here, (*above, one.value), path.children, graph)
 
 
 def _joined(one: Cell, other: Cell) -> Cell:
@@ -252,7 +272,3 @@ def ref_of(thing: Thing) -> Ref:
     if thing.kind == "class":
         return Ref("class_ref", thing.label, thing.id, uri=thing.uri)
     return Ref("resource_ref", thing.formatted_label or thing.label, thing.id, classes=thing.classes, uri=thing.uri)
-
-
-def _provenance(statement: Statement) -> Provenance:
-    return Provenance(statement.id, statement.created_by, statement.created_at, statement.method)
