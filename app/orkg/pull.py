@@ -7,6 +7,7 @@ table that is empty although its sources hold values is never taken for an answe
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -205,18 +206,16 @@ class _Pull:
 
     def _breadth_first(self, source: str, paths: Sequence[Path]) -> Iterable[Statement]:
         """The statements of the source, and of what chosen paths lead on from."""
-        level: list[tuple[str, tuple[Path, ...]]] = [(source, tuple(paths))]
-        seen: set[str] = set()
+        level: dict[str, list[Path]] = {source: list(paths)}
         while level:
-            subject, chosen = level.pop(0)
-            if subject in seen:
-                continue
-            seen.add(subject)
-            for one in self._orkg.statements(subject=subject):
-                yield one
-                level += [
-                    (one.object.id, path.children) for path in chosen if path.id == one.predicate.id and path.children
-                ]
+            below: dict[str, list[Path]] = defaultdict(list)
+            for subject, chosen in level.items():
+                for one in self._orkg.statements(subject=subject):
+                    yield one
+                    for path in chosen:
+                        if path.id == one.predicate.id and path.children and one.object.kind != "literal":
+                            below[one.object.id] += path.children
+            level = below
 
     def _bundle(self, source: str, paths: Sequence[Path]) -> Iterable[Statement]:
         return self._orkg.bundle(source, max_level=max(2, _depth(paths))).statements

@@ -6,6 +6,7 @@ It is as fresh as the last dump that was loaded into it, so what comes from here
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,8 +28,8 @@ PATH = "/triplestore/sparql"
 _MEDIA = "application/sparql-results+json"
 _THINGS = re.compile(r"https?://orkg\.org/orkg/(?P<kind>resource|predicate|class)/(?P<id>[a-zA-Z0-9:_-]+)")
 _MOST = 10_000
-_QUERY = """PREFIX orkgr: <http://orkg.org/orkg/resource/>
-PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
+_RESOURCE = "http://orkg.org/orkg/resource/"
+_QUERY = """PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
 SELECT ?s ?p ?v ?label WHERE {{
   VALUES ?s {{ {subjects} }}
   ?s ?p ?v .
@@ -77,23 +78,21 @@ class Endpoint:
 
     def steps(self, source: str, paths: Iterable[Path]) -> tuple[Step, ...]:
         """What the endpoint knows of a source along these paths; OrkgUnavailable, OrkgChanged."""
-        found: list[Step] = []
-        level: list[tuple[str, tuple[Path, ...]]] = [(source, tuple(paths))]
-        seen: set[str] = set()
+        found: dict[Step, None] = {}
+        level: dict[str, list[Path]] = {source: list(paths)}
         while level:
-            subjects = {subject: chosen for subject, chosen in level if subject not in seen}
-            seen |= subjects.keys()
-            level = []
-            for step in self._ask(subjects) if subjects else ():
-                found.append(step)
-                below = [one for one in subjects.get(step.subject, ()) if one.id == step.predicate and one.children]
-                level += [(step.value.id, one.children) for one in below if step.value.id is not None]
+            steps = list(self._ask(level))
+            below: dict[str, list[Path]] = defaultdict(list)
+            for step in steps:
+                for path in level.get(step.subject, ()):
+                    if path.id == step.predicate and path.children and step.value.id is not None:
+                        below[step.value.id] += path.children
+            found.update(dict.fromkeys(steps))
+            level = below
         return tuple(found)
 
     def _ask(self, subjects: Iterable[str]) -> Iterable[Step]:
-        text = _QUERY.format(
-            subjects=" ".join(f"<http://orkg.org/orkg/resource/{one}>" for one in subjects), most=_MOST
-        )
+        text = _QUERY.format(subjects=" ".join(f"<{_RESOURCE}{one}>" for one in subjects), most=_MOST)
         answer = _ANSWER.read(self._send(text), self.address)
         if len(answer.results.bindings) >= _MOST:
             raise OrkgChanged(self.address, f"the answer has {_MOST} rows or more and may be cut off")
