@@ -86,11 +86,15 @@ class Http:
         cache: Path | None,
         heard: Callable[[Exchange], None] | None,
         clock: Callable[[], float],
+        transport: httpx.BaseTransport | None,
     ) -> None:
         timeout = httpx.Timeout(pace.answer, connect=min(pace.answer, 20.0))
-        plain = Paced(httpx.HTTPTransport(), Gate(gentle(base_url, pace.per_second)))
-        transport = plain if cache is None else keeping(plain, cache)
-        self._http = httpx.Client(headers={"User-Agent": user_agent(contact)}, timeout=timeout, transport=transport)
+        paced = Paced(transport or httpx.HTTPTransport(), Gate(gentle(base_url, pace.per_second)))
+        self._http = httpx.Client(
+            headers={"User-Agent": user_agent(contact)},
+            timeout=timeout,
+            transport=paced if cache is None else keeping(paced, cache),
+        )
         self.base = base_url.rstrip("/")
         self._pace = pace
         self._heard = heard

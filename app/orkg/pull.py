@@ -47,6 +47,8 @@ _READINGS = 3
 """How often the table of a head is read, if its statements say more than it does."""
 _TOLERATED = 0.05
 """Share of the values of a head that its table may leave out: it moves while it is read."""
+_DRIFTED = 0.5
+"""Share of the values of its columns and rows that a frozen table may lack: people go on entering values."""
 _PAPER = "Paper"
 
 Progress = Callable[[str, float], None]
@@ -237,10 +239,10 @@ class _Pull:
             since = tuple(cell for cell in live if cell.key not in known)
             if one.published or self._by_sparql or not since:
                 break
-        if not one.published and not self._by_sparql and len(since) > _TOLERATED * len(live):
-            raise OrkgChanged(
-                address, f"the table leaves out {len(since)} of the {len(live)} values that it should show"
-            )
+        tolerated = (_DRIFTED if one.published else _TOLERATED) * len(live)
+        if len(since) > tolerated and not self._by_sparql:
+            problem = f"the table leaves out {len(since)} of the {len(live)} values that its statements hold"
+            raise OrkgChanged(address, problem, pointer="/values")
         columns = tuple(self._column(source, contents, number) for number, source in enumerate(order))
         return self._made(one, head, columns, contents.selected_paths, cells, Origin.CONTENTS, since)
 
