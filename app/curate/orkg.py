@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -323,6 +323,15 @@ def report(pulled: Pulled, found: Read) -> dict[str, Any]:
             }
             for one in found.findings
         ],
+    }
+
+
+def suggestions_report(given: Suggestions, file: Path) -> dict[str, Any]:
+    """Rows and columns with what they may be, as plain data."""
+    return {
+        "file": str(file),
+        "rows": [asdict(one) for one in given.rows],
+        "columns": [asdict(one) for one in given.columns],
     }
 
 

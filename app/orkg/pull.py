@@ -7,6 +7,7 @@ table that is empty although its sources hold values is never taken for an answe
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -106,6 +107,31 @@ def pull(
     is asked where the statements of a source cannot be had otherwise.
     """
     return _Pull(orkg, endpoint, progress).run(comparison, now)
+
+
+def glance(orkg: Orkg, last: Pulled) -> str:
+    """A fingerprint of what two requests tell of a comparison: its description, versions, and the table of its head."""
+    head = orkg.comparison(last.head.id)
+    contents = orkg.contents(head.id)
+    order = columns_of(head, contents, f"{orkg.base}/api/comparisons/{head.id}/contents")
+    cells = cells_of(order, contents, Graph(())) if order else ()
+    return _glance(head, cells)
+
+
+def glance_of(pulled: Pulled) -> str:
+    """What `glance` would have found when this was pulled."""
+    return _glance(pulled.head, () if pulled.live.reconstructed else pulled.live.cells)
+
+
+def _glance(head: Comparison, cells: Iterable[Cell]) -> str:
+    return digest_of(
+        [
+            [head.title, head.description, head.visibility],
+            [one.id for one in head.sources],
+            sorted(one.id for one in head.versions.published),
+            sorted(json.dumps(cell.key, ensure_ascii=False) for cell in cells),
+        ]
+    )
 
 
 class _Pull:
