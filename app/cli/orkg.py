@@ -55,7 +55,7 @@ def connect(
     signed: bool = False,
     heard: Callable[[Exchange], None] | None = None,
 ) -> Orkg:
-    """A client as the settings want it; `default` is the address where they name none. `signed` gives it the account."""
+    """A client as the settings want it; `default` is the address where they name none. `signed` gives the account."""
     account = None
     if signed and settings.orkg_user is not None and settings.orkg_password is not None:
         account = Account(settings.orkg_user, settings.orkg_password)

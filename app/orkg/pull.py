@@ -113,9 +113,10 @@ def glance(orkg: Orkg, last: Pulled) -> str:
     """A fingerprint of what two requests tell of a comparison: its description, versions, and the table of its head."""
     head = orkg.comparison(last.head.id)
     contents = orkg.contents(head.id)
+    if not any(_values(contents.values)):
+        return _glance(head, ())
     order = columns_of(head, contents, f"{orkg.base}/api/comparisons/{head.id}/contents")
-    cells = cells_of(order, contents, Graph(())) if order else ()
-    return _glance(head, cells)
+    return _glance(head, cells_of(order, contents, Graph(())))
 
 
 def glance_of(pulled: Pulled) -> str:
