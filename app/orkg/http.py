@@ -123,6 +123,8 @@ class Http:
             answer = self._send("HEAD", path, accept, parameters=parameters, again=True)
         except OrkgMissing:
             return None
+        if answer.located is None:
+            raise OrkgChanged(answer.address, "it is there, but the answer does not name it")
         return answer.located
 
     def write(
