@@ -76,7 +76,8 @@ def connect(
 
 
 def _pace(settings: Settings) -> Pace:
-    return Pace(per_second=settings.orkg_per_second)
+    gap = 1 / settings.orkg_per_second
+    return Pace(per_second=settings.orkg_per_second, first_pause=gap, jitter=gap)
 
 
 @app.command("pull")

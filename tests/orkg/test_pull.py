@@ -249,11 +249,12 @@ def test_a_withdrawn_comparison_stays_readable_and_says_so(orkg: Steering) -> No
     assert any("withdrawn" in note for note in found.notes)
 
 
-def test_hostile_labels_are_values_and_nothing_more(orkg: Steering) -> None:
+def test_identifiers_that_are_none_end_the_pull(orkg: Steering) -> None:
     orkg.reset("hostile")
-    with client(orkg) as reader:
-        found = pull(reader, "R666001", now=NOW)
-    assert found.live.cells
+    with client(orkg) as reader, pytest.raises(OrkgChanged) as caught:
+        pull(reader, "R666001", now=NOW)
+    assert caught.value.pointer is not None
+    assert caught.value.pointer.startswith("/sources/0/id")
 
 
 # What a look costs, and what it sees
