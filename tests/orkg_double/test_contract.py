@@ -58,9 +58,7 @@ def source_statements(http: httpx.Client, comparison: str) -> dict[str, str]:
 # 1: media types
 
 
-@pytest.mark.parametrize(
-    "accept", ["*/*", "application/json", "application/*", "application/vnd.orkg.comparison.v1+json"]
-)
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/*", COMPARISON.replace("v3", "v1")])
 def test_1_only_the_exact_type_is_accepted(http: httpx.Client, accept: str) -> None:
     problem = refused(http.get(HEAD, headers={"Accept": accept}), 406, "http_media_type_not_acceptable")
     assert problem["title"] == "Not Acceptable"

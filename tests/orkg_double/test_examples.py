@@ -16,6 +16,11 @@ from tests.orkg_double.synthetic import EXAMPLES
 INDEX: list[dict[str, Any]] = json.loads((EXAMPLES / "index.json").read_text(encoding="utf-8"))
 ANSWERS = [one for one in INDEX if one["method"] == "GET" and one["path"].startswith("/api/")]
 REQUESTS = [one for one in INDEX if one["file"].startswith("request.")]
+LOOSE_IN = {
+    # the example of the list says UNKNOWN, and that Bo is its second element; that of a contribution has two classes
+    "list-element-statement.json": ("index", "extraction_method"),
+    "comparison.contents.no-paths.json": ("classes",),
+}
 LOOSE = {
     # the examples disagree among themselves about these, or they follow from how much there is
     "shared": "how many statements name a resource",
@@ -29,7 +34,6 @@ PARTLY = {
     "content-types.page.json": "there are more comparisons and papers than in the example",
     "comparisons.page.json": "there are more comparisons than in the example",
     "timeline.page.json": "when something happened is invented anew",
-    "error.405.json": "",
 }
 
 
@@ -73,7 +77,8 @@ def test_reading(orkg: Steering, one: dict[str, Any]) -> None:
         return
     assert answer.headers["Content-Type"].startswith(accept)
     if one["file"] not in PARTLY:
-        assert without(found, *LOOSE) == without(expected, *LOOSE)
+        loose = (*LOOSE, *LOOSE_IN.get(one["file"], ()))
+        assert without(found, *loose) == without(expected, *loose)
         assert list(found) == list(expected)
         return
     if "page" in expected:
@@ -129,23 +134,12 @@ def _made(orkg: Steering, name: str) -> str:
 def test_refusals(orkg: Steering, http: httpx.Client) -> None:
     media = "application/vnd.orkg.comparison.v3+json"
     whole = content("request.create-comparison.json")
+    number = {"label": "32k", "datatype": "xsd:integer"}
     for file, method, path, kind, body in (
-        (
-            "error.400.json-field.json",
-            "POST",
-            "/api/comparisons",
-            media,
-            {k: v for k, v in whole.items() if k != "sources"},
-        ),
+        ("error.400.json-field.json", "POST", "/api/comparisons", media, whole | {"sources": None}),
         ("error.400.unknown-json-field.json", "POST", "/api/comparisons", media, {"contributions": []}),
         ("error.400.validation.json", "POST", "/api/comparisons", media, whole | {"title": " "}),
-        (
-            "error.400.literal.json",
-            "POST",
-            "/api/literals",
-            "application/json",
-            {"label": "32k", "datatype": "xsd:integer"},
-        ),
+        ("error.400.literal.json", "POST", "/api/literals", "application/json", number),
         ("error.403.published.json", "PUT", "/api/comparisons/R900101", media, {"title": "x"}),
         ("error.403.published-table.json", "PUT", "/api/comparisons/R900101/contents", media, {"selected_paths": []}),
         ("error.415.json", "DELETE", "/api/comparisons/R900001", "application/json", None),
@@ -176,11 +170,8 @@ def test_signing_in(http: httpx.Client) -> None:
 
 def test_the_dump_and_the_query(orkg: Steering, http: httpx.Client) -> None:
     lines = set(http.get("/files/rdf-dumps/rdf-export-orkg.nt").text.splitlines())
-    swapped = {'_1> "Bo Example"': '_2> "Bo Example"'}  # the first of the list is Ada, whom the example leaves out
-    for line in content("rdf-dump.nt").splitlines():
-        for old, new in swapped.items():
-            line = line.replace(old, new)
-        assert line in lines
+    # the first of the list is Ada, whom the example leaves out
+    assert set(content("rdf-dump.nt").replace('_1> "Bo', '_2> "Bo').splitlines()) <= lines
     query = """
     PREFIX orkgp: <http://orkg.org/orkg/predicate/>  PREFIX orkgr: <http://orkg.org/orkg/resource/>
     PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
