@@ -31,7 +31,7 @@ from app.cli import (
     webhooks,
 )
 from app.cli.output import console
-from app.errors import AppError, BadTable, InvalidGraph, RevertConflict
+from app.errors import AppError, BadTable, InvalidGraph, OrkgDrift, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
 
 app = typer.Typer(
@@ -127,6 +127,8 @@ def _report(error: AppError) -> None:
         details, count = error.findings, len(error.findings)
     elif isinstance(error, RevertConflict):
         details, count = error.conflicts, error.count
+    elif isinstance(error, OrkgDrift):
+        details, count = error.changes, len(error.changes)
     for detail in details[:20]:
         console.print(f"  {detail}", markup=False, soft_wrap=True)
     if count > 20:
