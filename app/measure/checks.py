@@ -75,7 +75,7 @@ def _too_fast(result: CellResult, bandwidth: float) -> Iterator[str]:
     rates = [one.tokens / one.wall_ns for one in result.samples if one.phase is Phase.DECODE and one.wall_ns > 0]
     if not rates:
         return
-    work = decode_work(result.cell.subject.architecture, result.artifact.tensor_types, result.artifact.size, 0)
+    work = decode_work(result.cell.subject.architecture, result.artifact.matrices, 0)
     read = sum(amount for kind, amount in work.amounts.items() if kind.startswith("bytes"))
     needed = max(rates) * 1e9 * read
     if needed > bandwidth:

@@ -4,8 +4,8 @@ The work is exact: floating-point operations of a prompt, bytes that one token r
 environment, engine and variant. A prediction carries the error that the fit makes on models that it has not seen, and
 is labelled as predicted; it never stands for a measurement.
 
-    prefill seconds = sum over storage classes of (operations / rate) + attention operations / rate
-    decode seconds  = sum over storage classes of (bytes / rate) + cache bytes / rate + layers x time per layer
+    prefill seconds = sum over storage types of (operations / rate) + attention operations / rate
+    decode seconds  = sum over storage types of (bytes / rate) + cache bytes / rate + layers x time per layer
 
 Sources: operations, Kaplan et al., arXiv:2001.08361, section 2.1; memory-bound decoding, Pope et al., arXiv:2211.05102;
 time as work over rate, Williams et al., CACM 52(4), 2009 (roofline).
@@ -14,6 +14,7 @@ time as work over rate, Williams et al., CACM 52(4), 2009 (roofline).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,9 +22,11 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from app.measure.values import Artifact, Cell, Phase
+from app.measure.gguf.architectures import cache_bytes
+from app.measure.gguf.variants import bits_per_weight
+from app.measure.values import Cell, Engine, Matrices, Phase
 from app.model.architecture import Architecture, kv_cache_bytes
-from app.model.tensors import Role, parameter_count, tensors
+from app.model.tensors import Role, tensors
 
 FEWEST_MODELS = 4
 """A fit to fewer models says nothing about another one."""
@@ -32,8 +35,8 @@ LEAST_DEVIATION = math.log(1.35)
 _DEVIATIONS = 3.0
 """How many median absolute deviations of the fit make an outlier."""
 _LOOKED_UP = frozenset({Role.TOKEN_EMBEDDING, Role.POSITION_EMBEDDING})
-_BITS = {"F32": 32.0, "F16": 16.0, "BF16": 16.0}
-_FLOATS = frozenset(_BITS)
+_ELEMENT = {"F32": 4, "F16": 2, "BF16": 2}
+"""Bytes of a number in the cache of torch, which is of the model's own type."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -117,52 +120,45 @@ def head_parameters(architecture: Architecture) -> int:
     return sum(one.size for one in tensors(architecture) if len(one.shape) == 2 and one.role is role)
 
 
-def prefill_work(architecture: Architecture, types: Mapping[str, int], tokens: int, depth: int = 0) -> Work:
-    """Operations of a prompt after `depth` tokens: two per weight and token; logits are made for the last token only.
-
-    `types` has the number of weights by storage type of the file.
-    """
+def uniform(architecture: Architecture, storage: str) -> Matrices:
+    """The matrices of a model that has one storage type for all."""
     head = head_parameters(architecture)
-    linear = 2.0 * (matmul_parameters(architecture) - head) * tokens + 2.0 * head
+    return Matrices({storage: matmul_parameters(architecture) - head}, {storage: head})
+
+
+def prefill_work(architecture: Architecture, matrices: Matrices, tokens: int, depth: int = 0) -> Work:
+    """Operations of a prompt after `depth` tokens: two per weight and token. Only the last token has logits made."""
+    operations: Counter[str] = Counter()
+    for part, times in ((matrices.layers, tokens), (matrices.head, 1)):
+        for name, weights in part.items():
+            operations[f"operations, {name}"] += 2 * weights * times
     width = sum(heads * _head(architecture) for heads in architecture.attention_heads_per_layer())
     attention = 4.0 * width * (tokens * depth + tokens * (tokens + 1) / 2)
-    shares = _shares(types)
-    return Work(
-        Phase.PREFILL,
-        {**{f"operations, {name}": linear * share for name, share in shares.items()}, "attention": attention},
-    )
+    return Work(Phase.PREFILL, {**{kind: float(count) for kind, count in operations.items()}, "attention": attention})
 
 
-def decode_work(
-    architecture: Architecture, types: Mapping[str, int], size: int, context: int, cache_element: int = 2
-) -> Work:
-    """Bytes that one token reads after `context` tokens, and the layers that it passes.
-
-    `size` is the file's in bytes. The looked-up table of an untied model is not read; which storage type it has is not
-    told, so that its share is taken off all types alike.
-    """
-    read = size * matmul_parameters(architecture) / parameter_count(architecture)
-    shares = _shares(types, weigh=True)
-    return Work(
-        Phase.DECODE,
-        {
-            **{f"bytes, {name}": read * share for name, share in shares.items()},
-            "cache": float(kv_cache_bytes(architecture, context, cache_element)),
-            "layers": float(len(architecture.attention_heads_per_layer())),
-        },
-    )
+def decode_work(architecture: Architecture, matrices: Matrices, cache: int) -> Work:
+    """Bytes that one token reads, of weights and of a cache of `cache` bytes, and the layers that it passes."""
+    read: Counter[str] = Counter()
+    for part in (matrices.layers, matrices.head):
+        for name, weights in part.items():
+            read[f"bytes, {name}"] += weights * bits_per_weight(name) / 8
+    layers = float(len(architecture.attention_heads_per_layer()))
+    return Work(Phase.DECODE, {**read, "cache": float(cache), "layers": layers})
 
 
-def work_of(cell: Cell, artifact: Artifact, phase: Phase) -> Work:
+def work_of(cell: Cell, matrices: Matrices, phase: Phase) -> Work:
     """What a phase of a cell does; a decoded token stands in the middle of those that are generated.
 
-    `ArchitectureError` where the facts do not give it.
+    `ArchitectureError` or `Unmeasurable` where the facts do not give it.
     """
     architecture = cell.subject.architecture
     if phase is Phase.PREFILL:
-        return prefill_work(architecture, artifact.tensor_types, cell.prompt_tokens, cell.depth)
-    context = cell.depth + cell.prompt_tokens + cell.generated_tokens // 2
-    return decode_work(architecture, artifact.tensor_types, artifact.size, context)
+        return prefill_work(architecture, matrices, cell.prompt_tokens, cell.depth)
+    tokens = cell.depth + cell.prompt_tokens + cell.generated_tokens // 2
+    if cell.engine is Engine.TORCH:
+        return decode_work(architecture, matrices, kv_cache_bytes(architecture, tokens, _ELEMENT[cell.variant]))
+    return decode_work(architecture, matrices, cache_bytes(architecture, tokens))
 
 
 def fit(points: Sequence[Point]) -> Fit | None:
@@ -196,8 +192,8 @@ def _seconds(costs: Mapping[str, float], work: Work) -> float:
 def _costs(points: Iterable[Point]) -> dict[str, float]:
     """Non-negative costs with the least sum of squared relative errors.
 
-    There are at most five kinds of work, so every choice of kinds is tried and the best without a negative cost taken:
-    exact, and the same on every machine.
+    There are few kinds of work (a variant mixes two to four storage types), so every choice of kinds is tried and the
+    best without a negative cost taken: exact, and the same on every machine.
     """
     rows = list(points)
     kinds = sorted({kind for point in rows for kind in point.work.amounts})
@@ -221,32 +217,6 @@ def _solved(amounts: Floats, chosen: Sequence[int]) -> Floats:
     costs = np.zeros(amounts.shape[1])
     costs[list(chosen)] = solution / scale
     return costs
-
-
-def _shares(types: Mapping[str, int], *, weigh: bool = False) -> dict[str, float]:
-    """Share of each storage class among the weights, or among their bytes where `weigh` is set."""
-    amounts: dict[str, float] = {}
-    for name, count in types.items():
-        if name == "F32" and len(types) > 1:
-            continue
-        amounts[_class(name)] = amounts.get(_class(name), 0.0) + count * (_bits(name) if weigh else 1.0)
-    total = sum(amounts.values())
-    return {name: amount / total for name, amount in sorted(amounts.items())}
-
-
-def _class(name: str) -> str:
-    """Types whose kernels are alike: floats, blocks of 32 (Q8_0), and super-blocks of 256 (Q4_K)."""
-    if name in _FLOATS:
-        return "floats"
-    return "super-blocks" if name.endswith("_K") else "blocks"
-
-
-def _bits(name: str) -> float:
-    """Bits per weight, without scales: the digit after the first letters (Q4_K, IQ3_S)."""
-    if name in _BITS:
-        return _BITS[name]
-    digits = [letter for letter in name if letter.isdigit()]
-    return float(digits[0]) if digits else 16.0
 
 
 def _head(architecture: Architecture) -> int:

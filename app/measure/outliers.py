@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.errors import Unmeasurable
 from app.measure.cost import Point, fit, work_of
 from app.measure.values import Figure, Phase, Run, Status
 from app.model.architecture import ArchitectureError
@@ -45,8 +46,8 @@ def distances(run: Run, figures: Sequence[Iterable[Figure]]) -> Mapping[Place, D
                 continue
             phase = Phase.PREFILL if figure.metric == PREFILL else Phase.DECODE
             try:
-                work = work_of(cell, result.artifact, phase)
-            except ArchitectureError:
+                work = work_of(cell, result.artifact.matrices, phase)
+            except (ArchitectureError, Unmeasurable):
                 continue
             tokens = cell.prompt_tokens if figure.metric == PREFILL else 1
             seconds = float(figure.value) / 1000 * tokens

@@ -109,8 +109,19 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Matrices:
+    """How many weights each token is multiplied with, by storage type: in the layers, and in the head.
+
+    Tables that are only looked up are in neither; a table that is the head too is in `head`.
+    """
+
+    layers: Mapping[str, int]
+    head: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
-    """The file that was measured. `tensor_types` gives the number of weights by storage type."""
+    """The file that was measured. `tensor_types` gives the number of all its weights by storage type."""
 
     sha256: str
     size: int
@@ -118,6 +129,7 @@ class Artifact:
     parameters: int
     bits_per_weight: float
     tensor_types: Mapping[str, int]
+    matrices: Matrices
 
 
 @dataclass(frozen=True, slots=True)

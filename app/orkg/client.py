@@ -1,8 +1,8 @@
 """A client of the ORKG's REST API: values in, values out. It knows nothing of our graph and keeps no state but a token.
 
-Reading needs no account. Every write is one request; what several of them mean together is `app.orkg.push`'s. Writes that
-may not be carried out twice raise OrkgUncertain when their answer is lost; look (by DOI, IRI or triple) before you send
-them again. Only `create_statement` may be sent again: the same triple gives the same identifier.
+Reading needs no account. Every write is one request; what several of them mean together is `app.orkg.push`'s. Writes
+that may not be carried out twice raise OrkgUncertain when their answer is lost; look (by DOI, IRI or triple) before
+you send them again. Only `create_statement` may be sent again: the same triple gives the same identifier.
 
     with Orkg("https://orkg.org") as orkg:
         table = orkg.contents("R753434")
@@ -348,7 +348,7 @@ class Orkg:
         key: Callable[[T], str],
         sort: bool = True,
     ) -> tuple[T, ...]:
-        """A whole list. One of several pages is read until two readings in a row agree, since it moves while we read."""
+        """A whole list. Of several pages it is read until two readings in a row agree, since it moves meanwhile."""
         before: frozenset[str] | None = None
         for _ in range(_READINGS):
             found, whole = self._pages(shape, path, accept, parameters, key, sort)

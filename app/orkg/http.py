@@ -1,9 +1,9 @@
 """Requests to the ORKG: paced, tried again where that is safe, refusals as typed errors.
 
-Reading is tried again after what passes by itself: no connection, an answer that was cut off, a proxy that gave up. So is
-a write that may be carried out twice. Any other write is tried again only when it was certainly not carried out;
-otherwise OrkgUncertain says that nobody knows. Redirects are never followed, and no answer is believed that is not of the
-media type that was asked for.
+Reading is tried again after what passes by itself: no connection, an answer that was cut off, a proxy that gave up.
+So is a write that may be carried out twice. Any other write is tried again only when it was certainly not carried
+out; otherwise OrkgUncertain says that nobody knows. Redirects are never followed, and no answer is believed that is
+not of the media type that was asked for.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import stamina
 from app import __version__
 from app.errors import OrkgChanged, OrkgError, OrkgMissing, OrkgRefused, OrkgUnavailable, OrkgUncertain
 from app.orkg.kept import keeping
-from app.orkg.pace import Pace, Paced
+from app.orkg.pace import Gate, Pace, Paced
 from app.orkg.sign_in import Account, SignIn
 
 ABOUT = "https://w3id.org/slmkg/"
@@ -35,6 +35,7 @@ _PROBLEM = "application/problem+json"
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NOT_DONE = frozenset({408, 425, 429})
 """Of these, the statuses that say that nothing was carried out."""
+_NOT_THERE = frozenset({404, 405, 410, 501})
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -48,6 +49,11 @@ class Exchange:
     media: str
     at: datetime
     body: bytes
+
+
+def user_agent(contact: str | None) -> str:
+    """How this program calls itself, with the address of somebody who can be asked about it."""
+    return f"slmkg/{__version__} (+{ABOUT}{'; ' + contact if contact else ''})"
 
 
 class _Passing(Exception):
@@ -74,11 +80,10 @@ class Http:
         heard: Callable[[Exchange], None] | None,
         clock: Callable[[], float],
     ) -> None:
-        agent = f"slmkg/{__version__} (+{ABOUT}{'; ' + contact if contact else ''})"
         timeout = httpx.Timeout(pace.answer, connect=min(pace.answer, 20.0))
-        plain = Paced(httpx.HTTPTransport(), pace.per_second)
+        plain = Paced(httpx.HTTPTransport(), Gate(pace.per_second))
         transport = plain if cache is None else keeping(plain, cache)
-        self._http = httpx.Client(headers={"User-Agent": agent}, timeout=timeout, transport=transport)
+        self._http = httpx.Client(headers={"User-Agent": user_agent(contact)}, timeout=timeout, transport=transport)
         self.base = base_url.rstrip("/")
         self._pace = pace
         self._heard = heard
@@ -143,7 +148,7 @@ class Http:
         signed: bool = False,
         keep: bool = False,
     ) -> _Answer:
-        headers = {"Accept": accept} | ({"Content-Type": media} if media is not None and body is not None else {})
+        headers = {"Accept": accept} | ({"Content-Type": media} if media is not None else {})
         request = self._http.build_request(
             method,
             self.base + path,
@@ -252,9 +257,9 @@ class Http:
             return OrkgChanged(address, f"the service sends on ({status}) to {to[:200]}, which is not followed")
         if status == httpx.codes.NOT_ACCEPTABLE:
             return OrkgChanged(address, f"the service no longer answers {response.request.headers['accept']} (406)")
-        if status in {405, 415}:
+        if status == httpx.codes.UNSUPPORTED_MEDIA_TYPE:
             return OrkgChanged(address, f"the service no longer takes this request ({status}): {problem.detail}")
-        kind = OrkgMissing if status == httpx.codes.NOT_FOUND else OrkgRefused
+        kind = OrkgMissing if status in _NOT_THERE else OrkgRefused
         return kind(
             address, status, problem.kind, problem.detail, pointer=problem.pointer, advice=_ADVICE.get(status, "")
         )

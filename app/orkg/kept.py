@@ -1,6 +1,7 @@
 """Keeps answers that hardly ever change (predicates, classes, people), so that a pull does not ask for them each day.
 
-The ORKG sends no validators and next to no lifetimes, so what is kept is decided by the request: only those that say so.
+The ORKG sends no validators and next to no lifetimes, so what is kept is decided by the request: only those that say
+so.
 """
 
 from __future__ import annotations

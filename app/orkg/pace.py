@@ -28,31 +28,41 @@ class Pace:
     max_bytes: int = 100_000_000
 
 
-class Paced(httpx.BaseTransport):
-    """Lets requests through one at a time, and no more of them in a second than the pace allows."""
+class Gate:
+    """Lets through no more in a second than the pace allows, one at a time."""
 
     def __init__(
         self,
-        inner: httpx.BaseTransport,
         per_second: float,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._inner = inner
         self._gap = 1.0 / per_second
         self._clock = clock
         self._sleep = sleep
         self._next = clock()
         self._guard = threading.Lock()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request when its turn has come."""
+    def wait(self) -> None:
+        """Wait for one's turn."""
         with self._guard:
             wait = self._next - self._clock()
             if wait > 0:
                 self._sleep(wait)
             self._next = max(self._next, self._clock()) + self._gap
+
+
+class Paced(httpx.BaseTransport):
+    """Sends requests when the gate lets them through."""
+
+    def __init__(self, inner: httpx.BaseTransport, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request when its turn has come."""
+        self._gate.wait()
         return self._inner.handle_request(request)
 
     def close(self) -> None:

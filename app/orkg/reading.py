@@ -41,6 +41,10 @@ class Shape(Generic[T]):
             more = f", and {len(others)} place(s) more" if others else ""
             raise OrkgChanged(address, f"{first['msg']}{more}", pointer=pointer) from error
 
+    def write(self, value: T) -> bytes:
+        """The value as `read` reads it."""
+        return self._adapter.dump_json(value, by_alias=True)
+
 
 COMPARISON: Final = Shape[Comparison](Comparison)
 COMPARISONS: Final = Shape[Page[Comparison]](Page[Comparison])

@@ -1,4 +1,4 @@
-"""What the ORKG's API says and takes, as typed values. They hold what was sent, raw: nothing is read into a number here.
+"""What the ORKG's API says and takes, as typed values. They hold what was sent, and read nothing into it.
 
 Names are ours where the API's would mislead: an ORKG *column* (a source: most often the contribution of a paper) is our
 model, an ORKG *row* is a path of predicates. A value that lacks a member, or has one of another type, cannot be made

@@ -1,4 +1,4 @@
-"""What is sent to the ORKG's API, in its own words. It refuses members that it does not know, so only those are sent."""
+"""What is sent to the ORKG's API, in its own words. It refuses members that it does not know."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def _points(good: Iterable[Row]) -> dict[tuple[str, str], list[Point]]:
         for phase, metric, tokens in ((Phase.PREFILL, PREFILL_CPU, cell.prompt_tokens), (Phase.DECODE, DECODE_CPU, 1)):
             if metric in told:
                 seconds = float(told[metric].value) / 1000 * tokens
-                point = Point(cell.subject.slug, work_of(cell, artifact, phase), seconds)
+                point = Point(cell.subject.slug, work_of(cell, artifact.matrices, phase), seconds)
                 groups[cell.variant, phase.value].append(point)
     return groups
 

@@ -13,6 +13,7 @@ from app.compare.spec import Column, Condition, OneOf
 from app.curate.measured import bringing_in, subject_of
 from app.errors import BadParameter, BadValue, InvalidGraph, NotFound
 from app.measure.checks import impossible
+from app.measure.cost import uniform
 from app.measure.values import (
     Artifact,
     Cell,
@@ -60,7 +61,15 @@ def result(services: Services, slug: str = "smollm-135m", *, clean: bool = True,
         "2026-11-21T12:00:01Z",
         3.5,
         "abcd",
-        artifact=Artifact("0" * 64, parameters * 17 // 16, "GGUF", parameters, 8.5, {"Q8_0": parameters}),
+        artifact=Artifact(
+            "0" * 64,
+            parameters * 17 // 16,
+            "GGUF",
+            parameters,
+            8.5,
+            {"Q8_0": parameters},
+            uniform(subject.architecture, "Q8_0"),
+        ),
         build=BUILD,
         memory=Memory(parameters, kv_cache_bytes(subject.architecture, 50) + 400, None, 10**6, 3 * 10**8),
         samples=tuple(samples),

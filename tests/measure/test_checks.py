@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.measure.checks import HEADER_BYTES, impossible
+from app.measure.cost import uniform
 from app.measure.values import (
     Artifact,
     Cell,
@@ -27,7 +28,7 @@ SMOLLM = ARCHITECTURES["HuggingFaceTB/SmolLM-135M"]
 PARAMETERS = parameter_count(SMOLLM)
 CACHE = kv_cache_bytes(SMOLLM, 306)
 CELL = Cell(Subject("smollm-135m", SMOLLM), RandomWeights(), "F16", Engine.LLAMA_CPP, 256, 50, 1, depth=50)
-FILE = Artifact("00", 2 * PARAMETERS, "GGUF", PARAMETERS, 16.0, {"F16": PARAMETERS})
+FILE = Artifact("00", 2 * PARAMETERS, "GGUF", PARAMETERS, 16.0, {"F16": PARAMETERS}, uniform(SMOLLM, "F16"))
 MEMORY = Memory(2 * PARAMETERS, CACHE + 6600, None, None, 3 * PARAMETERS)
 DECODED = Sample(Phase.DECODE, 50, 500_000_000, 500_000_000, 0, 0, 0, clean=True)
 GOOD = CellResult(

@@ -25,8 +25,9 @@ from app.measure.cost import (
     head_parameters,
     matmul_parameters,
     prefill_work,
+    uniform,
 )
-from app.measure.values import Phase
+from app.measure.values import Matrices, Phase
 from app.model.architecture import kv_cache_bytes
 from app.model.tensors import parameter_count
 from tests.model.test_architecture import ARCHITECTURES
@@ -37,7 +38,7 @@ TYPES = {"F16": "F16", "Q8_0": "Q8_0", "bfloat16": "BF16", "float32": "F32", "Q4
 GROUPS = [("llama.cpp", "F16"), ("llama.cpp", "Q8_0"), ("torch", "bfloat16"), ("torch", "float32")]
 SMOLLM = ARCHITECTURES["HuggingFaceTB/SmolLM-135M"]
 PYTHIA = ARCHITECTURES["EleutherAI/pythia-160m"]
-RATES = {"operations, blocks": 1 / 150e9, "attention": 1 / 60e9}
+RATES = {"operations, Q8_0": 1 / 150e9, "attention": 1 / 60e9}
 
 
 def points(engine: str, variant: str, phase: Phase) -> list[Point]:
@@ -46,13 +47,14 @@ def points(engine: str, variant: str, phase: Phase) -> list[Point]:
         if (cell["engine"], cell["variant"]) != (engine, variant):
             continue
         architecture = ARCHITECTURES[cell["model"]]
-        types = {TYPES[variant]: parameter_count(architecture)}
+        matrices = uniform(architecture, TYPES[variant])
         prompt, generated = int(cell["prompt_tokens"]), int(cell["generated_tokens"])
         element = 4 if variant == "float32" else 2
         if phase is Phase.PREFILL:
-            work, seconds = prefill_work(architecture, types, prompt), float(cell["prefill_seconds"])
+            work, seconds = prefill_work(architecture, matrices, prompt), float(cell["prefill_seconds"])
         else:
-            work = decode_work(architecture, types, int(cell["file_bytes"]), prompt + generated // 2, element)
+            cache = kv_cache_bytes(architecture, prompt + generated // 2, element)
+            work = decode_work(architecture, matrices, cache)
             seconds = float(cell["decode_seconds"])
         found.append(Point(cell["model"], work, seconds))
     return found
@@ -60,7 +62,7 @@ def points(engine: str, variant: str, phase: Phase) -> list[Point]:
 
 def known(tokens: int, model: str) -> Point:
     """A point that follows `RATES` exactly."""
-    work = prefill_work(ARCHITECTURES[model], {"Q8_0": 1}, tokens)
+    work = prefill_work(ARCHITECTURES[model], uniform(ARCHITECTURES[model], "Q8_0"), tokens)
     return Point(model, work, sum(RATES[kind] * amount for kind, amount in work.amounts.items()))
 
 
@@ -76,23 +78,31 @@ def test_work_of_a_known_model() -> None:
     assert matmul_parameters(PYTHIA) == sum(
         (12 * (3 * 768 * 768 + 768 * 768 + 2 * 3072 * 768), 50304 * 768),
     )
-    work = prefill_work(SMOLLM, {"F16": 134_515_008}, 2)
+    work = prefill_work(SMOLLM, uniform(SMOLLM, "F16"), 2)
     assert work.amounts["attention"] == 4 * 30 * 576 * 3
     layers = matmul_parameters(SMOLLM) - head_parameters(SMOLLM)
-    assert work.amounts["operations, floats"] == 2 * layers * 2 + 2 * head_parameters(SMOLLM)
+    assert work.amounts["operations, F16"] == 2 * layers * 2 + 2 * head_parameters(SMOLLM)
 
 
 def test_decoding_reads_all_weights_but_a_table_that_is_only_looked_up() -> None:
-    work = decode_work(PYTHIA, {"F16": 1}, 2 * parameter_count(PYTHIA), 100)
-    assert work.amounts["bytes, floats"] == pytest.approx(2 * matmul_parameters(PYTHIA))
+    work = decode_work(PYTHIA, uniform(PYTHIA, "F16"), kv_cache_bytes(PYTHIA, 100))
+    assert work.amounts["bytes, F16"] == 2 * matmul_parameters(PYTHIA)
     assert work.amounts["cache"] == 2 * 12 * 768 * 100 * 2
     assert work.amounts["layers"] == 12
 
 
-def test_bytes_are_shared_among_storage_classes_by_their_width() -> None:
-    work = decode_work(SMOLLM, {"Q4_K": 100, "Q8_0": 50, "F32": 1}, parameter_count(SMOLLM), 0)
-    assert work.amounts["bytes, super-blocks"] == pytest.approx(work.amounts["bytes, blocks"])
-    assert "bytes, floats" not in work.amounts
+def test_each_storage_type_is_read_in_its_own_width_and_the_head_once_in_a_prompt() -> None:
+    mixed = Matrices({"Q4_K": 1000, "F16": 10}, {"Q6_K": 100})
+    assert decode_work(SMOLLM, mixed, 0).amounts == {
+        "bytes, Q4_K": 1000 * 4.5 / 8,
+        "bytes, F16": 10 * 2,
+        "bytes, Q6_K": 100 * 6.5625 / 8,
+        "cache": 0,
+        "layers": 30,
+    }
+    work = prefill_work(SMOLLM, mixed, 7)
+    assert work.amounts["operations, Q4_K"] == 2 * 7 * 1000
+    assert work.amounts["operations, Q6_K"] == 2 * 100
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell['engine']}-{cell['model']}-{cell['variant']}")
@@ -106,9 +116,11 @@ def test_parameters_and_cache_of_real_engines_are_those_of_the_formulas(cell: di
 
 @given(tokens=st.integers(1, 4096), depth=st.integers(0, 4096))
 def test_a_prompt_in_two_parts_is_as_much_attention_as_in_one(tokens: int, depth: int) -> None:
-    whole = prefill_work(SMOLLM, {"F16": 1}, tokens + depth).amounts["attention"]
-    first = prefill_work(SMOLLM, {"F16": 1}, depth).amounts["attention"] if depth else 0.0
-    assert first + prefill_work(SMOLLM, {"F16": 1}, tokens, depth).amounts["attention"] == pytest.approx(whole)
+    whole = prefill_work(SMOLLM, uniform(SMOLLM, "F16"), tokens + depth).amounts["attention"]
+    first = prefill_work(SMOLLM, uniform(SMOLLM, "F16"), depth).amounts["attention"] if depth else 0.0
+    assert first + prefill_work(SMOLLM, uniform(SMOLLM, "F16"), tokens, depth).amounts["attention"] == pytest.approx(
+        whole
+    )
 
 
 # ---- fits ----

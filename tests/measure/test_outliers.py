@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.measure.cost import decode_work, prefill_work
+from app.measure.cost import decode_work, prefill_work, uniform
 from app.measure.outliers import DECODE, PREFILL, Distance, Place
 from app.measure.outliers import distances as distances_of
 from app.measure.statistics import figures
@@ -25,6 +25,7 @@ from app.measure.values import (
     Status,
     Subject,
 )
+from app.model.architecture import kv_cache_bytes
 from app.model.tensors import parameter_count
 from tests.model.test_architecture import ARCHITECTURES
 
@@ -38,10 +39,11 @@ def result(name: str, prompt: int = 256, *, slower: float = 1.0, clean: bool = T
     """A result that took the time of its work at known rates, or so many times that."""
     architecture = ARCHITECTURES[name]
     parameters = parameter_count(architecture)
-    artifact = Artifact("00", 2 * parameters, "GGUF", parameters, 16.0, {"F16": parameters})
-    first = prefill_work(architecture, artifact.tensor_types, prompt).amounts["operations, floats"] / 150e9
-    then = decode_work(architecture, artifact.tensor_types, artifact.size, prompt + 10)
-    each = slower * (then.amounts["bytes, floats"] / 30e9 + 40e-6 * then.amounts["layers"])
+    matrices = uniform(architecture, "F16")
+    artifact = Artifact("00", 2 * parameters, "GGUF", parameters, 16.0, {"F16": parameters}, matrices)
+    first = prefill_work(architecture, matrices, prompt).amounts["operations, F16"] / 150e9
+    then = decode_work(architecture, matrices, kv_cache_bytes(architecture, prompt + 10))
+    each = slower * (then.amounts["bytes, F16"] / 30e9 + 40e-6 * then.amounts["layers"])
     samples = []
     for number in range(3):
         taken = round(first * 1e9) + number

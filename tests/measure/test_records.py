@@ -16,6 +16,7 @@ from app.measure.values import (
     Engine,
     EngineBuild,
     Environment,
+    Matrices,
     Memory,
     Phase,
     RandomWeights,
@@ -46,7 +47,9 @@ RESULT = CellResult(
     "2026-11-21T12:00:00Z",
     1.25,
     "abc",
-    artifact=Artifact("00ff", 1000, "GGUF", 2000, 4.0, {"Q8_0": 1500, "F32": 500}),
+    artifact=Artifact(
+        "00ff", 1000, "GGUF", 2000, 4.0, {"Q8_0": 1500, "F32": 500}, Matrices({"Q8_0": 1000}, {"Q8_0": 500})
+    ),
     build=EngineBuild("llama.cpp", "0.3.36", "0c1e570", None),
     memory=Memory(1000, 10, 20, None, 5000),
     settings={"n_ctx": 256, "flash_attention": "auto"},

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import BadFile, EngineRefused, ExtraMissing, NoMemory, Unmeasurable
+from app.measure.cost import uniform
 from app.measure.engines import memory
 from app.measure.engines.sampling import Measurement, Progress, sample
 from app.measure.occupancy import Stopwatch, gate
@@ -292,6 +293,7 @@ def measure(cell: Cell, folder: Path | None, progress: Progress) -> Measurement:
             parameters=counted,
             bits_per_weight=round(8 * size / counted, 4),
             tensor_types=_types(model),
+            matrices=uniform(cell.subject.architecture, cell.variant),
         ),
         settings={
             "parameters": counted,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import BadFile, ExtraMissing
-from app.measure.gguf.variants import VARIANTS
+from app.measure.gguf.variants import VARIANTS, read_by_tokens
 from app.measure.values import Artifact
 
 # Tables of rotary factors are no parameters; llama.cpp's converter stores them as tensors.
@@ -69,6 +69,7 @@ def artifact(path: Path) -> Artifact:
         parameters=found.parameters,
         bits_per_weight=round(8 * found.tensor_bytes / found.parameters, 4),
         tensor_types=found.tensor_types,
+        matrices=read_by_tokens((name, kind, shape) for name, (kind, shape) in found.tensors.items()),
     )
 
 

@@ -10,12 +10,15 @@ Never here: files, or the quantiser itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from app.errors import BadParameter
 from app.measure.gguf.architectures import Blueprint, Placed
+from app.measure.values import Matrices
 
 
 class Storage(StrEnum):
@@ -69,6 +72,8 @@ class Variant:
     base: Storage
 
 
+_TOKENS, _POSITIONS, _HEAD = "token_embd.weight", "position_embd.weight", "output.weight"
+
 _ALL = (
     Variant("F16", 1, Storage.F16),
     Variant("Q8_0", 7, Storage.Q8_0),
@@ -103,9 +108,39 @@ def stored_bytes(tensor: Placed, storage: Storage) -> int:
     return tensor.size // numbers * size
 
 
+def bits_per_weight(storage: str) -> float:
+    """Return the bits that a number takes in a storage type, its share of the scales included.
+
+    Of a type that is made elsewhere (IQ4_XS, MXFP4) it is the digit in its name, or 16: near enough to weigh types.
+    """
+    if storage in _BLOCKS:
+        numbers, size = _BLOCKS[Storage(storage)]
+        return 8 * size / numbers
+    digits = [letter for letter in storage if letter.isdigit()]
+    return float(digits[0]) if digits and not storage.startswith("BF") else 16.0
+
+
+def matrices(model: Blueprint, wanted: Variant) -> Matrices:
+    """Return which storage types the matrices that each token passes will have."""
+    kinds = storage(model, wanted)
+    return read_by_tokens((tensor.name, kinds[tensor.name], tensor.shape) for tensor in model.tensors)
+
+
+def read_by_tokens(tensors: Iterable[tuple[str, str, Sequence[int]]]) -> Matrices:
+    """Return the matrices that each token passes, of tensors given as (name, storage type, shape)."""
+    found = {name: (kind, math.prod(shape)) for name, kind, shape in tensors if len(shape) > 1}
+    tokens = found.pop(_TOKENS, None)
+    found.pop(_POSITIONS, None)
+    head = found.pop(_HEAD, None) or tokens
+    layers: Counter[str] = Counter()
+    for kind, weights in found.values():
+        layers[str(kind)] += weights
+    return Matrices(dict(sorted(layers.items())), {str(head[0]): head[1]} if head else {})
+
+
 def plain_storage(tensor: Placed) -> Storage:
     """Return the type in an unquantised file: vectors, norms and position tables stay in 32 bits."""
-    if len(tensor.shape) == 1 or tensor.is_norm_gain or tensor.name == "position_embd.weight":
+    if len(tensor.shape) == 1 or tensor.is_norm_gain or tensor.name == _POSITIONS:
         return Storage.F32
     return Storage.F16
 
@@ -144,7 +179,7 @@ class _Mixture:
         self.base = wanted.base
         self.layers = model.layers
         names = {tensor.name for tensor in model.tensors}
-        self.output = "output.weight" if "output.weight" in names else "token_embd.weight"
+        self.output = _HEAD if _HEAD in names else _TOKENS
         heads, groups = (model.metadata[f"{model.architecture}.attention.head_count{end}"] for end in ("", "_kv"))
         self.queries_per_key = _first(heads) // _first(groups)
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from app.errors import BadParameter, Unmeasurable
+from app.measure.cost import head_parameters, matmul_parameters
 from app.measure.gguf.architectures import Placed, blueprint
 from app.measure.gguf.files import expected_bytes
-from app.measure.gguf.variants import VARIANTS, Storage, storage, stored_bytes, variant
+from app.measure.gguf.variants import VARIANTS, Storage, matrices, storage, stored_bytes, variant
 from app.measure.values import Subject
 from tests.measure.gguf.facts import HERE, TINY, read
 
@@ -47,6 +48,25 @@ def test_rows_that_cannot_be_split_into_256_get_another_type() -> None:
 def test_rows_that_cannot_be_split_at_all_stay_as_they_are() -> None:
     model = blueprint(replace(TINY["llama"], intermediate_size=500))
     assert storage(model, VARIANTS["Q4_0"])["blk.0.ffn_down.weight"] is Storage.F16
+
+
+def test_the_matrices_that_a_token_passes_are_those_without_looked_up_tables() -> None:
+    untied = matrices(blueprint(RELEASED["EleutherAI/pythia-160m"]), VARIANTS["Q4_K_M"])
+    assert untied.head == {"Q6_K": 50304 * 768}
+    assert set(untied.layers) == {"Q4_K", "Q6_K"}
+    tied = matrices(blueprint(RELEASED["HuggingFaceTB/SmolLM-135M"]), VARIANTS["Q4_K_M"])
+    assert tied.head == {"Q8_0": 49152 * 576}
+
+
+@pytest.mark.parametrize("model", sorted(RELEASED))
+def test_matrices_of_files_are_those_of_the_cost_model(model: str) -> None:
+    facts = RELEASED[model]
+    try:
+        found = matrices(blueprint(facts), VARIANTS["Q8_0"])
+    except Unmeasurable:
+        return
+    assert sum(found.head.values()) == head_parameters(facts)
+    assert sum(found.layers.values()) == matmul_parameters(facts) - head_parameters(facts)
 
 
 # Effective bits per weight of real Q4_K_M files that an earlier campaign measured.
