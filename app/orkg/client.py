@@ -16,6 +16,8 @@ from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import httpx
+
 from app.errors import OrkgChanged, OrkgMissing, OrkgUnavailable
 from app.orkg import reading, wire
 from app.orkg.http import Exchange, Http
@@ -69,7 +71,8 @@ class Orkg:
 
     `contact` (an address of a person) goes into the User-Agent. `account` is needed for writes; `accounts_url` is the
     identity service. `cache` is a file in which answers on predicates, classes and people are kept for a while: nothing
-    else is. `heard` gets every answer that is not about signing in, as it came. `clock` counts seconds for tokens.
+    else is. `heard` gets every answer that is not about signing in, as it came. `clock` counts seconds for tokens;
+    `transport` carries requests instead of the network.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Orkg:
         cache: FilePath | None = None,
         heard: Callable[[Exchange], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._http = Http(
             base_url,
@@ -93,6 +97,7 @@ class Orkg:
             cache=cache,
             heard=heard,
             clock=clock,
+            transport=transport,
         )
 
     @property

@@ -79,11 +79,12 @@ class Http:
         cache: Path | None,
         heard: Callable[[Exchange], None] | None,
         clock: Callable[[], float],
+        transport: httpx.BaseTransport | None,
     ) -> None:
         timeout = httpx.Timeout(pace.answer, connect=min(pace.answer, 20.0))
-        plain = Paced(httpx.HTTPTransport(), Gate(pace.per_second))
-        transport = plain if cache is None else keeping(plain, cache)
-        self._http = httpx.Client(headers={"User-Agent": user_agent(contact)}, timeout=timeout, transport=transport)
+        plain = Paced(transport or httpx.HTTPTransport(), Gate(pace.per_second))
+        kept = plain if cache is None else keeping(plain, cache)
+        self._http = httpx.Client(headers={"User-Agent": user_agent(contact)}, timeout=timeout, transport=kept)
         self.base = base_url.rstrip("/")
         self._pace = pace
         self._heard = heard
