@@ -170,9 +170,9 @@ def suggest(snapshot: Snapshot, pulled: Pulled, pinned: Pinned, seed: Path) -> S
     columns = tuple(
         ColumnSuggestion(
             source=column.source,
-            label=column.label,
-            paper=column.paper_title,
-            doi=column.doi,
+            label=printable(column.label),
+            paper=printable(column.paper_title) if column.paper_title else None,
+            doi=printable(column.doi) if column.doi else None,
             suggested=matches[column.source].model,
             candidates=matches[column.source].candidates,
             why=matches[column.source].why,
@@ -416,11 +416,11 @@ class _Reader:
             finding = CellFinding(
                 version=table.version,
                 column=column.source,
-                label=column.label,
+                label=printable(column.label),
                 model=None,
                 path=written(cell.path),
-                row=" / ".join(one.label for one in places.get(cell.path, ())),
-                cell=shown(cell.value.label),
+                row=printable(" / ".join(one.label for one in places.get(cell.path, ()))),
+                cell=printable(shown(cell.value.label)),
                 datatype=cell.value.datatype,
                 verdict=Verdict.UNMAPPED,
                 statements=tuple(one.statement for one in cell.statements),
@@ -498,6 +498,11 @@ class _Reader:
             for value in found
         ]
         return replace(finding, read_as="; ".join(value.shown for value in found)), claims
+
+
+def printable(text: str) -> str:
+    """A stranger's characters as a terminal may show them: nothing that moves the cursor or turns the direction."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _locator(cell: Cell, table: Table) -> str:
@@ -599,22 +604,21 @@ def _columns(pulled: Pulled) -> dict[str, Column]:
 def _suggested_rows(pulled: Pulled, pinned: Pinned, names: Names) -> Iterable[RowSuggestion]:
     chains = {place: chain for table in reversed(pulled.tables) for place, chain in table.places.items()}
     order = dict.fromkeys(place for table in pulled.tables for place in table.places)
-    filled: Counter[Place] = Counter(
-        cell.path for cell in {one.key: one for t in pulled.tables for one in t.cells}.values()
-    )
+    once = {cell.key: cell for table in pulled.tables for cell in table.cells}
+    filled = Counter(cell.path for cell in once.values())
     samples: dict[Place, dict[str, None]] = defaultdict(dict)
     for table in pulled.tables:
         for cell in table.cells:
-            samples[cell.path][shown(cell.value.label)] = None
+            samples[cell.path][printable(shown(cell.value.label))] = None
     for place in order:
-        labels = " / ".join(one.label for one in chains[place])
+        labels = printable(" / ".join(one.label for one in chains[place]))
         said = pinned.row(place)
         suggested = _suggested_property(chains[place][-1].label, names)
         thing = pulled.predicates.get(place[-1])
         yield RowSuggestion(
             path=written(place),
             labels=labels,
-            description=chains[place][-1].description or (thing.description if thing else None),
+            description=printable(chains[place][-1].description or (thing and thing.description) or "") or None,
             filled=filled[place],
             samples=tuple(samples[place])[:_SAMPLES],
             suggested=suggested,

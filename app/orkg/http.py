@@ -30,6 +30,7 @@ from app.orkg.sign_in import Account, SignIn
 
 ABOUT = "https://w3id.org/slmkg/"
 """Where somebody finds out what this program is."""
+_THEIRS = "orkg.org"
 _ID = re.compile(r"[a-zA-Z0-9:_-]{1,255}")
 _PROBLEM = "application/problem+json"
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -49,6 +50,12 @@ class Exchange:
     media: str
     at: datetime
     body: bytes
+
+
+def gentle(address: str, per_second: float) -> float:
+    """How many requests in a second a service gets: what was asked for, but two at the most where others live."""
+    host = httpx.URL(address).host
+    return min(per_second, 2.0) if host == _THEIRS or host.endswith(f".{_THEIRS}") else per_second
 
 
 def user_agent(contact: str | None) -> str:
@@ -82,7 +89,7 @@ class Http:
         transport: httpx.BaseTransport | None,
     ) -> None:
         timeout = httpx.Timeout(pace.answer, connect=min(pace.answer, 20.0))
-        plain = Paced(transport or httpx.HTTPTransport(), Gate(pace.per_second))
+        plain = Paced(transport or httpx.HTTPTransport(), Gate(gentle(base_url, pace.per_second)))
         kept = plain if cache is None else keeping(plain, cache)
         self._http = httpx.Client(headers={"User-Agent": user_agent(contact)}, timeout=timeout, transport=kept)
         self.base = base_url.rstrip("/")

@@ -17,7 +17,7 @@ from SPARQLWrapper import JSON, POST, SPARQLWrapper
 from SPARQLWrapper.SPARQLExceptions import SPARQLWrapperException
 
 from app.errors import OrkgChanged, OrkgUnavailable
-from app.orkg.http import Exchange, user_agent
+from app.orkg.http import Exchange, gentle, user_agent
 from app.orkg.pace import Gate, Pace
 from app.orkg.reading import Shape
 from app.orkg.table import Step
@@ -73,7 +73,7 @@ class Endpoint:
         self.address = base_url.rstrip("/") + PATH
         self._agent = user_agent(contact)
         self._pace = pace or Pace()
-        self._gate = Gate(self._pace.per_second)
+        self._gate = Gate(gentle(base_url, self._pace.per_second))
         self._heard = heard
 
     def steps(self, source: str, paths: Iterable[Path]) -> tuple[Step, ...]:
