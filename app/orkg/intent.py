@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from app import vocab
 from app.orkg.values import Author, Method, Path, Ref, SourceRef, Thing
 
 _XSD = "http://www.w3.org/2001/XMLSchema#"
@@ -126,6 +127,11 @@ def as_text(intent: Intent) -> str:
 def from_text(text: str) -> Intent:
     """The intent that was written so; ValueError."""
     return _INTENT.validate_json(text)
+
+
+def is_ours(uri: str | None) -> bool:
+    """Whether something bears an IRI of ours: we made it, and what it says is no evidence of somebody else."""
+    return uri is not None and uri.startswith(vocab.BASE)
 
 
 def prefixed(datatype: str | None) -> str:

@@ -1,8 +1,8 @@
 """From a plan to an intent: which of our values go out, into which contributions, and what is held back and why. Pure.
 
 What goes out has been accepted here and is not in dispute with the ORKG: cells that wait for a review (theirs changed,
-conflicts, values withdrawn there) stay out. The usual end is a comparison of our own that shows the columns of the other
-one and ours behind them; the other one is changed only where somebody says so.
+conflicts, values withdrawn there) stay out. The usual end is a comparison of our own that shows the columns of the
+other one and ours behind them; the other one is changed only where somebody says so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from app.errors import BadParameter, OrkgDrift
 from app.orkg.intent import Intent, Wanted, WantedColumn, WantedComparison, WantedPaper, WantedRow, token_of
-from app.orkg.plan import Line, OurCell, OurModel, OurValue, Plan, State
+from app.orkg.plan import NOTHING, Line, OurCell, OurModel, OurValue, Plan, State
 from app.orkg.pull import Pulled
 from app.orkg.seen import Touched, foreign, moved, state
 from app.orkg.table import Place, Table
@@ -37,9 +37,13 @@ _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A property of ours that goes out, with the predicate that a person confirmed for it at the ORKG of the plan."""
+    """A property of ours that goes out, with the row that a person confirmed for it at the ORKG of the plan.
+
+    `property` is how the mapping writes it, with a unit where the row has one; `name` is the property alone.
+    """
 
     property: str
+    name: str
     iri: str
     label: str
     place: Place | None = None
@@ -197,7 +201,7 @@ class _Builder:
             if line.state not in OUT:
                 self._hold(line)
                 continue
-            cells[name] = self._values(name, line.ours)
+            cells[name] = self._values(model, name)
             news = news or line.state in _NEWS
         if not news:
             return None
@@ -217,7 +221,7 @@ class _Builder:
             if name is None or name not in self._rows or line.path != self._rows[name].place:
                 continue
             if line.state in _NEWS and line.ours.values:
-                cells[name] = self._values(name, line.ours)
+                cells[name] = self._values(model, name)
                 before[name] = tuple(sorted(token_of(one) for one in line.theirs))
             elif line.state not in OUT:
                 self._hold(line)
@@ -231,7 +235,7 @@ class _Builder:
                 continue
             model = self._ours[slug]
             cells = {
-                name: self._values(name, model.cells[name])
+                name: self._values(model, name)
                 for name in self._rows
                 if name in model.cells and model.cells[name].values
             }
@@ -252,12 +256,14 @@ class _Builder:
         if why is not None and line.model is not None:
             self._held.append(Held(line.model, line.property, why))
 
-    def _values(self, name: str, cell: OurCell) -> tuple[Wanted, ...]:
+    def _values(self, model: OurModel, name: str) -> tuple[Wanted, ...]:
+        """Our values of a row: in its unit where the row is pinned, in the property's own elsewhere."""
+        cell = model.cells.get(name if self._here else self._rows[name].name, NOTHING)
         return tuple(self._wanted(one, cell, as_thing=self._as_things[name]) for one in cell.values)
 
     @staticmethod
     def _wanted(value: OurValue, cell: OurCell, *, as_thing: bool) -> Wanted:
-        """A value as it is to stand: a thing is written as text where the row holds text, so that rows stay of a kind."""
+        """A value as it is to stand: a thing as text where the row holds text, so that a row stays of one kind."""
         if value.uri is not None and as_thing:
             return Wanted(value.label, None, value.uri, cell.method)
         return Wanted(value.label, value.datatype or "xsd:string", None, cell.method)

@@ -1,8 +1,8 @@
 """The three-way plan: what the ORKG said at the last pull, what it says now, and what we hold, cell by cell. Pure.
 
-A cell is one column below one row. Where both sides say the same there is nothing to do; where only one side moved since
-the last pull, the other may follow: theirs through proposals and review, ours through a push. Where both moved, or where
-our own sources are at odds, it is a conflict, and neither side is overwritten.
+A cell is one column below one row. Where both sides say the same there is nothing to do; where only one side moved
+since the last pull, the other may follow: theirs through proposals and review, ours through a push. Where both moved,
+or where our own sources are at odds, it is a conflict, and neither side is overwritten.
 
     last pull   now     ours      state
     x           x       x         same
@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from app.orkg.seen import is_ours
-from app.orkg.table import Column, Place, Table
+from app.orkg.intent import is_ours
+from app.orkg.table import Place, Table
 from app.orkg.values import Method, Ref
 
 
@@ -40,7 +40,9 @@ class State(StrEnum):
     QUESTION = "question"
     """Nobody has said yet which model the column is, or the value cannot be read."""
     UNMAPPED = "unmapped"
-    """Nobody has said what the row means, or that it means nothing of ours."""
+    """Nobody has said yet what the row means."""
+    LEFT_OUT = "left-out"
+    """Somebody said that the row or the column is nothing of ours."""
 
 
 MEANING: Mapping[State, str] = {
@@ -52,7 +54,8 @@ MEANING: Mapping[State, str] = {
     State.MISSING_THERE: "we hold a value, the ORKG has none; a push brings it there",
     State.WITHDRAWN_THERE: "the ORKG had a value at the last pull and has none now",
     State.QUESTION: "the column or the value has to be settled by a person first",
-    State.UNMAPPED: "the row means none of our properties",
+    State.UNMAPPED: "nobody has said yet what the row means: `slmkg orkg map`",
+    State.LEFT_OUT: "somebody said that the row or the column is nothing of ours",
 }
 """What each state says to a curator."""
 
@@ -148,12 +151,22 @@ class Plan:
 
     @property
     def moved(self) -> bool:
-        """Whether the ORKG is not as it was at the last pull."""
-        return any(_same_refs(line.base, line.theirs) is False for line in self.lines)
+        """Whether a cell of the ORKG is not as it was at the last pull."""
+        return any(not _same_refs(line.base, line.theirs) for line in self.lines)
 
 
-Agrees: TypeAlias = Callable[[str, str, tuple[Ref, ...], OurCell], bool | None]
+Agrees: TypeAlias = Callable[[str, str, tuple[Ref, ...]], bool | None]
 """Whether the values of a cell of a model and property say what we hold: None where they cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What people confirmed: models by column, properties by row, and the columns and rows that are nothing of ours."""
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[Place, str] = field(default_factory=dict)
+    left_columns: frozenset[str] = frozenset()
+    left_rows: frozenset[Place] = frozenset()
 
 
 def plan(
@@ -161,38 +174,43 @@ def plan(
     now: Table,
     *,
     at: tuple[str, str],
-    models: Mapping[str, str],
-    properties: Mapping[Place, str],
+    meanings: Meanings,
     ours: Mapping[str, OurModel],
     agrees: Agrees,
+    is_blank: Callable[[Ref], bool] = lambda _: False,
 ) -> Plan:
     """Compare the last pull, the table as it is now, and what we hold.
 
-    `at` is the address of the ORKG and the time of the last pull. `models` are slugs by column, `properties` names of
-    ours by row, `ours` what we hold by slug.
+    `at` is the address of the ORKG and the time of the last pull. `ours` is what we hold by slug; `is_blank` tells of a
+    value that says in words that there is none.
     """
-    then, there = _cells(base), _cells(now)
+    then, there = _cells(base, is_blank), _cells(now, is_blank)
     columns = {one.source: one for one in (*base.columns, *now.columns)}
     places = {**base.places, **now.places}
     lines = []
     for source, column in columns.items():
         if is_ours(column.uri):
             continue
-        model = ours.get(models.get(source, ""))
+        model = ours.get(meanings.models.get(source, ""))
         for place, chain in places.items():
-            line = _line(
-                column,
+            name = meanings.properties.get(place)
+            line = Line(
+                column.source,
+                column.label,
                 place,
                 " / ".join(path.label for path in chain),
-                model,
-                properties.get(place),
+                None if model is None else model.slug,
+                name,
                 then.get((source, place), ()),
                 there.get((source, place), ()),
-                agrees,
+                NOTHING if model is None or name is None else model.cells.get(name, NOTHING),
+                State.SAME,
             )
-            if line is not None:
-                lines.append(line)
-    covered = {models[source] for source in columns if source in models}
+            if line.base or line.theirs or line.ours.values:
+                left = source in meanings.left_columns or place in meanings.left_rows
+                state, why = (State.LEFT_OUT, "") if left else _state(line, agrees)
+                lines.append(replace(line, state=state, why=why))
+    covered = {meanings.models[source] for source in columns if source in meanings.models}
     return Plan(
         base=at[0],
         comparison=now.head,
@@ -244,62 +262,38 @@ def ref_json(ref: Ref) -> dict[str, Any]:
     return {"label": ref.label, "datatype": ref.datatype, "id": ref.id}
 
 
-def _line(
-    column: Column,
-    place: Place,
-    row_label: str,
-    model: OurModel | None,
-    name: str | None,
-    base: tuple[Ref, ...],
-    theirs: tuple[Ref, ...],
-    agrees: Agrees,
-) -> Line | None:
-    """One cell; None where no side has a value."""
-    ours = NOTHING if model is None or name is None else model.cells.get(name, NOTHING)
-    if not base and not theirs and not ours.values:
-        return None
-
-    def told(state: State, why: str = "") -> Line:
-        return Line(
-            column.source,
-            column.label,
-            place,
-            row_label,
-            None if model is None else model.slug,
-            name,
-            base,
-            theirs,
-            ours,
-            state,
-            why,
-        )
-
-    if name is None:
-        return told(State.UNMAPPED)
-    if model is None:
-        return told(State.QUESTION, "nobody has said which model this column is")
-    if not theirs:
-        return told(State.WITHDRAWN_THERE) if base else told(State.MISSING_THERE)
-    agreement = agrees(model.slug, name, theirs, ours)
+def _state(line: Line, agrees: Agrees) -> tuple[State, str]:
+    """The state of a cell in which some side has a value, and what is to be said of it besides."""
+    if line.property is None:
+        return State.UNMAPPED, ""
+    if line.model is None:
+        return State.QUESTION, "nobody has said which model this column is"
+    if not line.theirs:
+        return (State.WITHDRAWN_THERE if line.base else State.MISSING_THERE), ""
+    agreement = agrees(line.model, line.property, line.theirs)
     if agreement is None:
-        return told(State.QUESTION, "the value there cannot be read as one of ours")
+        return State.QUESTION, "the value there cannot be read as one of ours"
     if agreement:
-        return told(State.SAME)
-    if ours.disputed:
-        return told(State.CONFLICT, f"our sources are at odds: {', '.join(ours.candidates)}")
-    if not ours.values:
-        return told(State.MISSING_HERE)
-    if _same_refs(base, theirs):
-        return told(State.OURS_CHANGED)
-    if base and agrees(model.slug, name, base, ours):
-        return told(State.THEIRS_CHANGED)
-    return told(State.CONFLICT, "both sides changed since the last pull")
+        return State.SAME, ""
+    return _difference(line, agrees(line.model, line.property, line.base) if line.base else False)
 
 
-def _cells(table: Table) -> dict[tuple[str, Place], tuple[Ref, ...]]:
+def _difference(line: Line, was_ours: bool | None) -> tuple[State, str]:
+    """The state of a cell that says something else than we do; `was_ours`: at the last pull it said what we say."""
+    if line.ours.disputed:
+        return State.CONFLICT, f"our sources are at odds: {', '.join(line.ours.candidates)}"
+    if not line.ours.values:
+        return State.MISSING_HERE, ""
+    if _same_refs(line.base, line.theirs):
+        return State.OURS_CHANGED, ""
+    return (State.THEIRS_CHANGED, "") if was_ours else (State.CONFLICT, "both sides changed since the last pull")
+
+
+def _cells(table: Table, is_blank: Callable[[Ref], bool]) -> dict[tuple[str, Place], tuple[Ref, ...]]:
     found: dict[tuple[str, Place], list[Ref]] = defaultdict(list)
     for cell in table.cells:
-        found[cell.column, cell.path].append(cell.value)
+        if not is_blank(cell.value):
+            found[cell.column, cell.path].append(cell.value)
     return {key: tuple(sorted(refs, key=lambda one: (one.label, one.id or ""))) for key, refs in found.items()}
 
 

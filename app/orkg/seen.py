@@ -11,9 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from app import vocab
 from app.orkg.client import Orkg
-from app.orkg.intent import token_of
+from app.orkg.intent import is_ours, token_of
 from app.orkg.table import Cell, Column, Graph, Table, cells_of, columns_of
 from app.orkg.values import Path, SourceKind
 
@@ -58,11 +57,6 @@ def table_now(orkg: Orkg, comparison: str) -> Table:
         cells=cells_of(order, contents, Graph(())),
         doi=head.doi,
     )
-
-
-def is_ours(uri: str | None) -> bool:
-    """Whether something bears an IRI of ours: we made it, and what it says is no evidence of somebody else."""
-    return uri is not None and uri.startswith(vocab.BASE)
 
 
 def foreign(table: Table) -> tuple[Column, ...]:
