@@ -156,7 +156,8 @@ def _our_cell(case: Case, meaning: _Meaning, known_as: _KnownAs) -> OurCell:
     found = [_our_value(term, meaning, known_as.labels) for term in outcome.values]
     if found and None not in found:
         kept = tuple(one for one in found if one is not None)
-        return OurCell("accepted", kept, method=_method(case, known_as.reviewed))
+        behind = [claim.iri.value for claim, status in outcome.statuses.items() if status is Status.ACCEPTED]
+        return OurCell("accepted", kept, method=_method(case, known_as.reviewed), claims=tuple(sorted(behind)))
     return OurCell("proposed" if Status.PROPOSED in outcome.statuses.values() else "missing")
 
 

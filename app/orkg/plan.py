@@ -71,15 +71,16 @@ class OurValue:
 
 @dataclass(frozen=True, slots=True)
 class OurCell:
-    """What we hold on one question. `status` is that of our comparison; `method` tells how the value came to be.
+    """What we hold on one question, and how it came to be. `claims` are the IRIs of the claims behind the values.
 
-    Only accepted and derived values are values here: what is disputed has candidates, what is proposed has none.
+    Only accepted values are values here: what is `disputed` has candidates, what is `proposed` or `missing` has none.
     """
 
     status: str
     values: tuple[OurValue, ...] = ()
     candidates: tuple[str, ...] = ()
     method: Method = Method.UNKNOWN
+    claims: tuple[str, ...] = ()
 
     @property
     def disputed(self) -> bool:
