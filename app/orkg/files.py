@@ -52,7 +52,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Known:
     """What we hold on one question: the values in the property's own unit, and the IRIs of the claims behind them."""
 
     values: tuple[Wanted, ...]
@@ -90,7 +90,7 @@ def graph(
     *,
     revision: int,
     units: Mapping[str, str],
-    held: Mapping[tuple[str, str], Held],
+    held: Mapping[tuple[str, str], Known],
 ) -> Iterator[Triple]:
     """An intent as RDF: in the ORKG's terms, and as a Data Cube whose IRI is `address`, made of a revision.
 
@@ -101,7 +101,7 @@ def graph(
     for column in intent.columns:
         for row in intent.rows:
             if row.key in column.cells:
-                found = held.get((column.uri, row.key)) or Held(column.cells[row.key])
+                found = held.get((column.uri, row.key)) or Known(column.cells[row.key])
                 yield from _observations(address, column, row, found, units.get(row.uri))
 
 
@@ -247,7 +247,7 @@ def _structure(intent: Intent, address: str, revision: int, units: Mapping[str, 
             yield Triple(iri(row.uri), iri(vocab.qudt.hasUnit), iri(units[row.uri]))
 
 
-def _observations(address: str, column: WantedColumn, row: WantedRow, held: Held, unit: str | None) -> Iterator[Triple]:
+def _observations(address: str, column: WantedColumn, row: WantedRow, held: Known, unit: str | None) -> Iterator[Triple]:
     for number, value in enumerate(held.values, start=1):
         node = _own(address, f"o-{digest(column.uri, row.uri, str(number))}")
         yield Triple(node, TYPE, iri(vocab.qb.Observation))
