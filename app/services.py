@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from app.compare.properties import DEFAULT, properties
 from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.values import Counts, ModelPage, Page, Property
-from app.curate import bulk
+from app.curate import bulk, orkg
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
@@ -38,6 +38,8 @@ from app.jobs.queue import Queue
 from app.model.agents import Agent
 from app.model.health import Sign
 from app.model.rdf import IRI
+from app.orkg.mapping import Pinned
+from app.orkg.pull import Pulled
 from app.release.shelf import Shelf
 from app.settings import Settings
 from app.store import documents
@@ -250,6 +252,51 @@ class Services:
     ) -> Taken:
         """Propose what is new in a table, in turn with all other writes of the service."""
         return await self.writer.take(bulk.proposing(given, self.seed_folder, title=title, again=again), agent)
+
+    def suggest_orkg(self, pulled: Pulled, pinned: Pinned) -> orkg.Suggestions:
+        """What the rows and columns of a pulled comparison may be to us. Changes nothing."""
+        return orkg.suggest(self.store.at(), pulled, pinned, self.seed_folder)
+
+    def confirm_orkg(
+        self,
+        pinned: Pinned,
+        given: orkg.Suggestions,
+        agent: Agent,
+        *,
+        rows: Mapping[str, str],
+        columns: Mapping[str, str],
+        all_suggested: bool,
+    ) -> Pinned:
+        """The mapping with what a person says of rows and columns. Changes nothing; BadParameter."""
+        return orkg.confirmed(
+            pinned,
+            given,
+            bulk.names_of(self.store.at(), self.seed_folder),
+            agent,
+            self.now().date(),
+            rows=rows,
+            columns=columns,
+            all_suggested=all_suggested,
+        )
+
+    def read_orkg(
+        self, pulled: Pulled, pinned: Pinned, *, ours: Collection[str] = (), again: bool = False
+    ) -> orkg.Read:
+        """What a pulled comparison would give, cell by cell; `ours` are statements we wrote. Changes nothing."""
+        snapshot, today = self.store.at(), self.now().date()
+        return orkg.read(snapshot, pulled, pinned, self.seed_folder, today, ours=ours, again=again)
+
+    def propose_orkg(
+        self,
+        pulled: Pulled,
+        pinned: Pinned,
+        agent: Agent,
+        *,
+        ours: Collection[str] = (),
+        again: str | None = None,
+    ) -> Taken:
+        """Propose what is new in a pulled comparison, all of it in one proposal."""
+        return self.curation.take(orkg.proposing(pulled, pinned, self.seed_folder, ours=ours, again=again), agent)
 
     def export(
         self, what: str, *, models: Sequence[str] = (), sources: Sequence[str] = (), revision: int | None = None

@@ -25,6 +25,7 @@ from app.cli import (
     jobs,
     keys,
     measure,
+    orkg,
     projection,
     releases,
     service,
@@ -70,6 +71,7 @@ app.command("decide")(curation.decide)
 app.add_typer(measure.app, name="measure")
 app.add_typer(jobs.app, name="jobs")
 app.command("worker")(jobs.worker)
+app.add_typer(orkg.app, name="orkg")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(projection.app, name="projection")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +44,31 @@ LICENCE = "CC BY-SA 4.0 by its DataCite record, CC0 1.0 by the ORKG's site; attr
 """The two licences that the ORKG names for a comparison."""
 _KIND = "WebPage"
 _SAMPLES = 4
-_HINTS = ("nominal_size", "maker", "model_name")
+_SEED = {
+    "P18097": "maker",
+    "P15156": "innovations",
+    "P49020": "release_date",
+    "P103002": "parameters",
+    "P110076": "parameters [M]",
+    "P43065": "tokenizer_kind",
+    "P41655": "training_datasets",
+    "P163009": "max_context",
+    "P203085": "attention_type",
+    "P203086": "max_context",
+    "P203105": "num_attention_heads",
+    "HAS_SOURCE_CODE": "code_repository",
+    "license": "license",
+}
+"""Predicates of the ORKG's other comparisons of language models (production ids), as suggestions."""
+_NAME, _SIZE, _MAKER = "name", "size", "maker"
+_HINTS = {
+    "HAS_MODEL": _NAME,
+    "model_name": _NAME,
+    "nominal_size": _SIZE,
+    "parameters": _SIZE,
+    "maker": _MAKER,
+}
+"""Rows that help to know the model of a column, by predicate or by property."""
 _METHODS = {
     Method.UNKNOWN: "how is not recorded",
     Method.MANUAL: "by hand",
@@ -299,6 +323,15 @@ def report(pulled: Pulled, found: Read) -> dict[str, Any]:
             }
             for one in found.findings
         ],
+    }
+
+
+def suggestions_report(given: Suggestions, file: Path) -> dict[str, Any]:
+    """Rows and columns with what they may be, as plain data."""
+    return {
+        "file": str(file),
+        "rows": [asdict(one) for one in given.rows],
+        "columns": [asdict(one) for one in given.columns],
     }
 
 
@@ -613,7 +646,7 @@ def _suggested_rows(pulled: Pulled, pinned: Pinned, names: Names) -> Iterable[Ro
     for place in order:
         labels = printable(" / ".join(one.label for one in chains[place]))
         said = pinned.row(place)
-        suggested = _suggested_property(chains[place][-1].label, names)
+        suggested = _SEED.get(written(place)) or _suggested_property(chains[place][-1].label, names)
         thing = pulled.predicates.get(place[-1])
         yield RowSuggestion(
             path=written(place),
@@ -644,20 +677,19 @@ def _matches(
     snapshot: Snapshot, pulled: Pulled, pinned: Pinned, rows: Iterable[RowSuggestion], names: Names
 ) -> dict[str, Match]:
     """The suggested model of each column, with what its own rows say of name, size and maker."""
-    hints = {one.path: (one.pinned or one.suggested or "").partition(" [")[0] for one in rows}
+    means = {one.path: (one.pinned or one.suggested or "").partition(" [")[0] for one in rows}
     told: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for table in pulled.tables:
         for cell in table.cells:
-            hint = hints.get(written(cell.path))
-            if hint in _HINTS:
+            hint = _HINTS.get(written(cell.path)) or _HINTS.get(means.get(written(cell.path), ""))
+            if hint is not None:
                 told[cell.column][hint][cell.value.label] = None
     matcher = Matcher(snapshot, names)
     found: dict[str, Match] = {}
     for source, column in _columns(pulled).items():
-        hint = told[source]
-        found[source] = matcher.match(
-            column, Told(tuple(hint["model_name"]), tuple(hint["nominal_size"]), tuple(hint["maker"]))
-        )
+        hint_of = told[source]
+        said = Told(tuple(hint_of[_NAME]), tuple(hint_of[_SIZE]), tuple(hint_of[_MAKER]))
+        found[source] = matcher.match(column, said)
     chosen = Counter(match.model for match in found.values() if match.model)
     for source, match in found.items():
         if match.model and chosen[match.model] > 1 and pinned.column(source) is None:

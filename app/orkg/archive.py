@@ -13,10 +13,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+
+import httpx
 
 from app.errors import BadFile
 from app.orkg.http import Exchange
@@ -24,7 +25,7 @@ from app.orkg.pull import PULLED, Pulled
 
 FOLDER = "orkg"
 """Folder of all archives inside a data folder."""
-_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,255}")
+_NAME = re.compile(r"[a-zA-Z0-9.:_-]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,7 @@ class Archive:
     """The archive of one comparison of one ORKG, inside a data folder. Use `hear` as the ears of a client."""
 
     def __init__(self, data: Path, host: str, comparison: str) -> None:
-        if not _NAME.fullmatch(comparison) or not re.fullmatch(r"[a-zA-Z0-9.:_-]+", host):
-            raise ValueError(f"{comparison!r} of {host!r} is no name of a folder")
-        self.folder = data / FOLDER / host.replace(":", "-") / comparison.replace(":", "-")
+        self.folder = data / FOLDER / _named(host) / _named(comparison)
         self._heard: list[tuple[Asked, bytes]] = []
 
     def hear(self, exchange: Exchange) -> None:
@@ -73,6 +72,13 @@ class Archive:
             len(exchange.body),
         )
         self._heard.append((asked, exchange.body))
+
+    def of(self, pulled: Pulled) -> Archive:
+        """The archive in which a pull belongs: that of the head, whatever version was asked for. It hears on."""
+        home = Archive.__new__(Archive)
+        home.folder = self.folder.with_name(_named(pulled.head.id))
+        home._heard = self._heard
+        return home
 
     def keep(self, pulled: Pulled) -> bool:
         """Keep a pull that differs from the last one; whether it did. Its answers are kept with it."""
@@ -124,6 +130,20 @@ class Archive:
         return read_pull(files[-1]) if files else None
 
 
+def find_archive(data: Path, base_url: str, comparison: str) -> Archive:
+    """The archive of a comparison of the ORKG at an address, whichever of its versions is named; ValueError."""
+    host = httpx.URL(base_url).netloc.decode("ascii")
+    asked = Archive(data, host, comparison)
+    if asked.pulls():
+        return asked
+    for folder in sorted(asked.folder.parent.glob("*")):
+        other = Archive(data, host, folder.name)
+        last = other.last()
+        if last is not None and comparison in {one.id for one in last.head.versions.published}:
+            return other
+    return asked
+
+
 def read_pull(file: Path) -> Pulled:
     """One pull that was kept; BadFile."""
     try:
@@ -133,11 +153,11 @@ def read_pull(file: Path) -> Pulled:
         raise BadFile(file, f"is no record of a pull: {error}", advice="Remove it, and pull again.") from error
 
 
-def archives(data: Path) -> Iterable[tuple[str, str]]:
-    """Host and comparison of every archive of a data folder."""
-    for folder in sorted((data / FOLDER).glob("*/*")):
-        if (folder / "pulls").is_dir():
-            yield folder.parent.name, folder.name
+def _named(text: str) -> str:
+    """The name of a folder; ValueError for a text that is none."""
+    if not _NAME.fullmatch(text) or set(text) <= {"."}:
+        raise ValueError(f"{text!r} is no name of a folder")
+    return text.replace(":", "-")
 
 
 def time_of(look: Look) -> datetime:

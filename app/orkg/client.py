@@ -72,7 +72,7 @@ class Orkg:
     `contact` (an address of a person) goes into the User-Agent. `account` is needed for writes; `accounts_url` is the
     identity service. `cache` is a file in which answers on predicates, classes and people are kept for a while: nothing
     else is. `heard` gets every answer that is not about signing in, as it came. `clock` counts seconds for tokens;
-    `transport` carries requests instead of the network.
+    `transport` sends requests in place of the network.
     """
 
     def __init__(
@@ -380,6 +380,9 @@ class Orkg:
             page = shape.read(body, address)
             if page.page.number != number:
                 raise OrkgChanged(address, f"page {page.page.number} came instead", pointer="/page/number")
+            if len(page.content) > PAGE:
+                problem = f"{len(page.content)} came for a page of {PAGE}"
+                raise OrkgChanged(address, problem, pointer="/content")
             found.update({key(one): one for one in page.content})
             if number + 1 >= page.page.total_pages:
                 if number == 0 and len(page.content) != page.page.total_elements:

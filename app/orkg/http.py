@@ -89,9 +89,12 @@ class Http:
         transport: httpx.BaseTransport | None,
     ) -> None:
         timeout = httpx.Timeout(pace.answer, connect=min(pace.answer, 20.0))
-        plain = Paced(transport or httpx.HTTPTransport(), Gate(gentle(base_url, pace.per_second)))
-        kept = plain if cache is None else keeping(plain, cache)
-        self._http = httpx.Client(headers={"User-Agent": user_agent(contact)}, timeout=timeout, transport=kept)
+        paced = Paced(transport or httpx.HTTPTransport(), Gate(gentle(base_url, pace.per_second)))
+        self._http = httpx.Client(
+            headers={"User-Agent": user_agent(contact)},
+            timeout=timeout,
+            transport=paced if cache is None else keeping(paced, cache),
+        )
         self.base = base_url.rstrip("/")
         self._pace = pace
         self._heard = heard

@@ -7,6 +7,7 @@ table that is empty although its sources hold values is never taken for an answe
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,6 +48,8 @@ _READINGS = 3
 """How often the table of a head is read, if its statements say more than it does."""
 _TOLERATED = 0.05
 """Share of the values of a head that its table may leave out: it moves while it is read."""
+_DRIFTED = 0.5
+"""Share of the values of its columns and rows that a frozen table may lack: people go on entering values."""
 _PAPER = "Paper"
 
 Progress = Callable[[str, float], None]
@@ -104,6 +107,32 @@ def pull(
     is asked where the statements of a source cannot be had otherwise.
     """
     return _Pull(orkg, endpoint, progress).run(comparison, now)
+
+
+def glance(orkg: Orkg, last: Pulled) -> str:
+    """A fingerprint of what two requests tell of a comparison: its description, versions, and the table of its head."""
+    head = orkg.comparison(last.head.id)
+    contents = orkg.contents(head.id)
+    if not any(_values(contents.values)):
+        return _glance(head, ())
+    order = columns_of(head, contents, f"{orkg.base}/api/comparisons/{head.id}/contents")
+    return _glance(head, cells_of(order, contents, Graph(())))
+
+
+def glance_of(pulled: Pulled) -> str:
+    """What `glance` would have found when this was pulled."""
+    return _glance(pulled.head, () if pulled.live.reconstructed else pulled.live.cells)
+
+
+def _glance(head: Comparison, cells: Iterable[Cell]) -> str:
+    return digest_of(
+        [
+            [head.title, head.description, head.visibility],
+            [one.id for one in head.sources],
+            sorted(one.id for one in head.versions.published),
+            sorted(json.dumps(cell.key, ensure_ascii=False) for cell in cells),
+        ]
+    )
 
 
 class _Pull:
@@ -237,10 +266,10 @@ class _Pull:
             since = tuple(cell for cell in live if cell.key not in known)
             if one.published or self._by_sparql or not since:
                 break
-        if not one.published and not self._by_sparql and len(since) > _TOLERATED * len(live):
-            raise OrkgChanged(
-                address, f"the table leaves out {len(since)} of the {len(live)} values that it should show"
-            )
+        tolerated = (_DRIFTED if one.published else _TOLERATED) * len(live)
+        if len(since) > tolerated and not self._by_sparql:
+            problem = f"the table leaves out {len(since)} of the {len(live)} values that its statements hold"
+            raise OrkgChanged(address, problem, pointer="/values")
         columns = tuple(self._column(source, contents, number) for number, source in enumerate(order))
         return self._made(one, head, columns, contents.selected_paths, cells, Origin.CONTENTS, since)
 
