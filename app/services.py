@@ -24,7 +24,7 @@ from app.compare.properties import DEFAULT, properties
 from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.values import Counts, ModelPage, Page, Property
-from app.curate import bulk, orkg
+from app.curate import bulk, orkg, orkg_plan
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
@@ -38,6 +38,7 @@ from app.jobs.queue import Queue
 from app.model.agents import Agent
 from app.model.health import Sign
 from app.model.rdf import IRI
+from app.orkg import table as orkg_table
 from app.orkg.mapping import Pinned
 from app.orkg.pull import Pulled
 from app.release.shelf import Shelf
@@ -297,6 +298,12 @@ class Services:
     ) -> Taken:
         """Propose what is new in a pulled comparison, all of it in one proposal."""
         return self.curation.take(orkg.proposing(pulled, pinned, self.seed_folder, ours=ours, again=again), agent)
+
+    def plan_orkg(
+        self, pulled: Pulled, pinned: Pinned, now: orkg_table.Table, *, revision: int | None = None
+    ) -> orkg_plan.Prepared:
+        """The last pull, the table as it is now, and what a revision holds, cell by cell. Changes nothing."""
+        return orkg_plan.prepare(self.store.at(revision), pulled, pinned, now, self.seed_folder)
 
     def export(
         self, what: str, *, models: Sequence[str] = (), sources: Sequence[str] = (), revision: int | None = None

@@ -26,6 +26,7 @@ from app.cli import (
     keys,
     measure,
     orkg,
+    orkg_out,
     projection,
     releases,
     service,
@@ -71,6 +72,10 @@ app.command("decide")(curation.decide)
 app.add_typer(measure.app, name="measure")
 app.add_typer(jobs.app, name="jobs")
 app.command("worker")(jobs.worker)
+orkg.app.command("plan")(orkg_out.plan_comparison)
+orkg.app.command("push")(orkg_out.push_comparison)
+orkg.app.command("pushes")(orkg_out.list_pushes)
+orkg.app.command("export")(orkg_out.export_comparison)
 app.add_typer(orkg.app, name="orkg")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")

@@ -247,7 +247,9 @@ def _structure(intent: Intent, address: str, revision: int, units: Mapping[str, 
             yield Triple(iri(row.uri), iri(vocab.qudt.hasUnit), iri(units[row.uri]))
 
 
-def _observations(address: str, column: WantedColumn, row: WantedRow, held: Known, unit: str | None) -> Iterator[Triple]:
+def _observations(
+    address: str, column: WantedColumn, row: WantedRow, held: Known, unit: str | None
+) -> Iterator[Triple]:
     for number, value in enumerate(held.values, start=1):
         node = _own(address, f"o-{digest(column.uri, row.uri, str(number))}")
         yield Triple(node, TYPE, iri(vocab.qb.Observation))

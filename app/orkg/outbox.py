@@ -309,6 +309,14 @@ class Outbox:
             ).fetchall()
         return {row["id"]: Own(row["id"], row["subject"], row["predicate"], row["token"]) for row in rows}
 
+    def statements(self, host: str) -> frozenset[str]:
+        """The identifiers of all our statements: what they say is no evidence for us."""
+        if not self.exists:
+            return frozenset()
+        with self._tables.reading() as tables:
+            rows = tables.execute("SELECT id FROM statements WHERE host = ?", (host,)).fetchall()
+        return frozenset(row["id"] for row in rows)
+
     def claim(self, host: str, key: str, identifier: str, own: Iterable[Own]) -> None:
         """Keep what was found under a key, with statements that are ours, in one go."""
         with self._tables.writing() as tables:

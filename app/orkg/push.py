@@ -261,7 +261,9 @@ class _Push:
         """The predicate that has our property's IRI."""
 
         def alike() -> Sequence[str]:
-            return [one.id for one in self._orkg.predicates_labelled(row.label) if self._may_be(one, row.uri)]
+            return [
+                one.id for one in self._orkg.predicates_labelled(row.label) if self._may_be(one, row.label, row.uri)
+            ]
 
         made = self._sure(
             f"predicate {row.uri}",
@@ -276,7 +278,9 @@ class _Push:
         """The resource that has our thing's IRI."""
 
         def alike() -> Sequence[str]:
-            return [one.id for one in self._orkg.resources_labelled(wanted.label) if self._may_be(one, uri)]
+            return [
+                one.id for one in self._orkg.resources_labelled(wanted.label) if self._may_be(one, wanted.label, uri)
+            ]
 
         made = self._sure(
             f"resource {uri}",
@@ -287,9 +291,9 @@ class _Push:
         self._give_uri(made, uri, self._orkg.set_uri)
         return made
 
-    def _may_be(self, thing: Thing, uri: str) -> bool:
-        """Whether a thing may be one that our account made for this IRI."""
-        return thing.created_by == self._me and thing.uri in {None, uri}
+    def _may_be(self, thing: Thing, label: str, uri: str) -> bool:
+        """Whether a thing may be one that our account made for this IRI; a search does not tell cases apart."""
+        return thing.created_by == self._me and thing.label == label and thing.uri in {None, uri}
 
     def _with_uri(self, uri: str, *, mine: bool = False) -> str | None:
         """What bears an IRI of ours; Conflict where it is to be `mine` and is somebody else's."""
@@ -629,7 +633,7 @@ class _Push:
 
         def alike() -> Sequence[str]:
             found = self._orkg.comparisons(title=wanted.title, exact="true", created_by=self._me)
-            return [one.id for one in found if not one.published and not one.withdrawn]
+            return [one.id for one in found if one.title == wanted.title and not one.published and not one.withdrawn]
 
         def exact() -> str | None:
             if self._outbox.pending(self._host, key) is None and (there := alike()):
