@@ -34,7 +34,7 @@ from app.orkg.client import PRODUCTION, SANDBOX
 from app.orkg.intent import Intent, Wanted, WantedPaper, from_text
 from app.orkg.looked import Looked, keep_look
 from app.orkg.mapping import read_pinned
-from app.orkg.outbox import Outbox, PushRecord
+from app.orkg.outbox import PushRecord
 from app.orkg.outgoing import Options, Outgoing, doi_of, outgoing
 from app.orkg.plan import MEANING, Line, State, as_json
 from app.orkg.pull import Pulled
@@ -148,7 +148,7 @@ def push_comparison(
     host = (settings.orkg_url or SANDBOX).rstrip("/")
     if assign_doi and not publish:
         raise BadParameter("--assign-doi", "only a version has a DOI", advice="Give --publish too.")
-    outbox = outbox_of(services)
+    outbox = services.orkg_outbox()
     if resume:
         if apply is not None:
             raise BadParameter(
@@ -213,7 +213,7 @@ def list_pushes(
     as_json_: Json = False,
 ) -> None:
     """List what was pushed, the newest first; or one push with each write: what was sent, when, and what came of it."""
-    outbox = outbox_of(build(Settings()))
+    outbox = build(Settings()).orkg_outbox()
     if number is None:
         found = [_push_json(one) for one in outbox.pushes()]
         if as_json_:
@@ -283,11 +283,6 @@ def export_comparison(
     except OSError as error:
         raise BadFile(out, f"cannot be written: {error.strerror}", advice="Choose another file.") from error
     console.print(f"{len(found.intent.columns)} model(s), {found.values} value(s) in {out}", markup=False)
-
-
-def outbox_of(services: Services) -> Outbox:
-    """The record of pushes of this installation."""
-    return Outbox(services.settings.data_dir / "orkg" / "outbox.sqlite", services.now)
 
 
 def _pulled(services: Services, comparison: str) -> tuple[Archive, Pulled]:

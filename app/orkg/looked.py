@@ -1,4 +1,4 @@
-"""The table as somebody last looked at it, kept beside the pulls, so that a page can show what a plan saw. No network."""
+"""The table as somebody last looked at it, kept beside the pulls, so that a page can show what a plan saw."""
 
 from __future__ import annotations
 
