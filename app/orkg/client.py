@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import Enum
+from itertools import count
 from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -62,6 +64,8 @@ CONTRIBUTION = "application/vnd.orkg.contribution.v2+json"
 PAGE = 2500
 """The largest page; a larger size is silently lowered to it."""
 _MOST_PAGES = 400
+_MORE_PAGES = 3
+"""Pages by which a list may grow while it is read."""
 _READINGS = 4
 """How often a list of several pages is read to see it twice in a row unchanged."""
 
@@ -360,10 +364,10 @@ class Orkg:
         """A whole list. Of several pages it is read until two readings in a row agree, since it moves meanwhile."""
         before: frozenset[str] | None = None
         for _ in range(_READINGS):
-            found, whole = self._pages(shape, path, accept, parameters, key, sort)
-            if whole or found.keys() == before:
+            found, reading = self._pages(shape, path, accept, parameters, key, sort)
+            if reading is _Reading.ONE_PAGE or (reading is _Reading.STILL and found.keys() == before):
                 return tuple(found.values())
-            before = frozenset(found)
+            before = frozenset(found) if reading is _Reading.STILL else None
         raise OrkgUnavailable(f"{self.base}{path}: the list changed each time it was read")
 
     def _pages(
@@ -374,11 +378,13 @@ class Orkg:
         parameters: dict[str, str],
         key: Callable[[T], str],
         sort: bool,
-    ) -> tuple[dict[str, T], bool]:
-        """All pages of one reading, and whether they are one page only, which nothing can move in."""
+    ) -> tuple[dict[str, T], _Reading]:
+        """All pages of one reading, and whether the list seemed to stand still meanwhile."""
         found: dict[str, T] = {}
         order = {"sort": "created_at,asc"} if sort else {}
-        for number in range(_MOST_PAGES):
+        totals: set[int] = set()
+        last = 0
+        for number in count():
             asked: dict[str, Any] = {**parameters, **order, "page": number, "size": PAGE}
             body, address = self._http.get(path, accept, asked)
             page = shape.read(body, address)
@@ -388,10 +394,23 @@ class Orkg:
                 problem = f"{len(page.content)} came for a page of {PAGE}"
                 raise OrkgChanged(address, problem, pointer="/content")
             found.update({key(one): one for one in page.content})
+            totals.add(page.page.total_elements)
+            if number == 0:
+                last = min(page.page.total_pages + _MORE_PAGES, _MOST_PAGES)
             if number + 1 >= page.page.total_pages:
                 if number == 0 and len(page.content) != page.page.total_elements:
                     raise OrkgChanged(address, "the only page does not hold all that it counts", pointer="/page")
-                return found, number == 0
-            if not page.content:
-                raise OrkgChanged(address, "an empty page came before the last one", pointer="/content")
-        raise OrkgChanged(f"{self.base}{path}", f"the list has more than {_MOST_PAGES} pages")
+                still = _Reading.STILL if totals == {len(found)} else _Reading.MOVED
+                return found, _Reading.ONE_PAGE if number == 0 else still
+            if not page.content or number >= last:
+                problem = f"page {number} of {page.page.total_pages} is no page of a list that ends"
+                raise OrkgChanged(address, problem, pointer="/page/total_pages")
+        raise AssertionError("the pages end with an answer or an error")
+
+
+class _Reading(Enum):
+    """How one reading of a list went. One page is whole by itself; several may have moved under our hands."""
+
+    ONE_PAGE = "one page"
+    STILL = "still"
+    MOVED = "moved"

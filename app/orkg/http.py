@@ -24,7 +24,7 @@ import stamina
 
 from app import __version__
 from app.errors import OrkgChanged, OrkgError, OrkgMissing, OrkgRefused, OrkgUnavailable, OrkgUncertain
-from app.orkg.kept import KEEP, KEPT_AT, Keeping
+from app.orkg.kept import KEEP, Keeping, kept_at
 from app.orkg.pace import Gate, Pace, Paced
 from app.orkg.sign_in import Account, SignIn
 
@@ -228,8 +228,7 @@ class Http:
             raise OrkgChanged(address, f"the answer cannot be read: {_told(error)}") from error
         if self._heard is not None:
             media = response.headers.get("content-type", "")
-            kept_at = response.extensions.get(KEPT_AT)
-            at = datetime.now(UTC) if kept_at is None else datetime.fromtimestamp(kept_at, UTC)
+            at = kept_at(response) or datetime.now(UTC)
             self._heard(Exchange(request.method, address, response.status_code, media, at, content))
         if response.is_success:
             return self._success(request, response, content, accept)

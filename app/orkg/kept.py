@@ -7,44 +7,49 @@ is asked. Other requests do not come near it.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
-from hishel import BaseFilter, FilterPolicy, Response, SyncSqliteStorage
-from hishel.httpx import SyncCacheTransport
+from hishel import SqliteStorage
+from hishel.httpx import CacheTransport
 
 _SECONDS = 86_400.0
 _MOST_BYTES = 1_000_000
+_MOST_IN_ALL = 50_000_000
 KEEP = "slmkg_keep"
 """Extension of a request whose answer may be kept, or may be a kept one."""
-KEPT_AT = "slmkg_kept_at"
-"""Extension of an answer that was kept: when it came, in seconds of the epoch."""
+
+logging.getLogger("hishel").setLevel(logging.CRITICAL)  # a file that cannot be used is no news for whoever pulls
 
 
-class _Successes(BaseFilter[Response]):
-    """Lets successes in JSON be kept, and nothing else."""
+class _Strange(Exception):
+    """An answer that is not to be kept."""
 
-    def needs_body(self) -> bool:
-        return False
-
-    def apply(self, item: Response, body: bytes | None) -> bool:
-        return item.status_code == httpx.codes.OK and item.headers.get("content-type", "").startswith(
-            "application/json"
-        )
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
+        self.answer = answer
 
 
-class _Timed(httpx.BaseTransport):
-    """Gives requests their time limits back, which are lost on the way through what keeps answers."""
+class _Honest(httpx.BaseTransport):
+    """Holds back successes that are not of the expected type, such as a page about maintenance."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
-        self.timeout: dict[str, Any] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        request.extensions = {**request.extensions, "timeout": self.timeout}
-        return self._inner.handle_request(request)
+        answer = self._inner.handle_request(request)
+        wanted = request.headers.get("accept", "")
+        if answer.is_success and not answer.headers.get("content-type", "").startswith(wanted):
+            raise _Strange(answer)
+        return answer
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 class Keeping(httpx.BaseTransport):
@@ -52,47 +57,31 @@ class Keeping(httpx.BaseTransport):
 
     def __init__(self, inner: httpx.BaseTransport, file: Path) -> None:
         self._inner = inner
-        self._timed = _Timed(inner)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        storage = SyncSqliteStorage(database_path=str(file), default_ttl=_SECONDS, refresh_ttl_on_access=False)
-        self._cache = SyncCacheTransport(self._timed, storage, FilterPolicy(response_filters=[_Successes()]))
+        storage = SqliteStorage(
+            database_path=file, default_ttl=_SECONDS, max_stream_size=_MOST_BYTES, max_size=_MOST_IN_ALL
+        )
+        self._cache = CacheTransport(_Honest(inner), storage)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
         if not request.extensions.get(KEEP):
             return self._inner.handle_request(request)
-        self._timed.timeout = request.extensions.get("timeout", {})
         try:
-            return _whole(self._cache.handle_request(request), request)
-        except sqlite3.Error:
+            return self._cache.handle_request(request)
+        except _Strange as strange:
+            return strange.answer
+        except (sqlite3.Error, OSError, RuntimeError):  # what hishel raises for a file that it cannot use
             return self._inner.handle_request(request)
 
     def close(self) -> None:
         """End the connections, and let go of the file."""
         self._cache.close()
-        self._inner.close()
 
 
-def _whole(answer: httpx.Response, request: httpx.Request) -> httpx.Response:
-    """The answer with its body, read to its end: only then is it kept."""
-    body = bytearray()
-    try:
-        for part in answer.iter_raw():
-            body += part
-            if len(body) > _MOST_BYTES:
-                raise httpx.RemoteProtocolError(f"the answer has more than {_MOST_BYTES} bytes", request=request)
-    finally:
-        answer.close()
-    kept = answer.extensions.get("hishel_from_cache")
-    extensions = {KEPT_AT: answer.extensions.get("hishel_created_at")} if kept else {}
-    return httpx.Response(answer.status_code, headers=answer.headers, stream=_Body(bytes(body)), extensions=extensions)
-
-
-class _Body(httpx.SyncByteStream):
-    """A body that is here already, as it came over the wire."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
-    def __iter__(self) -> Any:
-        yield self._body
+def kept_at(answer: httpx.Response) -> datetime | None:
+    """When an answer came that was kept; None for one that came now."""
+    if not answer.extensions.get("caching", {}).get("from_cache"):
+        return None
+    with suppress(ValueError, TypeError):
+        return parsedate_to_datetime(answer.headers["date"])
+    return None
