@@ -41,6 +41,7 @@
     │   ├── OrkgChanged         an answer is not what its interface used to be            (orkg-changed)
     │   ├── OrkgRefused         it does not do what was asked                             (orkg-refused)
     │   │   └── OrkgMissing     it knows no such thing                                    (orkg-missing)
+    │   ├── OrkgDrift           it is not any more as it was when the push was planned     (orkg-drift)
     │   └── OrkgSignIn          name and password were not taken, or there are none       (orkg-sign-in)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
@@ -393,6 +394,22 @@ class OrkgMissing(OrkgRefused):
     """The ORKG knows no such thing."""
 
     code: ClassVar[str] = "orkg-missing"
+
+
+class OrkgDrift(OrkgError):
+    """The ORKG is not any more as it was when the push was planned. `changes` are lines for people: what differs."""
+
+    code: ClassVar[str] = "orkg-drift"
+
+    def __init__(
+        self,
+        what: str,
+        changes: tuple[str, ...],
+        *,
+        advice: str = "Pull it, review what is proposed, and plan again; nothing of others was changed.",
+    ) -> None:
+        super().__init__(f"{what} is not as it was when the push was planned: {changes[0]}", advice=advice)
+        self.changes = changes
 
 
 class OrkgSignIn(OrkgError):

@@ -51,6 +51,7 @@ OUTCOMES: dict[str, Outcome] = {
     "orkg-changed": Outcome(502, EXIT_FAILURE, "The ORKG's interface has changed"),
     "orkg-refused": Outcome(502, EXIT_FAILURE, "The ORKG does not do what was asked"),
     "orkg-missing": Outcome(502, EXIT_FAILURE, "The ORKG knows no such thing"),
+    "orkg-drift": Outcome(409, EXIT_FAILURE, "The ORKG has changed meanwhile"),
     "orkg-sign-in": Outcome(502, EXIT_FAILURE, "The ORKG does not know this account"),
     "store-error": Outcome(503, EXIT_FAILURE, "The store has a problem"),
     "store-busy": Outcome(503, EXIT_FAILURE, "Another process is writing"),

@@ -24,7 +24,7 @@ from app.compare.properties import DEFAULT, properties
 from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.values import Counts, ModelPage, Page, Property
-from app.curate import bulk, orkg
+from app.curate import bulk, orkg, orkg_plan
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
@@ -38,7 +38,9 @@ from app.jobs.queue import Queue
 from app.model.agents import Agent
 from app.model.health import Sign
 from app.model.rdf import IRI
+from app.orkg import table as orkg_table
 from app.orkg.mapping import Pinned
+from app.orkg.outbox import Outbox
 from app.orkg.pull import Pulled
 from app.release.shelf import Shelf
 from app.settings import Settings
@@ -280,11 +282,15 @@ class Services:
         )
 
     def read_orkg(
-        self, pulled: Pulled, pinned: Pinned, *, ours: Collection[str] = (), again: bool = False
+        self, pulled: Pulled, pinned: Pinned, *, ours: Collection[str] | None = None, again: bool = False
     ) -> orkg.Read:
-        """What a pulled comparison would give, cell by cell; `ours` are statements we wrote. Changes nothing."""
+        """What a pulled comparison would give, cell by cell. Changes nothing.
+
+        `ours` are statements that we wrote; those of our pushes when left out.
+        """
         snapshot, today = self.store.at(), self.now().date()
-        return orkg.read(snapshot, pulled, pinned, self.seed_folder, today, ours=ours, again=again)
+        known = self._pushed(pulled) if ours is None else ours
+        return orkg.read(snapshot, pulled, pinned, self.seed_folder, today, ours=known, again=again)
 
     def propose_orkg(
         self,
@@ -292,11 +298,26 @@ class Services:
         pinned: Pinned,
         agent: Agent,
         *,
-        ours: Collection[str] = (),
+        ours: Collection[str] | None = None,
         again: str | None = None,
     ) -> Taken:
-        """Propose what is new in a pulled comparison, all of it in one proposal."""
-        return self.curation.take(orkg.proposing(pulled, pinned, self.seed_folder, ours=ours, again=again), agent)
+        """Propose what is new in a pulled comparison, all of it in one proposal; `ours` as in `read_orkg`."""
+        known = self._pushed(pulled) if ours is None else ours
+        return self.curation.take(orkg.proposing(pulled, pinned, self.seed_folder, ours=known, again=again), agent)
+
+    def orkg_outbox(self) -> Outbox:
+        """The record of what was pushed to the ORKG."""
+        return Outbox(self.settings.data_dir / "orkg" / "outbox.sqlite", self.now)
+
+    def _pushed(self, pulled: Pulled) -> Collection[str]:
+        """The statements that our pushes wrote at the ORKG of a pull: they are no evidence for us."""
+        return self.orkg_outbox().statements(pulled.base)
+
+    def plan_orkg(
+        self, pulled: Pulled, pinned: Pinned, now: orkg_table.Table, *, revision: int | None = None
+    ) -> orkg_plan.Prepared:
+        """The last pull, the table as it is now, and what a revision holds, cell by cell. Changes nothing."""
+        return orkg_plan.prepare(self.store.at(revision), pulled, pinned, now, self.seed_folder)
 
     def export(
         self, what: str, *, models: Sequence[str] = (), sources: Sequence[str] = (), revision: int | None = None

@@ -100,11 +100,11 @@ def pull_comparison(
 ) -> None:
     """Fetch a comparison with everything behind its cells, keep it, and propose what is new in one proposal."""
     services = build(Settings())
-    archive = _archive(services, comparison)
+    archive = archive_of(services, comparison)
     if kept:
         pulled = archive.last()
         if pulled is None:
-            raise _never_pulled(comparison)
+            raise never_pulled(comparison)
         _propose(services, archive, pulled, dry_run=dry_run, again=title_again, as_=as_, as_json=as_json, changed=False)
         return
     pulled = _fetch(services, archive, comparison)
@@ -146,10 +146,10 @@ def map_comparison(
     Without --row, --column or --confirm nothing is written.
     """
     services = build(Settings())
-    archive = _archive(services, comparison)
+    archive = archive_of(services, comparison)
     pulled = archive.last()
     if pulled is None:
-        raise _never_pulled(comparison)
+        raise never_pulled(comparison)
     pinned = read_pinned(archive.folder)
     given = services.suggest_orkg(pulled, pinned)
     if rows or columns or confirm:
@@ -179,7 +179,7 @@ def poll_comparison(
     Meant for a timer: `17 * * * * slmkg orkg poll R753434` looks each hour.
     """
     services = build(Settings())
-    archive = _archive(services, comparison)
+    archive = archive_of(services, comparison)
     last = archive.last()
     now = services.now()
     if last is not None and archive.looks():
@@ -239,7 +239,7 @@ def _check_id(comparison: str) -> None:
         raise BadParameter("COMPARISON", f"{comparison!r} is no id of a comparison", advice="Write e.g. R753434.")
 
 
-def _archive(services: Services, comparison: str) -> Archive:
+def archive_of(services: Services, comparison: str) -> Archive:
     """The archive of a comparison, whichever of its versions is named; BadParameter."""
     try:
         return find_archive(services.settings.data_dir, services.settings.orkg_url or PRODUCTION, comparison)
@@ -249,7 +249,8 @@ def _archive(services: Services, comparison: str) -> Archive:
         ) from error
 
 
-def _never_pulled(comparison: str) -> NotFound:
+def never_pulled(comparison: str) -> NotFound:
+    """The error for a comparison of which there is no pull yet."""
     return NotFound("pull of comparison", comparison, advice=f"`slmkg orkg pull {comparison}` first.")
 
 

@@ -490,7 +490,7 @@ class _Reader:
         said = self._pinned.column(column.source)
         if row.means == LEFT_OUT or (said is not None and said.means == LEFT_OUT):
             return replace(finding, verdict=Verdict.LEFT_OUT), []
-        prop, unit = _property(row.means, self._names)
+        prop, unit = property_of(row.means, self._names)
         finding = replace(finding, property=prop.name)
         if cell.statements and self._ours.issuperset(one.statement for one in cell.statements):
             return replace(finding, verdict=Verdict.OURS), []
@@ -511,8 +511,8 @@ class _Reader:
         if prop.of == "dataset":
             if not cell.above:
                 raise Refused("bad-subject", f"{prop.name} is said of datasets", "Map the row to a property of models.")
-            subject = self._names.thing("dataset", _name_of(cell.above[-1]))
-        found = values.read(prop, SheetCell(_name_of(cell.value)), unit, self._names)
+            subject = self._names.thing("dataset", name_of(cell.above[-1]))
+        found = values.read(prop, SheetCell(name_of(cell.value).strip()), unit, self._names)
         generated = any(one.method is Method.AI_GENERATED for one in cell.statements)
         reading = "Recalled" if generated else "Reassembled" if table.reconstructed else "Transcribed"
         claims = [
@@ -556,13 +556,13 @@ def _note(cell: Cell, row: RowMeaning) -> str:
     return f"Row {row.labels}. {'; '.join(told)}. {datatype}. Licence: {LICENCE}."
 
 
-def _name_of(value: Any) -> str:
+def name_of(value: Any) -> str:
     """How a value is called: by our own IRI where it bears one, else by its label."""
     ours = value.uri is not None and value.uri.startswith(vocab.BASE)
     return str(value.uri if ours else value.label)
 
 
-def _property(means: str, names: Names) -> tuple[Field, str]:
+def property_of(means: str, names: Names) -> tuple[Field, str]:
     """The property and unit of a row's meaning: `parameters [M]`. Refused."""
     name, _, unit = means.partition("[")
     prop = BY_NAME.get(name.strip()) or find_field(name.strip(), names)
@@ -577,7 +577,7 @@ def _checked_row(means: str, names: Names) -> str:
     if means.strip() == LEFT_OUT:
         return LEFT_OUT
     try:
-        prop, unit = _property(means, names)
+        prop, unit = property_of(means, names)
     except Refused as refused:
         raise BadParameter("row", str(refused), advice=refused.advice) from refused
     return f"{prop.name} [{unit}]" if unit else prop.name

@@ -222,6 +222,10 @@ class Orkg:
             reading.THINGS, "/api/predicates", PLAIN, {"q": label, "exact": "true"}, key=lambda one: one.id
         )
 
+    def literals_labelled(self, label: str) -> tuple[Thing, ...]:
+        """All literals of exactly these characters, of whatever datatype."""
+        return self._all(reading.THINGS, "/api/literals", PLAIN, {"q": label, "exact": "true"}, key=lambda one: one.id)
+
     def timeline(self, resource: str) -> tuple[TimelineEntry, ...]:
         """Who changed something of a resource, and when; not what."""
         path = f"/api/resources/{resource}/timeline"
