@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -70,7 +71,7 @@ def columns() -> tuple[WantedColumn, ...]:
     )
 
 
-def intent(**changes: object) -> Intent:
+def intent(**changes: Any) -> Intent:
     """An own comparison beside R900001, which is watched."""
     comparison = WantedComparison(
         key=WATCHED,
@@ -155,7 +156,7 @@ class Place:
 
 
 @contextmanager
-def place(world: str = "synthetic", **options: object) -> Iterator[Place]:
+def place(world: str = "synthetic", **options: Any) -> Iterator[Place]:
     """A double of its own, with an empty outbox in memory where the machine has such a place."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
