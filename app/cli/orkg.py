@@ -3,11 +3,14 @@
 slmkg orkg pull R753434       fetch it, keep the raw answers, propose what is new and clear
 slmkg orkg map R753434        see its rows and columns, and confirm what they are to us
 slmkg orkg poll R753434       a cheap look; a whole pull when something changed, and once a week
+slmkg orkg check              whether the ORKG still answers as it used to
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -20,6 +23,7 @@ from app.curate import orkg as curation
 from app.curate.bulk import mapping_of
 from app.errors import BadParameter, NotFound
 from app.orkg.archive import Archive, Look, find_archive, time_of
+from app.orkg.check import Report, Weight, check
 from app.orkg.client import PRODUCTION, Orkg
 from app.orkg.http import Exchange
 from app.orkg.losses import check_losses
@@ -28,6 +32,7 @@ from app.orkg.pace import Pace
 from app.orkg.pull import Progress, Pulled, glance, glance_of, pull
 from app.orkg.sign_in import Account
 from app.orkg.sparql import Endpoint
+from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
 from app.wiring import build
@@ -71,7 +76,8 @@ def connect(
 
 
 def _pace(settings: Settings) -> Pace:
-    return Pace(per_second=settings.orkg_per_second)
+    gap = 1 / settings.orkg_per_second
+    return Pace(per_second=settings.orkg_per_second, first_pause=gap, jitter=gap)
 
 
 @app.command("pull")
@@ -188,6 +194,45 @@ def poll_comparison(
     _take_in(
         services, archive, pulled, dry_run=False, accept_losses=accept_losses, again=None, as_=as_, as_json=as_json
     )
+
+
+@app.command("check")
+def check_contract(
+    comparison: Annotated[
+        str, typer.Argument(metavar="[COMPARISON]", help="Id of a comparison to ask about.")
+    ] = "R753434",
+    as_json: Json = False,
+) -> None:
+    """Ask the ORKG five times, only reading, and say what is not as it was; exit with 1 if we cannot work with it."""
+    _check_id(comparison)
+    with connect(Settings()) as orkg:
+        report = check(orkg, comparison)
+    if as_json:
+        write_json({**asdict(report), "holds": report.holds})
+    else:
+        for finding in report.findings:
+            write(str(finding))
+        console.print(_verdict(report), markup=False, soft_wrap=True)
+    if not report.holds:
+        raise typer.Exit(EXIT_FAILURE)
+
+
+def _verdict(report: Report) -> str:
+    asked = f"{report.base}, backend {report.backend or 'unknown'}, {len(report.requests)} requests"
+    count = {weight: sum(1 for one in report.findings if one.weight is weight) for weight in Weight}
+    if count[Weight.BROKEN]:
+        places = count[Weight.BROKEN]
+        return f"the contract is broken in {places} place(s) ({asked}); neither pull nor push before slmkg is mended"
+    if count[Weight.DOUBTFUL]:
+        return f"the contract holds for reading ({asked}); {count[Weight.DOUBTFUL]} doubt(s): try a push in the sandbox"
+    if report.findings:
+        return f"the contract holds, with {len(report.findings)} difference(s) that do no harm ({asked})"
+    return f"the contract holds ({asked})"
+
+
+def _check_id(comparison: str) -> None:
+    if not re.fullmatch(r"[a-zA-Z0-9:_-]{1,255}", comparison):
+        raise BadParameter("COMPARISON", f"{comparison!r} is no id of a comparison", advice="Write e.g. R753434.")
 
 
 def archive_of(services: Services, comparison: str) -> Archive:

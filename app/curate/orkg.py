@@ -512,7 +512,7 @@ class _Reader:
             if not cell.above:
                 raise Refused("bad-subject", f"{prop.name} is said of datasets", "Map the row to a property of models.")
             subject = self._names.thing("dataset", name_of(cell.above[-1]))
-        found = values.read(prop, SheetCell(name_of(cell.value)), unit, self._names)
+        found = values.read(prop, SheetCell(name_of(cell.value).strip()), unit, self._names)
         generated = any(one.method is Method.AI_GENERATED for one in cell.statements)
         reading = "Recalled" if generated else "Reassembled" if table.reconstructed else "Transcribed"
         claims = [

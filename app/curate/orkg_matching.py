@@ -67,8 +67,11 @@ class Matcher:
             elif quad.predicate.value == vocab.slm.describedIn and isinstance(quad.object, IRI):
                 self._of_paper[_VERSION.sub("", quad.object.value)].add(slug)
         self._spellings: dict[str, set[str]] = defaultdict(set)
+        self._squeezed: dict[str, set[str]] = defaultdict(set)
         for name, things in names.model_names.loose.items():
-            self._spellings[name] |= {models[iri] for iri in things if iri in models}
+            known = {models[iri] for iri in things if iri in models}
+            self._spellings[name] |= known
+            self._squeezed[name.replace(" ", "")] |= known
 
     def match(self, column: Column, told: Told) -> Match:
         """The model of a column, or the question which."""
@@ -78,9 +81,8 @@ class Matcher:
                     return Match(slug, (slug,), "its IRI is ours")
         of_paper = self._of_paper.get(_address(column.doi), set()) if column.doi else set()
         texts = [text for text in (column.label, *told.names) if not _NAMELESS.fullmatch(text.strip())]
-        sizes = {
-            size for text in (*told.sizes, *map(_size_in, (*texts, column.paper_title or ""))) if (size := _size(text))
-        }
+        written = (*told.sizes, *map(_size_in, (*texts, column.paper_title or "")))
+        sizes = {size for text in written if (size := _size(text))}
         found, how = self._named(texts or [column.paper_title or ""], sizes)
         if len(found) != 1:
             found, how = self._narrowed(found, how, of_paper, sizes, told.makers)
@@ -90,12 +92,9 @@ class Matcher:
                 also = tuple(sorted({slug, *of_paper}))
                 return Match(None, also[:_SHOWN], f"{how} it is {slug}, by the DOI of its paper another one")
             known = self._sizes.get(slug, set())
-            differs = (
-                f"; it says {', '.join(sorted(sizes))}, ours is {', '.join(sorted(known))}"
-                if (sizes and known and not sizes & known)
-                else ""
-            )
-            return Match(slug, (slug,), f"{how}{differs}")
+            if sizes and known and not sizes & known:
+                how += f"; it says {', '.join(sorted(sizes))}, ours is {', '.join(sorted(known))}"
+            return Match(slug, (slug,), how)
         if not found:
             near = [slug for text in texts for slug in self._near(text)]
             return Match(None, tuple(dict.fromkeys(near))[:_SHOWN], "no model of ours has this name")
@@ -105,12 +104,12 @@ class Matcher:
         """Models that a text names: exactly, with a size behind it, or by a part of their name."""
         wanted = [text.strip().rstrip(_MARKS) for text in texts if text.strip()]
         for text in wanted:
-            found = self._spellings.get(loose(text), set()) or self._spellings.get(loose(_without_size(text)), set())
+            found = self._spelt(text) or self._spelt(_without_size(text))
             if found:
                 return set(found), "by its name"
         for text in wanted:
             for size in sorted(sizes):
-                found = self._spellings.get(loose(f"{_without_size(text)} {size}"), set())
+                found = self._spelt(f"{_without_size(text)} {size}")
                 if found:
                     return set(found), "by its name and size"
         for text in wanted:
@@ -119,6 +118,11 @@ class Matcher:
             if found:
                 return found, "by a part of its name"
         return set(), "by its name"
+
+    def _spelt(self, name: str) -> set[str]:
+        """Models of this name, up to case and the marks between its parts; else also up to where its parts begin."""
+        plain = loose(name)
+        return self._spellings.get(plain) or self._squeezed.get(plain.replace(" ", "")) or set()
 
     def _narrowed(
         self, found: set[str], how: str, of_paper: set[str], sizes: set[str], makers: Iterable[str]

@@ -24,7 +24,7 @@ import stamina
 
 from app import __version__
 from app.errors import OrkgChanged, OrkgError, OrkgMissing, OrkgRefused, OrkgUnavailable, OrkgUncertain
-from app.orkg.kept import keeping
+from app.orkg.kept import KEEP, KEPT_AT, Keeping
 from app.orkg.pace import Gate, Pace, Paced
 from app.orkg.sign_in import Account, SignIn
 
@@ -93,7 +93,7 @@ class Http:
         self._http = httpx.Client(
             headers={"User-Agent": user_agent(contact)},
             timeout=timeout,
-            transport=paced if cache is None else keeping(paced, cache),
+            transport=paced if cache is None else Keeping(paced, cache),
         )
         self.base = base_url.rstrip("/")
         self._pace = pace
@@ -123,6 +123,8 @@ class Http:
             answer = self._send("HEAD", path, accept, parameters=parameters, again=True)
         except OrkgMissing:
             return None
+        if answer.located is None:
+            raise OrkgChanged(answer.address, "it is there, but the answer does not name it")
         return answer.located
 
     def write(
@@ -166,7 +168,7 @@ class Http:
             params=parameters,
             content=body,
             headers=headers,
-            extensions={"keep": keep, "timeout": self._http.timeout.as_dict()},
+            extensions={KEEP: keep, "timeout": self._http.timeout.as_dict()},
         )
         pace = self._pace
         try:
@@ -226,7 +228,9 @@ class Http:
             raise OrkgChanged(address, f"the answer cannot be read: {_told(error)}") from error
         if self._heard is not None:
             media = response.headers.get("content-type", "")
-            self._heard(Exchange(request.method, address, response.status_code, media, datetime.now(UTC), content))
+            kept_at = response.extensions.get(KEPT_AT)
+            at = datetime.now(UTC) if kept_at is None else datetime.fromtimestamp(kept_at, UTC)
+            self._heard(Exchange(request.method, address, response.status_code, media, at, content))
         if response.is_success:
             return self._success(request, response, content, accept)
         raise self._failure(response, address, content, again)

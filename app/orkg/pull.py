@@ -175,7 +175,10 @@ class _Pull:
         predicates: dict[str, Thing] = {}
         for number, step in enumerate(steps):
             self._progress("predicates", number / len(steps))
-            predicates[step] = self._orkg.predicate(step)
+            try:
+                predicates[step] = self._orkg.predicate(step)
+            except OrkgMissing:
+                self._notes.append(f"{step}: the service knows no such predicate any more")
         self._progress("done", 1.0)
         return Pulled(
             self._orkg.base, asked, now.isoformat(), head, found, self._papers, predicates, tuple(self._notes)

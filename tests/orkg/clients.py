@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 from pydantic import SecretStr
 
 from app.orkg.client import Orkg
@@ -27,6 +29,23 @@ USER = "ada@example.org"
 PASSWORD = "secret"
 
 
+class Without(httpx.BaseTransport):
+    """The network, beyond which some endpoints are not there any more: those whose path ends so."""
+
+    def __init__(self, *ends: str) -> None:
+        self._inner = httpx.HTTPTransport()
+        self._ends = ends
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(self._ends):
+            headers = {"Content-Type": "application/problem+json"}
+            return httpx.Response(404, headers=headers, json={"type": "about:blank", "detail": "Not Found"})
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
 def client(
     double: Steering,
     *,
@@ -36,10 +55,10 @@ def client(
     heard: Callable[[Exchange], None] | None = None,
     pace: Pace = QUICK,
     cache: Path | None = None,
-    clock: Callable[[], float] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    without: tuple[str, ...] = (),
 ) -> Orkg:
-    """A client of a double; `signed` gives it an account."""
-    more = {} if clock is None else {"clock": clock}
+    """A client of a double; `signed` gives it an account. Endpoints whose path ends as in `without` are gone."""
     return Orkg(
         double.address,
         contact="mailto:team@example.org",
@@ -48,5 +67,6 @@ def client(
         pace=pace,
         cache=cache,
         heard=heard,
-        **more,
+        clock=clock,
+        transport=Without(*without) if without else None,
     )

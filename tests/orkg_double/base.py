@@ -41,6 +41,7 @@ CLASSES = (
     "Author",
     "Organization",
     "List",
+    "Venue",
 )
 FIELDS = {"R11": "Science", "R133": "Artificial Intelligence"}
 LONG_AGO = "2019-01-01T00:00:00+01:00"

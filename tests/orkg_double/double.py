@@ -109,7 +109,7 @@ class Double:
 
     def _answer(self, request: Request) -> Answer:
         path = request.path
-        if len(path) > 1 and path.endswith("/"):
+        if path.startswith("/api/") and path.endswith("/"):
             query = f"?{urlencode(request.query)}" if request.query else ""
             return Answer(308, (("Location", path.rstrip("/") + query),))
         if not path.startswith("/api"):
@@ -150,7 +150,7 @@ class Double:
             ("GET", "/triplestore"): lambda: Answer(301, (("Location", base + dump.PATH),)),
             ("POST", "/triplestore"): lambda: Answer(301, (("Location", base + dump.PATH),)),
             ("GET", dump.FILE): lambda: dump.as_file(self.state),
-            ("GET", "/simcomp/thing"): lambda: self._retired(request),
+            ("GET", "/simcomp/thing/"): lambda: self._retired(request),
         }
         answer = answers.get((request.method, request.path))
         return answer() if answer else Answer(404, (("Content-Type", "text/html"),), b"<html>404 Not Found</html>")

@@ -63,7 +63,7 @@ def _triples(state: State) -> list[str]:
 
 
 def _literal(label: str, datatype: str) -> str:
-    escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    escaped = re.sub(r'[\x00-\x1f"\\]', lambda one: f"\\u{ord(one[0]):04X}", label)
     return f'"{escaped}"^^<{datatype.replace("xsd:", _XSD, 1) if datatype.startswith("xsd:") else datatype}>'
 
 

@@ -26,7 +26,7 @@ LABELS = (
     "%00%0d%0aSet-Cookie:x=1",
     "1e999999",
     "９９９",
-    "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
+    "😀",
 )
 BAD_IDS = ("R1/../../user", "R 1?x=1#y", "Ŗ1", "R666:x%2Fy", "<b>")
 """Ids of columns. Only one of them fits what ORKG's ids look like, but for its percent sign."""

@@ -26,6 +26,8 @@ def _create_paper(call: Call) -> Answer:
         raise Problem(400, "only_one_research_field_allowed", "Exactly one research field must be specified.")
     _check_fields(call, body["research_fields"])
     _check_people(call, body)
+    for one in (*(body.get("sdgs") or ()), *(body.get("mentionings") or ())):
+        call.thing(one)
     identifiers = body.get("identifiers") or {}
     _check_new(call, body["title"], identifiers)
     method = method_of(body)
@@ -34,7 +36,7 @@ def _create_paper(call: Call) -> Answer:
         paper.id,
         tuple(body["research_fields"]),
         identifiers,
-        body.get("publication_info") or {},
+        _publication(call, body.get("publication_info") or {}, method),
         _authors(call, body["authors"], method),
         tuple(body.get("sdgs") or ()),
         tuple(body.get("mentionings") or ()),
@@ -49,6 +51,14 @@ def _create_paper(call: Call) -> Answer:
     return call.created(f"/api/papers/{paper.id}")
 
 
+def _publication(call: Call, info: Json, method: str) -> Json:
+    """The journal is sent as a name and becomes a thing."""
+    if not info.get("published_in"):
+        return info
+    venue = call.state.resource(info["published_in"], by=call.by, method=method, classes=("Venue",))
+    return {**info, "published_in": {"id": venue.id, "label": venue.label}}
+
+
 def describe_paper(call: Call, paper: Paper, method: str) -> None:
     """The statements that say of a paper what its record says; ORKG keeps only these."""
     said = [("P30", one) for one in paper.research_fields]
@@ -59,6 +69,9 @@ def describe_paper(call: Call, paper: Paper, method: str) -> None:
         if (value := paper.publication_info.get(key)) is not None
     ]
     said += [(predicate, call.state.literal(label, by=call.by, method=method).id) for predicate, label in about]
+    venue = paper.publication_info.get("published_in")
+    if venue:
+        said.append(("HAS_VENUE", venue["id"]))
     for predicate, object_ in said:
         call.state.say(paper.id, predicate, object_, by=call.by, method=method)
 
@@ -197,8 +210,9 @@ def _checked(call: Call, body: Json, method: str) -> dict[str, Any]:
     _check_people(call, body)
     if body.get("research_fields") is not None:
         _check_fields(call, body["research_fields"])
-    for one in body.get("visualizations") or ():
-        call.thing(one)
+    for key in ("visualizations", "related_figures", "related_resources", "sdgs"):
+        for one in body.get(key) or ():
+            call.thing(one)
     for number, one in enumerate(body.get("sources") or ()):
         if one.get("type") not in SOURCE_PREDICATES or "id" not in one:
             place = f"$.sources[{number}]"
@@ -276,8 +290,7 @@ def _publish(call: Call) -> Answer:
     # the month is written with the predicate of the year; which of the two is read depends on the database
     when = {"published_year": month} if defect else {"published_month": month, "published_year": year}
     state.comparisons[version.id] = replace(record, id=version.id, publication_info=when)
-    for date in (year, month):
-        predicate = "P29" if defect or date is year else "P28"
+    for predicate, date in (("P29", year), ("P29" if defect else "P28", month)):
         state.say(version.id, predicate, state.literal(str(date), by=call.by).id, by=call.by)
     state.say(call.id, "hasPublishedVersion", version.id, by=call.by)
     if body["assign_doi"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.orkg_double.state import NOBODY, SOURCE_PREDICATES, Comparison, Json, Paper, State, Statement, Thing
+from tests.orkg_double.table import reference
 
 NO_PROTOCOL: Json = {
     "inclusion_criteria": None,
@@ -90,8 +91,8 @@ def author(one: Json) -> Json:
     }
 
 
-def _fields(state: State, fields: tuple[str, ...]) -> Json:
-    return [{"id": one, "label": state.things[one].label} for one in fields]
+def _named(state: State, ids: tuple[str, ...]) -> Json:
+    return [{"id": one, "label": state.things[one].label} for one in ids]
 
 
 def _head(one: Thing) -> Json:
@@ -105,14 +106,14 @@ def paper(state: State, one: Paper) -> Json:
     return {
         "id": one.id,
         "title": resource.label,
-        "research_fields": _fields(state, one.research_fields),
+        "research_fields": _named(state, one.research_fields),
         "identifiers": one.identifiers,
         "publication_info": {**NO_PUBLICATION, **one.publication_info},
         "authors": [author(each) for each in one.authors],
         "versions": {"head": _head(resource), "published": []},
         "contributions": [{"id": each.id, "label": each.label} for each in contributions],
-        "sdgs": list(one.sdgs),
-        "mentionings": list(one.mentionings),
+        "sdgs": _named(state, one.sdgs),
+        "mentionings": [reference(state.things[each]) for each in one.mentionings],
         "observatories": [NOBODY],
         "organizations": [NOBODY],
         "extraction_method": resource.method,
@@ -158,16 +159,16 @@ def comparison(state: State, one: Comparison) -> Json:
         "type": one.type,
         "title": resource.label,
         "description": one.description,
-        "research_fields": _fields(state, one.research_fields),
+        "research_fields": _named(state, one.research_fields),
         "identifiers": one.identifiers,
         "publication_info": {**NO_PUBLICATION, **one.publication_info},
         "authors": [author(each) for each in one.authors],
         "search_protocol": {**NO_PROTOCOL, **{key: each for key, each in one.search_protocol.items() if each}},
-        "sdgs": list(one.sdgs),
+        "sdgs": _named(state, one.sdgs),
         "sources": [{"id": each.object, "type": kinds[each.predicate]} for each in state.sources(one.id)],
-        "visualizations": [{"id": each, "label": state.things[each].label} for each in one.visualizations],
-        "related_figures": list(one.related_figures),
-        "related_resources": list(one.related_resources),
+        "visualizations": _named(state, one.visualizations),
+        "related_figures": _named(state, one.related_figures),
+        "related_resources": _named(state, one.related_resources),
         "references": list(one.references),
         "observatories": [NOBODY],
         "organizations": [NOBODY],

@@ -86,8 +86,8 @@ class Comparison:
     search_protocol: Json = field(default_factory=dict)
     sdgs: tuple[str, ...] = ()
     visualizations: tuple[str, ...] = ()
-    related_figures: tuple[Json, ...] = ()
-    related_resources: tuple[Json, ...] = ()
+    related_figures: tuple[str, ...] = ()
+    related_resources: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     is_anonymized: bool = False
     visibility: str = "DEFAULT"

@@ -24,7 +24,7 @@ class Steering:
         """Where the double listens, without a path."""
         return str(self._client.base_url).rstrip("/")
 
-    def _do(self, name: str, **body: Any) -> Any:
+    def _do(self, name: str, /, **body: Any) -> Any:
         answer = self._client.post(f"/_control/{name}", json=body)
         if answer.status_code != 200:
             raise ValueError(answer.text)

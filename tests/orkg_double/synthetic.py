@@ -90,13 +90,16 @@ def world() -> State:
     """R900001 is the head, R900101 its version, R900002 has no paths, R900199's table was lost in the migration."""
     state = base.world()
     for identity, (label, description) in PREDICATES.items():
-        state.put(Thing(identity, "predicate", label, MADE, ADA))
+        uri = "https://example.org/slm/vocab#layerCount" if identity == "P900002" else None
+        state.put(Thing(identity, "predicate", label, MADE, ADA, uri=uri))
         if description:
             _say(state, identity, "description", _literal(state, description))
     for identity, (label, classes) in RESOURCES.items():
-        state.put(Thing(identity, "resource", label, MADE, ADA, "MANUAL", classes))
+        uri = "https://example.org/slm/attention/gqa" if identity == "R900070" else None
+        state.put(Thing(identity, "resource", label, MADE, ADA, "MANUAL", classes, uri))
     for identity, (label, datatype) in LITERALS.items():
         state.put(Thing(identity, "literal", label, MADE, ADA, "MANUAL", datatype=datatype))
+    state.put(Thing("hasListElement", "predicate", "has list element", MADE, ADA))
     state.put(Thing("R900040", "resource", "authors list", MADE, ADA, "UNKNOWN", ("List",)))
     state.put_statement(Statement("S900019", "R900040", "hasListElement", "R900050", MADE, ADA, "MANUAL", 0))
     state.put_statement(Statement("S900020", "R900040", "hasListElement", "L900040", MADE, ADA, "MANUAL", 1))
