@@ -375,10 +375,14 @@ class _Push:
 
     def _contribution(self, column: WantedColumn, paper: str) -> str:
         """Our contribution to a paper: made with the values of the method that most of them have."""
+        key = f"contribution {column.uri}"
+        known = self._outbox.made(self._host, key)
+        if known is not None:
+            self._own_first(key, known)
+            return known
         method, first = _first_part(column)
         new, parts = self._new(column.label, first)
         asked = [[self._rows[name], self._token(one)] for name, cell in first.items() for one in cell]
-        key = f"contribution {column.uri}"
 
         def alike() -> Sequence[str]:
             same = [one.id for one in self._orkg.paper(paper).contributions if one.label == column.label]
@@ -631,14 +635,17 @@ class _Push:
         if not sources:
             raise BadParameter("push", "nothing would be compared", advice="Choose models that have news.")
 
+        sent = self._outbox.pending(self._host, key)
+        title = wanted.title if sent is None else str(sent.request["title"])
+
         def alike() -> Sequence[str]:
-            found = self._orkg.comparisons(title=wanted.title, exact="true", created_by=self._me)
-            return [one.id for one in found if one.title == wanted.title and not one.published and not one.withdrawn]
+            found = self._orkg.comparisons(title=title, exact="true", created_by=self._me)
+            return [one.id for one in found if one.title == title and not one.published and not one.withdrawn]
 
         def exact() -> str | None:
             if self._outbox.pending(self._host, key) is None and (there := alike()):
                 raise Conflict(
-                    f"your account has a comparison titled {wanted.title!r} already: {there[0]}",
+                    f"your account has a comparison titled {title!r} already: {there[0]}",
                     advice=f"Go on with it (--target {there[0]}), or choose another title (--title).",
                 )
             return None

@@ -16,6 +16,7 @@ from app.errors import OrkgError
 from app.orkg.client import Orkg
 from app.orkg.intent import Intent, Wanted, WantedColumn, WantedComparison, WantedPaper, WantedRow
 from app.orkg.outbox import Outbox
+from app.orkg.outgoing import touched_by
 from app.orkg.pace import Pace
 from app.orkg.push import Pushed, Release, push
 from app.orkg.seen import state, table_now
@@ -134,7 +135,7 @@ class Place:
     def watched(self, wanted: Intent) -> Intent:
         """An intent that knows how R900001 is now."""
         with self.client() as reader:
-            return replace(wanted, watched=WATCHED, seen=state(table_now(reader, WATCHED)))
+            return replace(wanted, watched=WATCHED, seen=state(table_now(reader, WATCHED), touched_by(wanted)))
 
     def push(self, wanted: Intent, release: Release | None = None) -> Pushed:
         """One push, as one process would make it."""

@@ -14,13 +14,12 @@ from app.orkg.intent import Intent, WantedColumn, WantedPaper, as_text, from_tex
 from app.orkg.outbox import WriteState
 from app.orkg.push import Release, push
 from app.orkg.sign_in import Account
-from app.orkg.values import Method
+from app.orkg.values import Method, Path
 from tests.orkg.pushing import (
     BASE,
     HEADS,
     LAYERS,
     NO_PAUSE,
-    PATHS,
     SHARED,
     WATCHED,
     Place,
@@ -169,7 +168,7 @@ def test_drift_since_the_plan_ends_a_push_before_anything_is_written(there: Plac
 def test_a_row_that_somebody_adds_is_no_drift_and_a_column_is(there: Place) -> None:
     wanted = there.watched(intent())
     with there.client() as writer:
-        writer.set_contents(WATCHED, (*writer.contents(WATCHED).selected_paths, PATHS[0]))
+        writer.set_contents(WATCHED, (*writer.contents(WATCHED).selected_paths, Path("P32", "research problem")))
     there.push(wanted)
     with there.client() as writer:
         sources = writer.comparison(WATCHED).sources
