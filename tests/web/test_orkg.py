@@ -10,21 +10,16 @@ import pytest
 
 from app.orkg.archive import Archive
 from app.orkg.looked import Looked, keep_look
-from app.orkg.mapping import write_pinned
 from app.orkg.plan import State
-from app.orkg.pull import pull
 from app.orkg.seen import table_now
 from app.services import Services
 from app.settings import Settings
 from app.web.application import create_app
 from app.wiring import build
-from tests.curate.orkg_world import COMPARISON, NOW, confirmed
+from tests.curate.orkg_world import COMPARISON
 from tests.orkg.pushing import Place, place
 from tests.web.conftest import Client, problem_of
-
-HOST = "orkg.test"
-PLAN = f"/api/v1/orkg/{HOST}/{COMPARISON}"
-PAGE = f"/orkg/{HOST}/{COMPARISON}"
+from tests.web.orkg_pulled import HOST, PAGE, PLAN, pull_into
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +33,7 @@ def services(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory, there:
     """Services on the seed, into whose data folder the comparison was pulled."""
     data = Path(shutil.copytree(seed_folder, tmp_path_factory.mktemp("orkg") / "var"))
     made = build(Settings(data_dir=data))
-    archive = Archive(data, HOST, COMPARISON)
-    with there.client() as reader:
-        pulled = pull(reader, COMPARISON, now=NOW)
-    archive.keep(pulled)
-    write_pinned(archive.folder, confirmed(made, pulled))
-    there.orkg.forget_log()
+    pull_into(made, there)
     return made
 
 
