@@ -58,9 +58,13 @@ def connect(
     *,
     default: str = PRODUCTION,
     signed: bool = False,
+    keep: bool = True,
     heard: Callable[[Exchange], None] | None = None,
 ) -> Orkg:
-    """A client as the settings want it; `default` is the address where they name none. `signed` gives the account."""
+    """A client as the settings want it; `default` is the address where they name none.
+
+    `signed` gives the account; `keep` keeps predicates, classes and people for a while in the data folder.
+    """
     account = None
     if signed and settings.orkg_user is not None and settings.orkg_password is not None:
         account = Account(settings.orkg_user, settings.orkg_password)
@@ -70,7 +74,7 @@ def connect(
         account=account,
         accounts_url=settings.orkg_accounts_url,
         pace=_pace(settings),
-        cache=settings.data_dir / "orkg" / "kept.sqlite",
+        cache=settings.data_dir / "orkg" / "kept.sqlite" if keep else None,
         heard=heard,
     )
 
@@ -205,7 +209,7 @@ def check_contract(
 ) -> None:
     """Ask the ORKG five times, only reading, and say what is not as it was; exit with 1 if we cannot work with it."""
     _check_id(comparison)
-    with connect(Settings()) as orkg:
+    with connect(Settings(), keep=False) as orkg:
         report = check(orkg, comparison)
     if as_json:
         write_json({**asdict(report), "holds": report.holds})

@@ -220,7 +220,7 @@ def _about_calls(described: Any) -> list[tuple[Weight, str, str]]:
     version = str(_member(_member(described, "info"), "version"))
     if not re.match(rf"{re.escape(contract.BACKEND)}(?:\.|$)", version):
         found.append(
-            (Weight.DIFFERENT, "/info/version", f"the backend is {version}, ours was read from {contract.BACKEND}")
+            (Weight.DIFFERENT, "/info/version", f"the backend is {version}; what is known here is {contract.BACKEND}")
         )
     return found
 

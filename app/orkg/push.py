@@ -311,6 +311,8 @@ class _Push:
         if there is None:
             self._put(f"uri {made}", {"PUT": f"/api/things/{made}", "uri": uri}, lambda: give(made, uri))
             there = self._still_there(made).uri
+        else:
+            self._was_put(f"uri {made}")
         if there != uri:
             raise OrkgDrift(made, (f"it bears the IRI {there or 'none'}, not {uri}",))
 
@@ -375,10 +377,14 @@ class _Push:
 
     def _contribution(self, column: WantedColumn, paper: str) -> str:
         """Our contribution to a paper: made with the values of the method that most of them have."""
+        key = f"contribution {column.uri}"
+        known = self._outbox.made(self._host, key)
+        if known is not None:
+            self._own_first(key, known)
+            return known
         method, first = _first_part(column)
         new, parts = self._new(column.label, first)
         asked = [[self._rows[name], self._token(one)] for name, cell in first.items() for one in cell]
-        key = f"contribution {column.uri}"
 
         def alike() -> Sequence[str]:
             same = [one.id for one in self._orkg.paper(paper).contributions if one.label == column.label]
@@ -623,6 +629,8 @@ class _Push:
                 {"PUT": f"/api/comparisons/{made}", "sources": [one.id for one in merged_sources]},
                 lambda: self._orkg.set_sources(made, merged_sources, Method.MANUAL),
             )
+        else:
+            self._was_put(f"columns {made}")
         self._contents(made, wanted)
         return made
 
@@ -631,14 +639,17 @@ class _Push:
         if not sources:
             raise BadParameter("push", "nothing would be compared", advice="Choose models that have news.")
 
+        sent = self._outbox.pending(self._host, key)
+        title = wanted.title if sent is None else str(sent.request["title"])
+
         def alike() -> Sequence[str]:
-            found = self._orkg.comparisons(title=wanted.title, exact="true", created_by=self._me)
-            return [one.id for one in found if one.title == wanted.title and not one.published and not one.withdrawn]
+            found = self._orkg.comparisons(title=title, exact="true", created_by=self._me)
+            return [one.id for one in found if one.title == title and not one.published and not one.withdrawn]
 
         def exact() -> str | None:
             if self._outbox.pending(self._host, key) is None and (there := alike()):
                 raise Conflict(
-                    f"your account has a comparison titled {wanted.title!r} already: {there[0]}",
+                    f"your account has a comparison titled {title!r} already: {there[0]}",
                     advice=f"Go on with it (--target {there[0]}), or choose another title (--title).",
                 )
             return None
@@ -682,6 +693,8 @@ class _Push:
                 {"PUT": f"/api/comparisons/{made}/contents", "paths": shape(paths)},
                 lambda: self._orkg.set_contents(made, paths),
             )
+        else:
+            self._was_put(f"rows {made}")
 
     def _read_back(self, comparison: str, columns: Mapping[str, str]) -> None:
         """Hold the table against the intent; OrkgDrift for whatever is not there."""
@@ -824,6 +837,11 @@ class _Push:
         number = self._sent(key, request)
         self._written(number, write)
         self._outbox.done(number)
+
+    def _was_put(self, key: str) -> None:
+        """Nothing is left to be put: a write of which nobody knew was carried out."""
+        for write in self._outbox.pending_below(self._host, key, exact=True):
+            self._outbox.done(write.number)
 
     def _token(self, wanted: Wanted) -> str:
         if wanted.uri is not None:

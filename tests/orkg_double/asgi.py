@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, unquote
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -24,7 +24,8 @@ class CuttingProtocol(H11Protocol):
     def handle_events(self) -> None:
         super().handle_events()
         if self.scope is not None:  # the application runs after this, as a task of its own
-            self.scope.setdefault("extensions", {})[_CUT] = self.transport.abort
+            scope = cast("Scope", self.scope)
+            scope.setdefault("extensions", {})[_CUT] = self.transport.abort
 
 
 class Application:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from tests.orkg_double.messages import JSON_TYPE, Answer, Problem, Request, as_json, not_found
@@ -45,7 +45,6 @@ class Call:
     ids: tuple[str, ...] = ()
     user: User | None = None
     media: str = JSON_TYPE
-    extras: dict[str, Json] = field(default_factory=dict)
 
     @property
     def id(self) -> str:

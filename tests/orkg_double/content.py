@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.orkg_double.state import Json
@@ -82,11 +83,8 @@ def _sources(dump: Json, comparison: str) -> list[str]:
     return [one["object"] for one in found if one["predicate"].startswith("compare")]
 
 
-def _paths(comparison: Json, name: object) -> str:
+def _paths(comparison: Json, name: Callable[[str], str]) -> str:
     def written(nodes: Json) -> str:
-        return ",".join(
-            f"{name(one['id'])}({written(one['children'])})"
-            for one in nodes  # type: ignore[operator]
-        )
+        return ",".join(f"{name(one['id'])}({written(one['children'])})" for one in nodes)
 
     return written(comparison["selected_paths"])

@@ -50,6 +50,10 @@ class Double:
     """A world and everything that answers about it. Not for several threads."""
 
     def __init__(self, world: str = "synthetic", **options: Any) -> None:
+        self.state: State
+        self.habits: Habits
+        self.signed_in: sign_in.SignIn
+        self.endpoint: dump.Endpoint
         self._places = _places([*reading.ROUTES, *writing.ROUTES, *publishing.ROUTES])
         self._kept: dict[str, State] = {}
         self.reset(world, **options)
@@ -206,7 +210,7 @@ class Double:
             for method, route in place.by_method.items():
                 operation: Json = {"responses": {}}
                 if route.produces:
-                    content = {self._called(one): {} for one in route.produces}
+                    content: Json = {self._called(one): {} for one in route.produces}
                     operation["responses"]["200"] = {"description": "OK", "content": content}
                 if route.consumes:
                     operation["requestBody"] = {"content": {self._called(route.consumes): {}}}

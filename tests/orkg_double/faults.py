@@ -79,7 +79,7 @@ class Schedule:
     ) -> Schedule:
         """A schedule drawn at random, the same for the same seed: `most` faults within the next `length` requests."""
         chance = random.Random(seed)
-        found = []
+        found: list[Fault] = []
         for at in range(1, length + 1):
             if len(found) < most and chance.random() < rate:
                 found.append(Fault(at, chance.choice(kinds)))

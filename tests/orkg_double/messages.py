@@ -111,4 +111,5 @@ def invalid(detail: str, pointer: str, kind: str, message: str = "Bad Request", 
 
 def not_found(kind: str, what: str, identity: str) -> Problem:
     """404 for a thing of some kind (`comparison`, `paper`, `thing`, …), named in the answer as ORKG names it."""
-    return Problem(404, f"{kind}_not_found", f'{what} "{identity}" not found.', **{f"{kind}_id": identity})
+    extras: dict[str, Any] = {f"{kind}_id": identity}
+    return Problem(404, f"{kind}_not_found", f'{what} "{identity}" not found.', **extras)

@@ -408,7 +408,7 @@ ROUTES = [
     Route("GET", "/api/comparisons/{}/related-resources", _related, (COMPARISON,)),
     Route("GET", "/api/comparisons/{}/related-figures", _related, (COMPARISON,)),
     Route("GET", "/api/papers", _papers, (PAPER,)),
-    Route("HEAD", "/api/papers", _papers_head, None),
+    Route("HEAD", "/api/papers", _papers_head, (PAPER,)),
     Route("GET", "/api/papers/{}", _paper, (PAPER,)),
     Route("GET", "/api/contributions/{}", _contribution, (CONTRIBUTION,)),
     Route("GET", "/api/statements", _statements),

@@ -131,13 +131,14 @@ def test_a_world_is_kept_and_comes_back() -> None:
     assert orkg.ask("GET", "/api/comparisons/R900001").json()["visibility"] == "DELETED"
 
 
-@pytest.mark.parametrize("wrong", ["habit", "world", "bend", "control"])
-def test_what_is_no_control_is_refused(wrong: str) -> None:
+def test_what_is_no_control_is_refused() -> None:
     _, orkg = inside()
-    with pytest.raises(ValueError, match=r"Error"):
-        {
-            "habit": lambda: orkg.habits(colour="red"),
-            "world": lambda: orkg.reset("flat"),
-            "bend": lambda: orkg._do("bends", bends=[{"what": "fold"}]),
-            "control": lambda: orkg._do("dance"),
-        }[wrong]()
+    for wrong in (
+        lambda: orkg.habits(colour="red"),
+        lambda: orkg.reset("flat"),
+        lambda: orkg.reset("r753434", id_is="both"),
+        lambda: orkg._do("bends", bends=[{"what": "fold"}]),
+        lambda: orkg._do("dance"),
+    ):
+        with pytest.raises(ValueError, match=r"Error"):
+            wrong()
