@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -142,6 +143,13 @@ def find_archive(data: Path, base_url: str, comparison: str) -> Archive:
         if last is not None and comparison in {one.id for one in last.head.versions.published}:
             return other
     return asked
+
+
+def archives(data: Path) -> Iterator[tuple[str, str]]:
+    """Host and comparison of every archive of a data folder that holds a pull."""
+    for folder in sorted((data / FOLDER).glob("*/*")):
+        if (folder / "pulls").is_dir():
+            yield folder.parent.name, folder.name
 
 
 def read_pull(file: Path) -> Pulled:
