@@ -39,6 +39,7 @@ from app.store.port import Snapshot
 
 _FROM_ORKG = "orkg-"
 """How slugs of sources begin that are ORKG comparisons."""
+_OF_DATASETS = "it is said of a data set: a pull reads it, and a plan compares models only"
 _THERE = frozenset({Status.ACCEPTED, Status.COMPATIBLE})
 
 
@@ -88,7 +89,8 @@ def prepare(snapshot: Snapshot, pulled: Pulled, pinned: Pinned, now: Table, seed
             matched,
             {place_of(path): one.means for path, one in meanings.items()},
             frozenset(one.source for one in pinned.columns.values() if one.means == LEFT_OUT),
-            frozenset(place_of(one.path) for one in pinned.rows.values() if one.means == LEFT_OUT),
+            {place_of(one.path): "" for one in pinned.rows.values() if one.means == LEFT_OUT}
+            | {place_of(path): _OF_DATASETS for path, one in meanings.items() if one.field.of == "dataset"},
         ),
         ours=ours,
         agrees=_agreement(known, cases, names),
@@ -105,6 +107,7 @@ def prepare(snapshot: Snapshot, pulled: Pulled, pinned: Pinned, now: Table, seed
                 place_of(path),
             )
             for path, one in meanings.items()
+            if one.field.of != "dataset"
         ),
         key=lambda row: order.get(row.place or (), len(order)),
     )

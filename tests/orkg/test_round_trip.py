@@ -75,7 +75,7 @@ def test_the_whole_way_ends_where_nothing_changes_any_more(own_services: Service
         assert counts["ours-changed"] > 10
         assert counts["theirs-changed"] == counts["withdrawn-there"] == 0
         conflicting = {(line.model, line.property) for line in prepared.plan.of(State.OURS_CHANGED, State.CONFLICT)}
-        assert ("phi-3.5-mini", "nominal_size") in conflicting
+        assert ("phi-3.5-mini-instruct", "nominal_size") in conflicting
 
         wanted = curator.intent()
         done = curator.push(wanted)
