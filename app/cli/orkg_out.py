@@ -184,7 +184,7 @@ def push_comparison(
         )
     if not intent.columns:
         raise BadParameter("push", "there is nothing to push", advice="`slmkg orkg plan` says what each cell is.")
-    _confirmed(host, confirm)
+    confirm_host(host, confirm)
     with connect(settings, default=SANDBOX, signed=True) as orkg:
         try:
             done = push(
@@ -193,6 +193,7 @@ def push_comparison(
                 intent,
                 by=acting(as_, settings).iri.value,
                 release=release,
+                settle=settings.orkg_settle_seconds,
                 tell=lambda what: console.print(f"  {what}", markup=False, soft_wrap=True),
             )
         except OrkgError:
@@ -337,7 +338,7 @@ def _triples(services: Services, intent: Intent, prepared: Prepared) -> Any:
     return files.graph(intent, address, revision=revision, units=units, held=held)
 
 
-def _confirmed(host: str, given: str | None) -> None:
+def confirm_host(host: str, given: str | None) -> None:
     """Refuse to write to the ORKG itself unless somebody typed its name."""
     name = host.split("://", 1)[-1]
     if host != PRODUCTION:
