@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -151,6 +152,13 @@ def read_pull(file: Path) -> Pulled:
         return PULLED.read(json.dumps(record["pulled"]).encode(), str(file))
     except (ValueError, KeyError, TypeError) as error:
         raise BadFile(file, f"is no record of a pull: {error}", advice="Remove it, and pull again.") from error
+
+
+def archives(data: Path) -> Iterator[tuple[str, str]]:
+    """Host and comparison of every archive of a data folder."""
+    for folder in sorted((data / FOLDER).glob("*/*")):
+        if (folder / "pulls").is_dir():
+            yield folder.parent.name, folder.name
 
 
 def _named(text: str) -> str:
