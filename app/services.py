@@ -314,10 +314,19 @@ class Services:
         return self.orkg_outbox().statements(pulled.base)
 
     def plan_orkg(
-        self, pulled: Pulled, pinned: Pinned, now: orkg_table.Table, *, revision: int | None = None
+        self,
+        pulled: Pulled,
+        pinned: Pinned,
+        now: orkg_table.Table,
+        *,
+        also: Collection[str] | None = (),
+        revision: int | None = None,
     ) -> orkg_plan.Prepared:
-        """The last pull, the table as it is now, and what a revision holds, cell by cell. Changes nothing."""
-        return orkg_plan.prepare(self.store.at(revision), pulled, pinned, now, self.seed_folder)
+        """The last pull, the table as it is now, and what a revision holds, cell by cell. Changes nothing.
+
+        `also` names models that no column is about, but whose values are wanted; None all of them.
+        """
+        return orkg_plan.prepare(self.store.at(revision), pulled, pinned, now, self.seed_folder, also=also)
 
     def export(
         self, what: str, *, models: Sequence[str] = (), sources: Sequence[str] = (), revision: int | None = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -293,7 +293,9 @@ def _pulled(services: Services, comparison: str) -> tuple[Archive, Pulled]:
     return archive, pulled
 
 
-def _prepared(services: Services, archive: Archive, pulled: Pulled, *, kept: bool) -> tuple[Prepared, Table]:
+def _prepared(
+    services: Services, archive: Archive, pulled: Pulled, *, kept: bool, also: Collection[str] | None = ()
+) -> tuple[Prepared, Table]:
     """The plan against the ORKG as it is now (and that is kept for the page), or against the last pull alone."""
     if kept:
         now = pulled.live
@@ -301,12 +303,13 @@ def _prepared(services: Services, archive: Archive, pulled: Pulled, *, kept: boo
         with connect(services.settings) as orkg:
             now = table_now(orkg, pulled.head.id)
         keep_look(archive.folder, Looked(services.now().isoformat(), now))
-    return services.plan_orkg(pulled, read_pinned(archive.folder), now), now
+    return services.plan_orkg(pulled, read_pinned(archive.folder), now, also=also), now
 
 
 def _outgoing(services: Services, comparison: str, options: Options, *, kept: bool) -> tuple[Outgoing, Prepared]:
     archive, pulled = _pulled(services, comparison)
-    prepared, now = _prepared(services, archive, pulled, kept=kept)
+    also = None if options.new_models else options.models
+    prepared, now = _prepared(services, archive, pulled, kept=kept, also=also)
     if not prepared.rows:
         raise BadParameter(
             "COMPARISON",

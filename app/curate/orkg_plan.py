@@ -6,7 +6,7 @@ a plan and a review never differ in what agrees. Changes nothing and asks nobody
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +39,7 @@ from app.store.port import Snapshot
 
 _FROM_ORKG = "orkg-"
 """How slugs of sources begin that are ORKG comparisons."""
+_OF_DATASETS = "it is said of a data set: a pull reads it, and a plan compares models only"
 _THERE = frozenset({Status.ACCEPTED, Status.COMPATIBLE})
 
 
@@ -68,16 +69,28 @@ class Prepared:
     ours: Mapping[str, OurModel]
 
 
-def prepare(snapshot: Snapshot, pulled: Pulled, pinned: Pinned, now: Table, seed: Path) -> Prepared:
-    """Compare the last pull, the table as it is now, and what a revision holds, by the confirmed mapping."""
+def prepare(
+    snapshot: Snapshot,
+    pulled: Pulled,
+    pinned: Pinned,
+    now: Table,
+    seed: Path,
+    *,
+    also: Collection[str] | None = (),
+) -> Prepared:
+    """Compare the last pull, the table as it is now, and what a revision holds, by the confirmed mapping.
+
+    What we hold is read for models that a column is about, and for those whose slugs are in `also` (None: for all).
+    """
     names = names_of(snapshot, seed)
     meanings = {one.path: _meaning(one.means, names) for one in pinned.rows.values() if one.means != LEFT_OUT}
     known = {one.means: one for one in meanings.values()} | {
         one.field.name: _Meaning(one.field.name, one.field, "") for one in meanings.values()
     }
-    cases = _cases(snapshot, names, known.values())
     matched = {one.source: one.means for one in pinned.columns.values() if one.means != LEFT_OUT}
-    wanted = [model for slug, model in names.models.items() if model.in_scope or slug in set(matched.values())]
+    about = set(matched.values()) | (set(names.models) if also is None else set(also))
+    wanted = [model for slug, model in names.models.items() if model.in_scope or slug in about]
+    cases = _cases(snapshot, [model for model in wanted if model.slug in about], known.values())
     known_as = _KnownAs(_labels(snapshot), _reviewed(snapshot))
     ours = {model.slug: _our_model(model, known.values(), cases, known_as) for model in wanted}
     found = plan(
@@ -88,7 +101,8 @@ def prepare(snapshot: Snapshot, pulled: Pulled, pinned: Pinned, now: Table, seed
             matched,
             {place_of(path): one.means for path, one in meanings.items()},
             frozenset(one.source for one in pinned.columns.values() if one.means == LEFT_OUT),
-            frozenset(place_of(one.path) for one in pinned.rows.values() if one.means == LEFT_OUT),
+            {place_of(one.path): "" for one in pinned.rows.values() if one.means == LEFT_OUT}
+            | {place_of(path): _OF_DATASETS for path, one in meanings.items() if one.field.of == "dataset"},
         ),
         ours=ours,
         agrees=_agreement(known, cases, names),
@@ -105,6 +119,7 @@ def prepare(snapshot: Snapshot, pulled: Pulled, pinned: Pinned, now: Table, seed
                 place_of(path),
             )
             for path, one in meanings.items()
+            if one.field.of != "dataset"
         ),
         key=lambda row: order.get(row.place or (), len(order)),
     )
@@ -120,11 +135,12 @@ def _key(model: Model, prop: Field) -> Key:
     return (model.architecture if prop.of == "architecture" else model.iri), prop.predicate
 
 
-def _cases(snapshot: Snapshot, names: Names, meanings: Iterable[_Meaning]) -> dict[Key, Case]:
+def _cases(snapshot: Snapshot, models: Iterable[Model], meanings: Iterable[_Meaning]) -> dict[Key, Case]:
     """The questions that the rows ask of each model, and which documents describe it."""
     fields = [one.field for one in meanings if one.field.of != "dataset"]
-    keys = [_key(model, prop) for model in names.models.values() for prop in dict.fromkeys(fields)]
-    keys += [(model.iri, vocab.slm.describedIn) for model in names.models.values()]
+    asked = list(models)
+    keys = [_key(model, prop) for model in asked for prop in dict.fromkeys(fields)]
+    keys += [(model.iri, vocab.slm.describedIn) for model in asked]
     return read_cases(snapshot, keys)
 
 
@@ -134,7 +150,9 @@ def _our_model(
     cases: Mapping[Key, Case],
     known_as: _KnownAs,
 ) -> OurModel:
-    described = cases[model.iri, vocab.slm.describedIn].outcome.values
+    described = cases.get((model.iri, vocab.slm.describedIn))
+    if described is None:
+        return OurModel(model.slug, model.iri.value, model.label)
     return OurModel(
         slug=model.slug,
         iri=model.iri.value,
@@ -144,7 +162,7 @@ def _our_model(
             for one in meanings
             if one.field.of != "dataset"
         },
-        papers=tuple(sorted(term.value for term in described)),
+        papers=tuple(sorted(term.value for term in described.outcome.values)),
     )
 
 

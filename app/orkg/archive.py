@@ -145,6 +145,13 @@ def find_archive(data: Path, base_url: str, comparison: str) -> Archive:
     return asked
 
 
+def archives(data: Path) -> Iterator[tuple[str, str]]:
+    """Host and comparison of every archive of a data folder that holds a pull."""
+    for folder in sorted((data / FOLDER).glob("*/*")):
+        if (folder / "pulls").is_dir():
+            yield folder.parent.name, folder.name
+
+
 def read_pull(file: Path) -> Pulled:
     """One pull that was kept; BadFile."""
     try:

@@ -341,7 +341,7 @@ class Orkg:
 
     def _delete(self, path: str, *, media: str = PLAIN) -> None:
         try:
-            self._http.write("DELETE", path, media=media, again=True)
+            self._http.write("DELETE", path, media=media, accept=PLAIN, again=True)
         except OrkgMissing:
             return
 

@@ -162,12 +162,15 @@ Agrees: TypeAlias = Callable[[str, str, tuple[Ref, ...]], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Meanings:
-    """What people confirmed: models by column, properties by row, and the columns and rows that are nothing of ours."""
+    """What people confirmed: models by column, properties by row, and what takes no part in a plan.
+
+    Those are columns and rows that are nothing of ours, and rows with a reason of their own.
+    """
 
     models: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[Place, str] = field(default_factory=dict)
     left_columns: frozenset[str] = frozenset()
-    left_rows: frozenset[Place] = frozenset()
+    left_rows: Mapping[Place, str] = field(default_factory=dict)
 
 
 def plan(
@@ -209,7 +212,7 @@ def plan(
             )
             if line.base or line.theirs or line.ours.values:
                 left = source in meanings.left_columns or place in meanings.left_rows
-                state, why = (State.LEFT_OUT, "") if left else _state(line, agrees)
+                state, why = (State.LEFT_OUT, meanings.left_rows.get(place, "")) if left else _state(line, agrees)
                 lines.append(replace(line, state=state, why=why))
     covered = {meanings.models[source] for source in columns if source in meanings.models}
     return Plan(

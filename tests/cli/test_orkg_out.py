@@ -16,7 +16,7 @@ from tests.orkg_double.faults import Bend, Fault
 __all__ = ["double", "mapped", "orkg"]
 
 ACCOUNT = {"orkg_user": "ada@example.org", "orkg_password": "secret"}
-ONE = ("--model", "phi-3.5-mini", "--title", "Ours")
+ONE = ("--model", "phi-3.5-mini-instruct", "--title", "Ours")
 
 
 def digest(orkg: Commands, *options: str) -> str:
@@ -33,10 +33,10 @@ def accounts(orkg: Commands) -> dict[str, str]:
 def test_a_plan_as_a_table_and_as_json(orkg: Commands) -> None:
     shown = orkg("plan", COMPARISON, "--state", "ours-changed", "--state", "conflict")
     assert shown.returncode == 0, shown.stderr
-    assert "phi-3.5-mini" in shown.stdout
+    assert "phi-3.5-mini-instruct" in shown.stdout
     assert "same: both sides say the same" in shown.stderr
-    told = orkg.json("plan", COMPARISON, "--model", "phi-3.5-mini")
-    assert {cell["model"] for cell in told["cells"]} == {"phi-3.5-mini"}
+    told = orkg.json("plan", COMPARISON, "--model", "phi-3.5-mini-instruct")
+    assert {cell["model"] for cell in told["cells"]} == {"phi-3.5-mini-instruct"}
     assert told["counts"]["same"] > 300
     orkg.double.forget_log()
     orkg.json("plan", COMPARISON, "--kept")
@@ -155,7 +155,7 @@ def test_writing_to_the_orkg_itself_wants_its_name(orkg: Commands, monkeypatch: 
 
 
 def test_files_for_somebody_with_an_account_of_their_own(orkg: Commands, tmp_path: Path) -> None:
-    done = orkg("export", COMPARISON, "--model", "phi-3.5-mini", "--kept")
+    done = orkg("export", COMPARISON, "--model", "phi-3.5-mini-instruct", "--kept")
     assert done.returncode == 0, done.stderr
     (row,) = csv.DictReader(io.StringIO(done.stdout))
     assert row["paper:title"].startswith("Phi-3 Technical Report")

@@ -139,11 +139,12 @@ def test_rows_without_a_meaning_columns_without_a_model_and_what_is_left_out_are
         table(cells),
         table(cells),
         at=(BASE, TIME),
-        meanings=Meanings({"R1": "a"}, {LAYERS: "num_layers"}, frozenset({"R2"}), frozenset({NOTE})),
+        meanings=Meanings({"R1": "a"}, {LAYERS: "num_layers"}, frozenset({"R2"}), {NOTE: "it is said of papers"}),
         ours=held,
         agrees=lambda *_: True,
     )
     assert {line.state for line in left.lines} == {State.LEFT_OUT}
+    assert {line.why for line in left.lines} == {"", "it is said of papers"}
 
 
 def test_columns_of_ours_are_no_evidence_and_models_without_a_column_are_told() -> None:

@@ -34,13 +34,18 @@ class Curator:
         with self.there.client() as reader:
             return pull(reader, comparison, now=NOW)
 
+    def plan(self) -> Plan:
+        with self.there.client() as reader:
+            now = table_now(reader, COMPARISON)
+        return self.services.plan_orkg(self.pulled, self.pinned, now).plan
+
     def propose(self) -> int | None:
         taken = self.services.propose_orkg(self.pulled, self.pinned, ADA)
         return None if taken.step.proposal is None else taken.step.proposal.number
 
     def accept(self, number: int) -> None:
         take = self.services.curation.take
-        take(review(number, {}, rest=Answer(accepted=True, reason="as the table says"), self_review=False), BOB)
+        take(review(number, {}, rest=Answer(True, "as the table says"), self_review=False), BOB)
         take(commit(number), BOB)
 
     def intent(self, **chosen: object) -> Intent:
@@ -75,7 +80,7 @@ def test_the_whole_way_ends_where_nothing_changes_any_more(own_services: Service
         assert counts["ours-changed"] > 10
         assert counts["theirs-changed"] == counts["withdrawn-there"] == 0
         conflicting = {(line.model, line.property) for line in prepared.plan.of(State.OURS_CHANGED, State.CONFLICT)}
-        assert ("phi-3.5-mini", "nominal_size") in conflicting
+        assert ("phi-3.5-mini-instruct", "nominal_size") in conflicting
 
         wanted = curator.intent()
         done = curator.push(wanted)
@@ -101,50 +106,35 @@ def test_the_whole_way_ends_where_nothing_changes_any_more(own_services: Service
 
 
 @pytest.mark.heavy
-def test_in_the_foreign_comparison_only_gaps_are_filled_and_a_pull_after_it_proposes_nothing(
-    own_services: Services,
-) -> None:
+def test_in_the_foreign_comparison_only_gaps_are_filled_and_never_over_a_change(own_services: Services) -> None:
     with place("r753434") as there:
         curator = Curator(own_services, there)
-        gaps = {line.key for line in _plan(curator).of(State.MISSING_THERE)}
+        plan = curator.plan()
+        gaps = {line.key for line in plan.of(State.MISSING_THERE)}
         assert gaps
         wanted = curator.intent(edit_foreign=True)
+
+        same = next(line for line in plan.of(State.SAME) if line.property == "num_layers")
+        with there.client() as reader:
+            (statement,) = reader.statements(subject=same.column, predicate=same.path[0])
+        label = statement.object.label
+        before = there.orkg.dump()
+        there.orkg.ask("PUT", f"/api/literals/{statement.object.id}", json={"label": "999"})
+        (line,) = [one for one in curator.plan().lines if one.key == same.key]
+        assert line.state is State.THEIRS_CHANGED
+        with pytest.raises(OrkgDrift):
+            curator.push(wanted)
+        there.orkg.ask(
+            "PUT", f"/api/literals/{statement.object.id}", json={"label": label, "extraction_method": "UNKNOWN"}
+        )
+        assert there.orkg.content(before).things.total() == 0
+
         done = curator.push(wanted)
         assert {clash.why for clash in done.clashes} <= {"the value there is not ours to change"}
         curator.pulled = curator.pull()
-        found = _plan(curator)
-        assert not gaps & {line.key for line in found.of(State.MISSING_THERE)}
-        filled = [line for line in found.lines if line.key in gaps]
+        filled = [line for line in curator.plan().lines if line.key in gaps]
         assert {line.state for line in filled} == {State.SAME}
         read = own_services.read_orkg(curator.pulled, curator.pinned)
         head = curator.pulled.head.id
         keys = {(one.column, one.path) for one in read.findings if one.version == head and one.verdict is Verdict.OURS}
         assert {(column, "/".join(path)) for column, path in gaps} == keys
-
-
-@pytest.mark.heavy
-def test_what_changes_there_meanwhile_is_seen_by_the_plan_and_stops_a_push(own_services: Services) -> None:
-    with place("r753434") as there:
-        curator = Curator(own_services, there)
-        wanted = curator.intent()
-        cell = next(
-            line for line in _plan(curator).of(State.SAME) if line.theirs[0].literal and line.property == "num_layers"
-        )
-        with there.client() as reader:
-            (statement,) = reader.statements(subject=cell.column, predicate=cell.path[0])
-        there.orkg.ask("PUT", f"/api/literals/{statement.object.id}", json={"label": "999"})
-        with there.client() as reader:
-            now = table_now(reader, COMPARISON)
-        (line,) = [
-            one for one in own_services.plan_orkg(curator.pulled, curator.pinned, now).plan.lines if one.key == cell.key
-        ]
-        assert line.state is State.THEIRS_CHANGED
-        with pytest.raises(OrkgDrift):
-            curator.push(wanted)
-        with pytest.raises(OrkgDrift):
-            curator.intent()
-        assert there.orkg.content(there.base).things.total() == 0
-
-
-def _plan(curator: Curator) -> Plan:
-    return curator.services.plan_orkg(curator.pulled, curator.pinned, curator.pulled.live).plan

@@ -60,7 +60,7 @@ def test_a_plan_has_every_cell_in_pages_and_can_be_filtered(orkg: Client) -> Non
     differ = orkg.json(PLAN, params={"state": "ours-changed", "limit": 1000})
     assert differ["total"] == answer["counts"]["ours-changed"] > 0
     assert {cell["state"] for cell in differ["cells"]} == {"ours-changed"}
-    phi = orkg.json(PLAN, params={"model": "phi-3.5-mini"})
+    phi = orkg.json(PLAN, params={"model": "phi-3.5-mini-instruct"})
     (size,) = [cell for cell in phi["cells"] if cell["property"] == "nominal_size"]
     assert size["state"] in {"ours-changed", "conflict"}
     assert [one["label"] for one in size["theirs"]] == [one["label"] for one in size["last_pull"]]
@@ -79,7 +79,7 @@ def test_pages_show_what_differs_and_lead_to_the_case(orkg: Client) -> None:
     assert PAGE in page
     differing = orkg.get(PAGE)
     assert differing.status_code == 200
-    assert "/curate/cases/phi-3.5-mini/nominalSize" in differing.text
+    assert "/curate/cases/phi-3.5-mini-instruct/nominalSize" in differing.text
     same = orkg.get(PAGE, params={"state": "same"}).text
     assert "/curate/cases/opt-125m/numLayers" in same
     assert 'rel="next"' in same
