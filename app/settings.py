@@ -163,6 +163,12 @@ class Settings(BaseSettings):
     orkg_per_second: float = Field(
         default=2, gt=0, le=1_000, description="Most requests to it in a second; never more than 2 to orkg.org itself."
     )
+    orkg_settle_seconds: float = Field(
+        default=20,
+        ge=0,
+        le=600,
+        description="Seconds after an answer of the ORKG to a write was lost, until what became of it is looked for.",
+    )
     projections_kept: int = Field(
         default=20, ge=1, le=10_000, description="Revisions whose columns for comparisons are kept on disk."
     )

@@ -97,8 +97,8 @@ def plan_comparison(
     lines = [line for line in found.lines if line.state in wanted and model in {None, line.model}]
     if as_json_:
         told = as_json(found)
-        chosen = {line.key for line in lines}
-        told["cells"] = [one for one, line in zip(told["cells"], found.lines, strict=True) if line.key in chosen]
+        chosen = {line.key() for line in lines}
+        told["cells"] = [one for one, line in zip(told["cells"], found.lines, strict=True) if line.key() in chosen]
         write_json(told)
         return
     shown = lines if state or model else [line for line in lines if line.state is not State.SAME]
@@ -157,7 +157,7 @@ def push_comparison(
         broken = outbox.unfinished(host)
         if broken is None:
             raise NotFound("push that was broken off", host, advice="Make a dry run: `slmkg orkg push`.")
-        intent, held = from_text(broken.intent), ()
+        found = Outgoing(from_text(broken.intent), ())
     else:
         options = Options(
             host=host,
@@ -169,12 +169,12 @@ def push_comparison(
             authors=tuple(_author(one) for one in authors or ()),
             papers=_papers(papers),
         )
-        out, _ = _outgoing(services, comparison, options, kept=False)
-        intent, held = out.intent, out.held
+        found, _ = _outgoing(services, comparison, options, kept=False)
+    intent = found.intent
     release = Release(subject, intent.comparison.description, assign_doi) if publish else None
     checked(intent, release)
     if apply is None and not resume:
-        _tell_intent(Outgoing(intent, held), outbox.unfinished(host), as_json_=as_json_)
+        _tell_intent(found, outbox.unfinished(host), as_json_=as_json_)
         return
     if apply is not None and apply != intent.digest:
         raise OrkgDrift(
@@ -184,7 +184,7 @@ def push_comparison(
         )
     if not intent.columns:
         raise BadParameter("push", "there is nothing to push", advice="`slmkg orkg plan` says what each cell is.")
-    _confirmed(host, confirm)
+    confirm_host(host, confirm)
     with connect(settings, default=SANDBOX, signed=True) as orkg:
         try:
             done = push(
@@ -193,6 +193,7 @@ def push_comparison(
                 intent,
                 by=acting(as_, settings).iri.value,
                 release=release,
+                settle=settings.orkg_settle_seconds,
                 tell=lambda what: console.print(f"  {what}", markup=False, soft_wrap=True),
             )
         except OrkgError:
@@ -243,9 +244,9 @@ def list_pushes(
     if as_json_:
         write_json(told)
         return
-    for each in writes:
-        verb = next(name for name in ("POST", "PUT", "DELETE") if name in each["request"])
-        write(f"{each['sent_at'][:19]}\t{each['state']}\t{verb} {each['request'][verb]}\t{each['made'] or ''}")
+    for each in outbox.writes(number):
+        verb = next(name for name in ("POST", "PUT", "DELETE") if name in each.request)
+        write(f"{each.sent_at[:19]}\t{each.state}\t{verb} {each.request[verb]}\t{each.made or ''}")
 
 
 def export_comparison(
@@ -337,7 +338,7 @@ def _triples(services: Services, intent: Intent, prepared: Prepared) -> Any:
     return files.graph(intent, address, revision=revision, units=units, held=held)
 
 
-def _confirmed(host: str, given: str | None) -> None:
+def confirm_host(host: str, given: str | None) -> None:
     """Refuse to write to the ORKG itself unless somebody typed its name."""
     name = host.split("://", 1)[-1]
     if host != PRODUCTION:

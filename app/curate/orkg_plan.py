@@ -13,7 +13,8 @@ from pathlib import Path
 
 from app import vocab
 from app.curate.bulk import names_of
-from app.curate.cases import Case, Key, cardinality, read_cases
+from app.curate.cases import Case, cardinality, read_cases
+from app.curate.derive import Key
 from app.curate.orkg import name_of, property_of
 from app.curate.resolve import Cardinality, Rule, Status, agree
 from app.ingest.bulk import values

@@ -161,13 +161,6 @@ def read_pull(file: Path) -> Pulled:
         raise BadFile(file, f"is no record of a pull: {error}", advice="Remove it, and pull again.") from error
 
 
-def archives(data: Path) -> Iterator[tuple[str, str]]:
-    """Host and comparison of every archive of a data folder."""
-    for folder in sorted((data / FOLDER).glob("*/*")):
-        if (folder / "pulls").is_dir():
-            yield folder.parent.name, folder.name
-
-
 def _named(text: str) -> str:
     """The name of a folder; ValueError for a text that is none."""
     if not _NAME.fullmatch(text) or set(text) <= {"."}:

@@ -118,7 +118,6 @@ class Line:
     state: State
     why: str = ""
 
-    @property
     def key(self) -> tuple[str, Place]:
         """The column and the row."""
         return self.column, self.path

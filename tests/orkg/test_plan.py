@@ -23,14 +23,17 @@ from app.orkg.plan import (
 )
 from app.orkg.pull import Pulled
 from app.orkg.seen import moved, state
-from app.orkg.table import Cell, Column, Table
+from app.orkg.table import Cell, Column, Place, Table
 from app.orkg.values import Comparison, Method, Named, Paper, Path, Ref, Version, Versions
 
 BASE = "https://orkg.example"
 OURS = "https://w3id.org/slmkg/resource/model"
 TIME = "2026-11-20T10:00:00+01:00"
 ME = "0b5a1c1e-1111-4222-8333-444455556666"
-LAYERS, HEADS, ATTENTION, NOTE = ("P1",), ("P2",), ("P3",), ("P4",)
+LAYERS: Place = ("P1",)
+HEADS: Place = ("P2",)
+ATTENTION: Place = ("P3",)
+NOTE: Place = ("P4",)
 ROWS = (
     Row("num_layers", "num_layers", "https://w3id.org/slmkg/ontology#numLayers", "number of layers", LAYERS),
     Row("parameters [M]", "parameters", "https://w3id.org/slmkg/ontology#parameterCount", "parameters", HEADS),

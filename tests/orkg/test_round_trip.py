@@ -110,7 +110,7 @@ def test_in_the_foreign_comparison_only_gaps_are_filled_and_never_over_a_change(
     with place("r753434") as there:
         curator = Curator(own_services, there)
         plan = curator.plan()
-        gaps = {line.key for line in plan.of(State.MISSING_THERE)}
+        gaps = {line.key() for line in plan.of(State.MISSING_THERE)}
         assert gaps
         wanted = curator.intent(edit_foreign=True)
 
@@ -120,7 +120,7 @@ def test_in_the_foreign_comparison_only_gaps_are_filled_and_never_over_a_change(
         label = statement.object.label
         before = there.orkg.dump()
         there.orkg.ask("PUT", f"/api/literals/{statement.object.id}", json={"label": "999"})
-        (line,) = [one for one in curator.plan().lines if one.key == same.key]
+        (line,) = [one for one in curator.plan().lines if one.key() == same.key()]
         assert line.state is State.THEIRS_CHANGED
         with pytest.raises(OrkgDrift):
             curator.push(wanted)
@@ -132,7 +132,7 @@ def test_in_the_foreign_comparison_only_gaps_are_filled_and_never_over_a_change(
         done = curator.push(wanted)
         assert {clash.why for clash in done.clashes} <= {"the value there is not ours to change"}
         curator.pulled = curator.pull()
-        filled = [line for line in curator.plan().lines if line.key in gaps]
+        filled = [line for line in curator.plan().lines if line.key() in gaps]
         assert {line.state for line in filled} == {State.SAME}
         read = own_services.read_orkg(curator.pulled, curator.pinned)
         head = curator.pulled.head.id

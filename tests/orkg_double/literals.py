@@ -62,8 +62,8 @@ def check_label(label: str, pointer: str = "#/label") -> None:
 
 
 def check_description(text: str) -> None:
-    """Raise Problem (400) for a description that is blank, too long, or holds NUL."""
-    if not text.strip() or len(text) > LONGEST or "\0" in text:
+    """Raise Problem (400) for a description of blanks only, or one that is too long or holds NUL; it may be empty."""
+    if text and (not text.strip() or len(text) > LONGEST or "\0" in text):
         detail = (
             f"A description must not be blank or contain NULL characters and must be at most {LONGEST} characters long."
         )

@@ -537,6 +537,8 @@ def test_15_values_must_fit(ada: httpx.Client) -> None:
     guessed = {"label": "x", "extraction_method": "GUESSED"}
     refused(ada.post("/api/resources", json=guessed), 400, "mismatched_json_input")
     refused(ada.post("/api/resources", json={"label": "x", "classes": ["List"]}), 400, "reserved_class_id")
+    refused(ada.put(HEAD, json={"description": " "}, headers=WRITE), 400, "invalid_description")
+    assert ada.put(HEAD, json={"description": ""}, headers=WRITE).status_code == 204
     refused(ada.post("/api/resources", json={"label": "x", "classes": ["C404"]}), 400, "invalid_class_collection")
     missing = {"subject_id": "R900011", "predicate_id": "P900002", "object_id": "L404"}
     refused(ada.post("/api/statements", json=missing), 400, "statement_object_not_found")
