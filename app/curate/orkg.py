@@ -17,7 +17,8 @@ from typing import Any
 
 from app import vocab
 from app.curate.bulk import known_in, names_of
-from app.curate.cases import Case, Key, cardinality, read_cases
+from app.curate.cases import Case, cardinality, read_cases
+from app.curate.derive import Key
 from app.curate.orkg_matching import Match, Matcher, Told
 from app.curate.proposals import propose
 from app.curate.resolve import Cardinality, Status, agree
@@ -31,6 +32,7 @@ from app.ingest.bulk.sheets import Cell as SheetCell
 from app.ingest.bulk.table import key_of
 from app.ingest.bulk.verdicts import Refused, shown
 from app.ingest.cells import is_placeholder
+from app.ingest.registry import Model
 from app.model.agents import Agent
 from app.model.claims import Claim, Source
 from app.model.rdf import IRI
@@ -43,6 +45,8 @@ from app.store.port import Snapshot
 LICENCE = "CC BY-SA 4.0 by its DataCite record, CC0 1.0 by the ORKG's site; attribution is kept in any case"
 """The two licences that the ORKG names for a comparison."""
 _KIND = "WebPage"
+_OF_ORKG = "orkg-"
+"""How the slugs of our sources begin that are tables of the ORKG."""
 _SAMPLES = 4
 _SEED = {
     "P18097": "maker",
@@ -337,7 +341,7 @@ def suggestions_report(given: Suggestions, file: Path) -> dict[str, Any]:
 
 def source_of(pulled: Pulled, table: Table, names: Names, today: date) -> Source:
     """The source that a table is; as the graph has it, where it was read before."""
-    slug = f"orkg-{table.version.lower()}" if table.published else f"orkg-{table.head.lower()}-head"
+    slug = f"{_OF_ORKG}{table.version.lower()}" if table.published else f"{_OF_ORKG}{table.head.lower()}-head"
     known = names.sources.get(slug)
     if known:
         return replace(known[0], retrieved=today.isoformat())
@@ -357,6 +361,16 @@ def source_of(pulled: Pulled, table: Table, names: Names, today: date) -> Source
         licence=LICENCE,
         note=" ".join(parts),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a cell speaks of: a property in a unit, of a model, by the meaning of its row."""
+
+    prop: Field
+    unit: str
+    model: Model
+    row: RowMeaning
 
 
 class _Reader:
@@ -458,11 +472,13 @@ class _Reader:
                 verdict=Verdict.UNMAPPED,
                 statements=tuple(one.statement for one in cell.statements),
             )
+            claims: list[Claim] = []
             try:
-                finding, claims = self._cell(finding, cell, column, source, table)
+                finding, known = self._identified(finding, cell, column, table)
+                if known is not None:
+                    finding, claims = self._claims(finding, known, cell, source, table)
             except Refused as refused:
                 finding = replace(finding, verdict=Verdict.QUESTION, problem=str(refused), advice=refused.advice)
-                claims = []
             read.append((finding, cell, claims))
         several = {
             claim.value
@@ -480,20 +496,20 @@ class _Reader:
             else:
                 self._findings.append(finding)
 
-    def _cell(
-        self, finding: CellFinding, cell: Cell, column: Column, source: Source, table: Table
-    ) -> tuple[CellFinding, list[Claim]]:
-        """The claims of one cell, or what else is to be said of it; Refused."""
+    def _identified(
+        self, finding: CellFinding, cell: Cell, column: Column, table: Table
+    ) -> tuple[CellFinding, _Known | None]:
+        """What a cell speaks of, where its value is to be read; Refused where nobody has said it."""
         row = self._pinned.row(cell.path)
         if row is None:
-            return finding, []
+            return finding, None
         said = self._pinned.column(column.source)
         if row.means == LEFT_OUT or (said is not None and said.means == LEFT_OUT):
-            return replace(finding, verdict=Verdict.LEFT_OUT), []
+            return replace(finding, verdict=Verdict.LEFT_OUT), None
         prop, unit = property_of(row.means, self._names)
         finding = replace(finding, property=prop.name)
         if cell.statements and self._ours.issuperset(one.statement for one in cell.statements):
-            return replace(finding, verdict=Verdict.OURS), []
+            return replace(finding, verdict=Verdict.OURS), None
         if said is None:
             match = self._matches[column.source]
             candidates = f" It may be {' or '.join(match.candidates)}." if match.candidates else ""
@@ -506,13 +522,22 @@ class _Reader:
         finding = replace(finding, model=model.slug)
         if is_placeholder(cell.value.label):
             problem = "whether it was not reported, does not apply, or was not looked for is not told"
-            return replace(finding, verdict=Verdict.NO_VALUE, problem=problem), []
-        subject = model.architecture if prop.of == "architecture" else model.iri
-        if prop.of == "dataset":
-            if not cell.above:
-                raise Refused("bad-subject", f"{prop.name} is said of datasets", "Map the row to a property of models.")
-            subject = self._names.thing("dataset", name_of(cell.above[-1]))
-        found = values.read(prop, SheetCell(name_of(cell.value).strip()), unit, self._names)
+            return replace(finding, verdict=Verdict.NO_VALUE, problem=problem), None
+        return finding, _Known(prop, unit, model, row)
+
+    def _claims(
+        self, finding: CellFinding, known: _Known, cell: Cell, source: Source, table: Table
+    ) -> tuple[CellFinding, list[Claim]]:
+        """The claims of one cell. A value that cannot be read is a question about it."""
+        prop = known.prop
+        subject = known.model.architecture if prop.of == "architecture" else known.model.iri
+        try:
+            if prop.of == "dataset":
+                subject = self._dataset(cell, prop)
+            found = values.read(prop, SheetCell(name_of(cell.value).strip()), known.unit, self._names)
+        except Refused as refused:
+            question = replace(finding, verdict=Verdict.QUESTION, problem=str(refused), advice=refused.advice)
+            return question, []
         generated = any(one.method is Method.AI_GENERATED for one in cell.statements)
         reading = "Recalled" if generated else "Reassembled" if table.reconstructed else "Transcribed"
         claims = [
@@ -526,11 +551,17 @@ class _Reader:
                 reading=reading,
                 recalled=generated,
                 interval=value.interval,
-                note=_note(cell, row),
+                note=_note(cell, known.row),
             )
             for value in found
         ]
         return replace(finding, read_as="; ".join(value.shown for value in found)), claims
+
+    def _dataset(self, cell: Cell, prop: Field) -> IRI:
+        """The dataset above a value that is said of one; Refused."""
+        if not cell.above:
+            raise Refused("bad-subject", f"{prop.name} is said of datasets", "Map the row to a property of models.")
+        return self._names.thing("dataset", name_of(cell.above[-1]))
 
 
 def printable(text: str) -> str:
@@ -599,6 +630,9 @@ def _compared(finding: CellFinding, claims: Iterable[Claim], cases: Mapping[Key,
     ours: dict[str, None] = {}
     for claim in claims:
         case = cases[claim.subject, claim.predicate]
+        if case.outcome.is_open:
+            open_values = sorted({_shown(one.value) for one in _others(case)})
+            ours[f"open: {' or '.join(open_values)}"] = None
         ours.update((_shown(value), None) for value in case.outcome.values)
         verdicts.add(_verdict(claim, case))
     for verdict in (Verdict.CONFLICTING, Verdict.ACCEPTED, Verdict.AGREEING):
@@ -607,9 +641,14 @@ def _compared(finding: CellFinding, claims: Iterable[Claim], cases: Mapping[Key,
     raise AssertionError("a cell that is compared has claims")
 
 
+def _others(case: Case) -> list[Claim]:
+    """What others than the ORKG say of a case: it cannot agree with itself."""
+    return [one for one in case.claims if not one.source.slug.startswith(_OF_ORKG)]
+
+
 def _verdict(claim: Claim, case: Case) -> Verdict:
     outcome = case.outcome
-    others = [one for one in case.claims if one.source.slug != claim.source.slug]
+    others = _others(case)
     kept = [one for one in others if outcome.statuses.get(one) in {Status.ACCEPTED, Status.COMPATIBLE}]
     disputed = [one for one in others if outcome.statuses.get(one) is Status.OPEN]
     if not kept and not disputed:

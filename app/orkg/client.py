@@ -331,7 +331,7 @@ class Orkg:
         return self._http.created("/api/statements", body, again=True)
 
     def update_statement(self, statement: str, object: str, method: Method) -> None:
-        """Point a statement at another object. Who made it and when stays as it was."""
+        """Point a statement at another object. Who made it and when stays; a literal that nobody uses then is gone."""
         body = {"object_id": object, "extraction_method": method.value}
         self._http.write("PUT", f"/api/statements/{statement}", body, again=True)
 
@@ -341,7 +341,7 @@ class Orkg:
 
     def _delete(self, path: str, *, media: str = PLAIN) -> None:
         try:
-            self._http.write("DELETE", path, media=media, again=True)
+            self._http.write("DELETE", path, media=media, accept=PLAIN, again=True)
         except OrkgMissing:
             return
 

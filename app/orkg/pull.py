@@ -113,7 +113,7 @@ def glance(orkg: Orkg, last: Pulled) -> str:
     """A fingerprint of what two requests tell of a comparison: its description, versions, and the table of its head."""
     head = orkg.comparison(last.head.id)
     contents = orkg.contents(head.id)
-    if not any(_values(contents.values)):
+    if not _filled(contents):
         return _glance(head, ())
     order = columns_of(head, contents, f"{orkg.base}/api/comparisons/{head.id}/contents")
     return _glance(head, cells_of(order, contents, Graph(())))
@@ -168,7 +168,7 @@ class _Pull:
         self._paths = merged(one.selected_paths for one in given.values() if one is not None)
         self._graph = self._read_statements(self._sources, self._paths)
         # whole tables first: they know the columns that a reconstruction lacks
-        order = sorted(versions, key=lambda one: given[one.id] is None or not any(_values(given[one.id].values)))
+        order = sorted(versions, key=lambda one: not _filled(given[one.id]))
         tables = {one.id: self._table(one, given[one.id], head) for one in order}
         found = tuple(tables[one.id] for one in versions)
         steps = dict.fromkeys(step for one in found for place in one.places for step in place)
@@ -190,10 +190,9 @@ class _Pull:
         head_id = first.versions.head.id
         head = first if first.id == head_id else self._orkg.comparison(head_id)
         found = {head.id: head, first.id: first}
-        newest = (*head.versions.newest_first, *first.versions.newest_first)[:1]
-        for one in newest:
-            if one.id not in found:
-                found[one.id] = self._orkg.comparison(one.id)
+        for version in (*head.versions.newest_first, *first.versions.newest_first)[:1]:
+            if version.id not in found:
+                found[version.id] = self._orkg.comparison(version.id)
         for one in found.values():
             if one.withdrawn:
                 self._notes.append(f"{one.id} was deleted: it is readable, and counts as withdrawn")
@@ -202,7 +201,7 @@ class _Pull:
     def _contents(self, one: Comparison) -> Contents | None:
         """The table of a version; None where the service gives an empty one for sources that are there."""
         contents = self._orkg.contents(one.id)
-        if not one.sources or any(_values(contents.values)):
+        if not one.sources or _filled(contents):
             return contents
         self._notes.append(f"{one.id}: the service gives a table without values for {len(one.sources)} source(s)")
         return replace(contents, titles=(), subtitles=()) if contents.selected_paths else None
@@ -255,7 +254,7 @@ class _Pull:
     def _table(self, one: Comparison, contents: Contents | None, head: Comparison) -> Table:
         """The table of a version, with the statements behind its cells; OrkgChanged where it cannot be trusted."""
         address = f"{self._orkg.base}/api/comparisons/{one.id}/contents"
-        if contents is None or not any(_values(contents.values)):
+        if contents is None or not _filled(contents):
             return self._reconstructed(one, contents, head, address)
         for reading in range(_READINGS):
             if reading:
@@ -368,6 +367,11 @@ def merged(trees: Iterable[Sequence[Path]]) -> tuple[Path, ...]:
 
 def _depth(paths: Iterable[Path]) -> int:
     return max((path.depth for path in paths), default=1)
+
+
+def _filled(contents: Contents | None) -> bool:
+    """Whether a table holds any value."""
+    return contents is not None and any(_values(contents.values))
 
 
 def _values(rows: Mapping[str, Sequence[Row]]) -> Iterator[Ref]:

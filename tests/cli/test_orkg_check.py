@@ -62,7 +62,7 @@ def test_it_says_what_differs_and_what_is_in_doubt(tmp_path: Path, double: Steer
 
 @pytest.mark.parametrize(
     ("argument", "code", "said"),
-    [("R753434/../user", 2, "is no id of a comparison"), ("R404", 1, "not found (404)")],
+    [("R753434/../user", 2, "is no id of a comparison"), ("R404", 1, '"R404" not found.')],
 )
 def test_it_says_why_it_cannot_check(tmp_path: Path, double: Steering, argument: str, code: int, said: str) -> None:
     double.reset("r753434")

@@ -218,9 +218,11 @@ def test_things_are_made_and_named_by_the_last_part_of_location(orkg: Steering, 
     assert writer.thing(resource).label == "MLA"
     assert writer.statement(statement).triple == ("R900021", predicate, literal)
     assert writer.statement(statement).method is Method.MANUAL
+    writer.update_literal(literal, NewLiteral("29", "xsd:integer"), Method.MANUAL)
     writer.update_statement(statement, resource, Method.MANUAL)
     assert writer.statement(statement).object.id == resource
-    writer.update_literal(literal, NewLiteral("29", "xsd:integer"), Method.MANUAL)
+    with pytest.raises(OrkgMissing):
+        writer.thing(literal)
     writer.delete_statement(statement)
     writer.delete_statement(statement)
     with pytest.raises(OrkgMissing):

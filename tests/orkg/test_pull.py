@@ -198,7 +198,8 @@ def test_a_broken_answer_ends_the_pull(orkg: Steering, bend: Bend, told: str) ->
 
 def test_somebody_who_edits_meanwhile_is_waited_for(orkg: Steering, monkeypatch: pytest.MonkeyPatch) -> None:
     orkg.reset("r753434")
-    contents, edited = Orkg.contents, []
+    contents = Orkg.contents
+    edited: list[bool] = []
 
     def once_edited(self: Orkg, comparison: str) -> object:
         found = contents(self, comparison)

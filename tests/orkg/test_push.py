@@ -358,7 +358,7 @@ def test_a_comparison_of_somebody_else_is_not_taken_for_ours(there: Place) -> No
         "/api/comparisons",
         json={
             "title": "Theirs",
-            "description": "",
+            "description": "Of somebody else.",
             "research_fields": ["R133"],
             "authors": [],
             "search_protocol": {},

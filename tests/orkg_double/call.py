@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from tests.orkg_double.messages import JSON_TYPE, Answer, Problem, Request, as_json, not_found
 from tests.orkg_double.sign_in import User
@@ -88,7 +88,9 @@ class Call:
         """Refuse those who neither made a thing nor are curators."""
         assert self.user is not None
         if thing.created_by != self.user.id and not self.user.curator:
-            raise Problem(403, "access_denied", "Access Denied")
+            detail = f"Contributor <{self.user.id}> does not own the entity to be deleted and is not a curator."
+            people: dict[str, Any] = {"owner_id": thing.created_by, "contributor_id": self.user.id}
+            raise Problem(403, "neither_owner_nor_curator", detail, **people, thing_id=thing.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ class Double:
         if route.produces is None:
             return JSON_TYPE
         produced = [self._called(one) for one in route.produces]
-        media = _acceptable(accept, produced)
+        media = _acceptable(accept, produced, wild=not request.path.startswith("/api/comparisons"))
         if media is None:
             raise Problem(
                 406,
@@ -263,14 +263,14 @@ def _places(routes: Iterable[Route]) -> list[_Place]:
     return list(found.values())
 
 
-def _acceptable(accept: str | None, produced: list[str]) -> str | None:
-    """The first type that the request accepts. ORKG's own types must be named exactly; wildcards do not reach them."""
+def _acceptable(accept: str | None, produced: list[str], *, wild: bool) -> str | None:
+    """The first type that the request accepts. Wildcards reach only plain JSON, and where `wild` the other types."""
     wanted = [_parts(one) for one in accept.split(",")] if accept else [("*/*", frozenset[str]())]
     for name, parameters in wanted:
         for media in produced:
             own, needed = _parts(media)
-            plain = own == JSON_TYPE and name in ("*/*", "application/*")
-            if (name == own or plain) and needed <= parameters:
+            any_type = name in ("*/*", "application/*") and (wild or own == JSON_TYPE)
+            if (name == own or any_type) and needed <= parameters:
                 return media
     return None
 

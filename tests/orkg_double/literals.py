@@ -36,6 +36,7 @@ PATTERNS = {
     "base64Binary": r"[A-Za-z0-9+/=\s]*",
 }
 LONGEST = 8164
+_NO_DATATYPE = 'A literal datatype must be a URI or a "xsd:"-prefixed type.'
 
 
 def check(label: str, datatype: str, *, key: str = "datatype", pointer: str = "#/label") -> None:
@@ -44,11 +45,11 @@ def check(label: str, datatype: str, *, key: str = "datatype", pointer: str = "#
         raise invalid(f"A literal must be at most {LONGEST} characters long.", pointer, "invalid_literal_label")
     if not datatype.startswith("xsd:"):
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s:]\S*", datatype):
-            raise invalid(f'"{datatype}" is no datatype.', f"#/{key}", "invalid_literal_datatype")
+            raise invalid(_NO_DATATYPE, f"#/{key}", "invalid_literal_datatype")
         return
     pattern = PATTERNS.get(datatype.removeprefix("xsd:"))
     if pattern is None:
-        raise invalid(f'"{datatype}" is no datatype.', f"#/{key}", "invalid_literal_datatype")
+        raise invalid(_NO_DATATYPE, f"#/{key}", "invalid_literal_datatype")
     if not re.fullmatch(pattern, label):
         raise invalid(f'Literal value "{label}" is not a valid "{datatype}".', pointer, "invalid_literal_label")
 
@@ -56,5 +57,14 @@ def check(label: str, datatype: str, *, key: str = "datatype", pointer: str = "#
 def check_label(label: str, pointer: str = "#/label") -> None:
     """Raise Problem (400) for a label of a thing that is blank, too long, or holds a line break or NUL."""
     if not label.strip() or len(label) > LONGEST or any(one in label for one in "\n\r\0"):
-        detail = f"A label must not be blank, must not contain newlines or NULL characters, and must be at most {LONGEST} characters long."  # noqa: E501
+        detail = f"A label must not be blank or contain newlines or NULL characters and must be at most {LONGEST} characters long."  # noqa: E501
         raise invalid(detail, pointer, "invalid_label")
+
+
+def check_description(text: str) -> None:
+    """Raise Problem (400) for a description of blanks only, or one that is too long or holds NUL; it may be empty."""
+    if text and (not text.strip() or len(text) > LONGEST or "\0" in text):
+        detail = (
+            f"A description must not be blank or contain NULL characters and must be at most {LONGEST} characters long."
+        )
+        raise invalid(detail, "#/description", "invalid_description")

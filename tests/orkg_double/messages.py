@@ -103,10 +103,16 @@ def as_json(value: Any, media: str = JSON_TYPE, status: int = 200, headers: tupl
     return Answer(status, (("Content-Type", media), *headers), encoded(value))
 
 
-def invalid(detail: str, pointer: str, kind: str, message: str = "Bad Request", name: str | None = None) -> Problem:
-    """A value that does not fit: 400 with the list of errors that ORKG sends along."""
-    errors = [{"detail": detail, "pointer": pointer, "message": detail, "field": name or pointer}]
-    return Problem(400, kind, message, errors=errors)
+def invalid(detail: str, pointer: str, kind: str, *, status: int = 400) -> Problem:
+    """A value that does not fit: its problem says nothing, and the list of errors that ORKG sends along says it."""
+    errors = [{"detail": detail, "pointer": pointer, "message": detail, "field": pointer}]
+    return Problem(status, kind, HTTPStatus(status).phrase, errors=errors)
+
+
+def not_valid(detail: str, field: str) -> Problem:
+    """A value that fails before ORKG's own code sees it, which is told in another way."""
+    errors = [{"detail": detail, "pointer": f"#/{field}", "message": detail, "field": field}]
+    return Problem(400, "invalid_argument", "Invalid request content.", errors=errors)
 
 
 def not_found(kind: str, what: str, identity: str) -> Problem:

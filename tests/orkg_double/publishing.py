@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.orkg_double import bodies, literals, table
 from tests.orkg_double.call import COMPARISON, CONTRIBUTION, PAPER, Call, Route
-from tests.orkg_double.messages import JSON_TYPE, Answer, Problem, invalid, not_found
+from tests.orkg_double.messages import JSON_TYPE, Answer, Problem, invalid, not_found, not_valid
 from tests.orkg_double.reading import comparison_of
 from tests.orkg_double.state import SOURCE_PREDICATES, Comparison, Json, Paper
 from tests.orkg_double.writing import changed_method, check_classes, method_of
@@ -23,7 +23,7 @@ def _create_paper(call: Call) -> Answer:
     body = bodies.parse(call.request, bodies.CREATE_PAPER)
     literals.check_label(body["title"], "#/title")
     if len(body["research_fields"]) != 1:
-        raise Problem(400, "only_one_research_field_allowed", "Exactly one research field must be specified.")
+        raise _one_field()
     _check_fields(call, body["research_fields"])
     _check_people(call, body)
     for one in (*(body.get("sdgs") or ()), *(body.get("mentionings") or ())):
@@ -150,10 +150,13 @@ class _Maker:
                 self._say(object_, one.get("statements") or {})
 
     def _make(self, temporary: str, identity: str) -> None:
-        if not temporary.startswith("#"):
-            raise Problem(400, "invalid_temp_id", f'Invalid temporary id "{temporary}". It must start with "#".')
+        if not temporary.startswith("#") or len(temporary) < 2:
+            raise Problem(
+                400, "invalid_temp_id", f'Invalid temp id "{temporary}". Requires "#" as prefix.', temp_id=temporary
+            )
         if temporary in self.known:
-            raise Problem(400, "duplicate_temp_ids", f'Duplicate temporary id "{temporary}".')
+            twice = {temporary: 2}
+            raise Problem(400, "duplicate_temp_ids", f"Duplicate temp ids: {temporary}=2.", duplicate_temp_ids=twice)
         self.known[temporary] = identity
 
     def _resolve(self, identity: str, kind: str = "thing") -> str:
@@ -170,10 +173,10 @@ class _Maker:
 def _create_comparison(call: Call) -> Answer:
     body = bodies.parse(call.request, bodies.CREATE_COMPARISON)
     if not body["title"].strip():
-        raise invalid("must not be blank", "#/title", "invalid_argument", "Invalid request content.", "title")
+        raise not_valid("must not be blank", "title")
     literals.check_label(body["title"], "#/title")
     if len(body["research_fields"]) > 1:
-        raise Problem(400, "only_one_research_field_allowed", "At most one research field must be specified.")
+        raise _one_field()
     method = method_of(body)
     changes = _checked(call, body, method)
     made = call.state.resource(body["title"], by=call.by, method=method, classes=("Comparison",))
@@ -191,7 +194,7 @@ def _update_comparison(call: Call) -> Answer:
     if record.published:
         raise _closed("comparison_not_modifiable", f'Comparison "{call.id}" is not modifiable.', call.id)
     if body.get("research_fields") is not None and len(body["research_fields"]) != 1:
-        raise Problem(400, "only_one_research_field_allowed", "Exactly one research field must be specified.")
+        raise _one_field()
     resource = call.state.things[call.id]
     if body.get("visibility") is not None:
         call.own(resource)
@@ -213,36 +216,53 @@ def _checked(call: Call, body: Json, method: str) -> dict[str, Any]:
     for key in ("visualizations", "related_figures", "related_resources", "sdgs"):
         for one in body.get(key) or ():
             call.thing(one)
-    for number, one in enumerate(body.get("sources") or ()):
-        if one.get("type") not in SOURCE_PREDICATES or "id" not in one:
-            place = f"$.sources[{number}]"
-            detail = f'Field "{place}" is either missing, "null", of invalid type, or contains "null" values.'
-            raise Problem(400, "mismatched_json_input", detail, pointer=f"#/sources/{number}")
-        call.thing(one["id"])
-    changes: dict[str, Any] = {}
-    for key in ("type", "description", "search_protocol", "is_anonymized", "visibility"):
-        if body.get(key) is not None:
-            changes[key] = body[key]
-    for key in ("research_fields", "sdgs", "visualizations", "related_figures", "related_resources", "references"):
-        if body.get(key) is not None:
-            changes[key] = tuple(body[key])
+    _check_sources(call, body.get("sources") or ())
+    if body.get("description") is not None:
+        literals.check_description(body["description"])
+    for one in body.get("references") or ():
+        literals.check_label(one, "#/references")
+    kept = ("type", "description", "search_protocol", "is_anonymized", "visibility")
+    lists = ("research_fields", "sdgs", "visualizations", "related_figures", "related_resources", "references")
+    changes = {key: body[key] for key in kept if body.get(key) is not None}
+    changes |= {key: tuple(body[key]) for key in lists if body.get(key) is not None}
     if body.get("authors") is not None:
         changes["authors"] = _authors(call, body["authors"], method)
     return changes
 
 
+def _check_sources(call: Call, sources: Json) -> None:
+    """Refuse sources of no known type, that are no resources, or that come twice."""
+    for number, one in enumerate(sources):
+        if one.get("type") not in SOURCE_PREDICATES or "id" not in one:
+            place = f"$.sources[{number}]"
+            detail = f'Field "{place}" is either missing, "null", of invalid type, or contains "null" values.'
+            raise Problem(400, "mismatched_json_input", detail, pointer=f"#/sources/{number}")
+    named = [f"(id={one['id']},type={one['type']})" for one in sources]
+    twice = {one: named.count(one) for one in named if named.count(one) > 1}
+    if twice:
+        detail = f"Duplicate data sources: {', '.join(f'{one}={count}' for one, count in twice.items())}."
+        raise Problem(400, "duplicate_data_sources", detail, duplicate_data_sources=twice)
+    for one in sources:
+        call.thing(one["id"], "resource")
+
+
 def _set_sources(call: Call, comparison: str, wanted: Json, method: str) -> None:
-    """Replace the list of sources. What keeps its order keeps its statements; a new order makes all of them anew."""
-    new = list(dict.fromkeys((one["id"], SOURCE_PREDICATES[one["type"]]) for one in wanted))
-    old = {(one.object, one.predicate): one.id for one in call.state.sources(comparison)}
-    kept = [one for one in old if one in new]
-    if new[: len(kept)] != kept:
-        kept = []
-    for one, statement in old.items():
-        if one not in kept:
-            call.state.remove_statement(statement)
-    for source, predicate in new[len(kept) :]:
-        call.state.say(comparison, predicate, source, by=call.by, method=method)
+    """Replace the list of sources. Old statements are kept as far as they come in the order that is wanted.
+
+    Whatever stands before a statement that is kept, and is not wanted there, goes; so a new source in front of the
+    others makes all of their statements anew.
+    """
+    old = iter(call.state.sources(comparison))
+    gone: list[str] = []
+    for source, predicate in [(one["id"], SOURCE_PREDICATES[one["type"]]) for one in wanted]:
+        for statement in old:
+            if (statement.object, statement.predicate) == (source, predicate):
+                break
+            gone.append(statement.id)
+        else:
+            call.state.say(comparison, predicate, source, by=call.by, method=method)
+    for one in [*gone, *(statement.id for statement in old)]:
+        call.state.remove_statement(one)
 
 
 def _update_contents(call: Call) -> Answer:
@@ -250,19 +270,24 @@ def _update_contents(call: Call) -> Answer:
     record = comparison_of(call)
     if record.published:
         raise _closed("comparison_already_published", f'Comparison "{call.id}" is already published.', call.id)
-    _check_paths(call, selected, 1)
+    _check_paths(call, selected, ())
     call.state.write(record, selected_paths=tuple(selected))
     return call.changed(f"/api/comparisons/{call.id}/contents")
 
 
-def _check_paths(call: Call, selected: Json, depth: int) -> None:
-    if selected and depth > table.DEEPEST:
-        raise Problem(400, "comparison_path_too_deep", f"Paths must be at most {table.DEEPEST} levels deep.")
+def _check_paths(call: Call, selected: Json, above: tuple[str, ...]) -> None:
     for one in selected:
+        path = (*above, one["id"])
         if one["type"] not in ("PREDICATE", "ROSETTA_STONE_STATEMENT", "ROSETTA_STONE_STATEMENT_VALUE"):
             raise Problem(400, "mismatched_json_input", f'"{one["type"]}" is no type of a path.', pointer="#/type")
-        call.thing(one["id"], "predicate" if one["type"] == "PREDICATE" else "thing")
-        _check_paths(call, one["children"], depth + 1)
+        if one["children"] and len(path) == table.DEEPEST:
+            detail = f"The comparison path exceeds the maximum depth of {table.DEEPEST}."
+            raise Problem(400, "invalid_comparison_path", detail, comparison_path=path)
+        thing = call.state.things.get(one["id"])
+        if thing is None or (one["type"] == "PREDICATE" and thing.kind != "predicate"):
+            detail = f'Comparison path "{" > ".join(path)}" not found.'
+            raise Problem(404, "comparison_path_not_found", detail, comparison_path=path)
+        _check_paths(call, one["children"], path)
 
 
 def _publish(call: Call) -> Answer:
@@ -271,7 +296,7 @@ def _publish(call: Call) -> Answer:
     if record.published:
         raise _closed("comparison_already_published", f'Comparison "{call.id}" is already published.', call.id)
     if not body["authors"]:
-        raise invalid("must not be empty", "#/authors", "invalid_argument", "Invalid request content.", "authors")
+        raise not_valid("must not be empty", "authors")
     sources = state.sources(call.id)
     if len({one.object for one in sources}) < 2:
         raise Problem(400, "requires_at_least_two_sources", "At least two sources are required.")
@@ -291,7 +316,8 @@ def _publish(call: Call) -> Answer:
     when = {"published_year": month} if defect else {"published_month": month, "published_year": year}
     state.comparisons[version.id] = replace(record, id=version.id, publication_info=when)
     for predicate, date in (("P29", year), ("P29" if defect else "P28", month)):
-        state.say(version.id, predicate, state.literal(str(date), by=call.by).id, by=call.by)
+        literal = state.literal(str(date), "xsd:int", by=call.by, method=head.method)
+        state.say(version.id, predicate, literal.id, by=call.by, method=head.method)
     state.say(call.id, "hasPublishedVersion", version.id, by=call.by)
     if body["assign_doi"]:
         if call.habits.doi_service == "down":
@@ -302,9 +328,14 @@ def _publish(call: Call) -> Answer:
 
 
 def _delete_comparison(call: Call) -> Answer:
-    record = comparison_of(call)
+    record = call.state.comparisons.get(call.id)
+    if record is None:
+        return Answer(204)
     if record.published or call.state.versions(call.id):
         raise _closed("comparison_already_published", f'Comparison "{call.id}" is already published.', call.id)
+    if call.state.by_object.get(call.id):
+        detail = f'Unable to delete comparison "{call.id}" because it is used in at least one statement.'
+        raise _closed("comparison_in_use", detail, call.id)
     call.own(call.state.things[call.id])
     call.state.remove_thing(call.id)
     return Answer(204)
@@ -315,6 +346,10 @@ def _closed(kind: str, detail: str, identity: str) -> Problem:
 
 
 # both
+
+
+def _one_field() -> Problem:
+    return Problem(400, "only_one_research_field_allowed", "Ony one research field is allowed.")
 
 
 def _check_fields(call: Call, fields: list[str]) -> None:
@@ -343,11 +378,12 @@ def _authors(call: Call, authors: Json, method: str) -> tuple[Json, ...]:
 
 
 ROUTES = [
-    Route("POST", "/api/papers", _create_paper, None, PAPER, login=True),
-    Route("POST", "/api/papers/{}/contributions", _create_contribution, None, CONTRIBUTION, login=True),
+    # what is not said to give a type of its own gives the type of the other calls beside it
+    Route("POST", "/api/papers", _create_paper, (PAPER,), PAPER, login=True),
+    Route("POST", "/api/papers/{}/contributions", _create_contribution, (CONTRIBUTION,), CONTRIBUTION, login=True),
     Route("POST", "/api/comparisons", _create_comparison, (COMPARISON,), COMPARISON, login=True),
     Route("PUT", "/api/comparisons/{}", _update_comparison, (COMPARISON,), COMPARISON, login=True),
-    Route("PUT", "/api/comparisons/{}/contents", _update_contents, None, COMPARISON, login=True),
-    Route("POST", "/api/comparisons/{}/publish", _publish, None, JSON_TYPE, login=True),
-    Route("DELETE", "/api/comparisons/{}", _delete_comparison, None, COMPARISON, login=True),
+    Route("PUT", "/api/comparisons/{}/contents", _update_contents, (COMPARISON,), COMPARISON, login=True),
+    Route("POST", "/api/comparisons/{}/publish", _publish, (JSON_TYPE,), JSON_TYPE, login=True),
+    Route("DELETE", "/api/comparisons/{}", _delete_comparison, (JSON_TYPE,), COMPARISON, login=True),
 ]

@@ -103,7 +103,9 @@ def _papers(call: Call) -> Answer:
 
 
 def _papers_head(call: Call) -> Answer:
-    found = _find_papers(call)
+    """Whether there is a paper of a DOI, or of exactly a title."""
+    title = call.request.one("title")
+    found = [one for one in _find_papers(call) if title is None or call.state.things[one.id].label == title]
     if not found:
         return Answer(404)
     return Answer(200, (("Location", call.location(f"/api/papers/{found[0].id}")),))
@@ -219,25 +221,31 @@ def _walk(
     allow: Iterable[str] = (),
     end: Iterable[str] = (),
 ) -> list[Statement]:
-    """The statements that lead away from the thing in the address, nearest first, each once."""
+    """The statements on paths that lead away from the thing in the address, in order of creation, each once.
+
+    A path that is long enough brings all of its statements, also the first ones. With `end` only paths count that end
+    in a thing of these classes, and none goes on from there.
+    """
     state, denied, allowed, ends = call.state, set(deny), set(allow), set(end)
-    found: list[Statement] = []
-    seen, border = {call.id}, [call.id]
+    seen: set[str] = set()
+    found: set[str] = set()
+    border: list[tuple[str, tuple[str, ...]]] = [(call.id, ())]
     for hop in range(1, most + 1):
         following = []
-        for subject in border:
+        for subject, path in border:
             for one in state.about(subject):
                 thing = state.things[one.object]
-                classes = set(thing.classes)
-                if classes & denied or (allowed and thing.kind == "resource" and not classes & allowed):
+                classes = {*thing.classes, thing.kind.capitalize(), "Thing"}
+                if one.id in seen or classes & denied or (allowed and not classes & (allowed | ends)):
                     continue
-                if hop >= least:
-                    found.append(one)
-                if one.object not in seen and not classes & ends:
-                    seen.add(one.object)
-                    following.append(one.object)
+                seen.add(one.id)
+                whole = (*path, one.id)
+                if hop >= least and (not ends or classes & ends):
+                    found |= {*whole}
+                if not classes & ends:
+                    following.append((one.object, whole))
         border = following
-    return found
+    return sorted((state.statements[one] for one in found), key=lambda one: (clock.read(one.created_at), one.id))
 
 
 # things

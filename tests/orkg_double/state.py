@@ -205,9 +205,13 @@ class State:
         statement = self.statements.pop(identity)
         _take_out(self.by_subject, statement.subject, identity)
         _take_out(self.by_object, statement.object, identity)
-        thing = self.things.get(statement.object)
-        if thing is not None and thing.kind == "literal" and not self.by_object.get(thing.id):
-            del self.things[thing.id]
+        self.forget_unused(statement.object)
+
+    def forget_unused(self, identity: str) -> None:
+        """Forget a literal that no statement names."""
+        thing = self.things.get(identity)
+        if thing is not None and thing.kind == "literal" and not self.by_object.get(identity):
+            del self.things[identity]
 
     def about(self, subject: str, predicate: str | None = None) -> list[Statement]:
         """The statements of a subject, in order of creation."""

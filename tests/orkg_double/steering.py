@@ -114,10 +114,10 @@ def _usual(path: str, method: str) -> dict[str, str]:
         ("/api/contributions", "application/vnd.orkg.contribution.v2+json"),
     )
     plain = path.partition("?")[0]
-    media = "application/json"
-    for key, value in kinds:
-        if plain.startswith(key) or (key == "/contributions" and plain.endswith(key)):
-            media = value
-            break
-    given = "application/json" if plain.endswith("/publish") else media
-    return {"Accept": media} | ({} if method in ("GET", "HEAD") else {"Content-Type": given})
+    media = next((media for key, media in kinds if plain.startswith(key) or plain.endswith(key)), "application/json")
+    given = accepted = media
+    if plain.endswith("/publish"):
+        given = accepted = "application/json"
+    elif method == "DELETE":
+        accepted = "application/json"
+    return {"Accept": accepted} | ({} if method in ("GET", "HEAD") else {"Content-Type": given})

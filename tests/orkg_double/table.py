@@ -45,7 +45,7 @@ def contents(state: State, comparison: str) -> Json:
         "subtitles": subtitles,
         "values": {
             one["id"]: _rows(state, one, columns) or [{"values": [None] * len(columns), "children": {}}]
-            for one in (record.selected_paths if columns else ())
+            for one in record.selected_paths
         },
     }
 

@@ -109,10 +109,13 @@ def test_subgraphs_and_filters(orkg: Steering) -> None:
 
     first = ["S900001", "S900002", "S900003", "S900004", "S900005", "S900007"]
     assert ids("/api/things/R900011/subgraph?max_hops=1") == first
-    assert ids("/api/things/R900011/subgraph") == [*first, "S900006"]
-    assert ids("/api/things/R900011/subgraph?min_hops=2&max_hops=3") == ["S900006"]
+    assert ids("/api/things/R900011/subgraph") == [f"S90000{number}" for number in range(1, 8)], "by time, then id"
+    whole_paths = ["S900004", "S900006"]
+    assert ids("/api/things/R900011/subgraph?min_hops=2&max_hops=3") == whole_paths
     assert ids("/api/things/R900011/subgraph?deny_classes=Dataset,Problem") == first[:3]
-    assert ids("/api/things/R900011/subgraph?termination_classes=Dataset") == first
+    assert ids("/api/things/R900011/subgraph?termination_classes=Dataset") == ["S900004", "S900005"]
+    assert ids("/api/things/R900011/subgraph?termination_classes=Literal") == ["S900002", "S900003", *whole_paths]
+    assert ids("/api/things/R900011/subgraph?allow_classes=Dataset") == ["S900004", "S900005"]
     assert ids("/api/statements/R900011/bundle?max_level=1") == first
     assert orkg.ask("GET", "/api/things/R900011/subgraph?max_hops=11").status_code == 400
     assert orkg.ask("GET", "/api/things/R900011/subgraph?max_hops=x").status_code == 400
@@ -143,8 +146,25 @@ def test_a_repointed_statement_keeps_who_and_when(orkg: Steering) -> None:
     after = orkg.ask("GET", "/api/statements/S900001").json()
     assert after["object"]["id"] == "R900071"
     assert (after["created_at"], after["created_by"]) == (before["created_at"], before["created_by"])
-    (mha, *_) = orkg.ask("GET", "/api/statements?object_id=R900070").json()["content"] or [None]
-    assert mha is None
+    assert orkg.ask("GET", "/api/statements?object_id=R900070").json()["content"] == []
+
+
+def test_repointing_a_statement_forgets_the_literal_that_nobody_uses_then(orkg: Steering) -> None:
+    orkg.ask("PUT", "/api/statements/S900002", json={"object_id": "L900004"})
+    assert orkg.ask("GET", "/api/literals/L900001").status_code == 404
+    orkg.ask("PUT", "/api/statements/S900010", json={"object_id": "L900009"})
+    assert orkg.ask("GET", "/api/literals/L900004").status_code == 200
+
+
+def test_elements_of_lists_are_not_managed_as_statements(orkg: Steering) -> None:
+    body = {"subject_id": "R900040", "predicate_id": "hasListElement", "object_id": "R900050"}
+    answers = [
+        orkg.ask("POST", "/api/statements", json=body),
+        orkg.ask("PUT", "/api/statements/S900020", json={"object_id": "R900050"}),
+        orkg.ask("DELETE", "/api/statements/S900020"),
+    ]
+    kinds = ["invalid_statement", "invalid_statement", "statement_in_use"]
+    assert [one.json()["type"].rpartition(":")[2] for one in answers] == kinds
 
 
 def test_observatories_are_read_as_the_zero_id_and_must_not_be_sent_so(orkg: Steering) -> None:

@@ -110,7 +110,7 @@ def test_writing(orkg: Steering, one: dict[str, Any]) -> None:
         path,
         user=ADA,
         json=json.loads(text),
-        Accept=one.get("accept", "application/json"),
+        Accept=one.get("accept", one["content_type"]),
         Content_Type=one["content_type"],
     )
     assert answer.status_code == one.get("status", 204), answer.text
@@ -144,7 +144,7 @@ def test_refusals(orkg: Steering, http: httpx.Client) -> None:
         ("error.403.published-table.json", "PUT", "/api/comparisons/R900101/contents", media, {"selected_paths": []}),
         ("error.415.json", "DELETE", "/api/comparisons/R900001", "application/json", None),
     ):
-        answer = orkg.ask(method, path, user=ADA, json=body, Accept=media, Content_Type=kind)
+        answer = orkg.ask(method, path, user=ADA, json=body, Accept=kind, Content_Type=kind)
         assert without(answer.json(), "timestamp") == without(content(file), "timestamp"), file
     anonymous = http.post("/api/statements", json=content("request.create-statement.json"))
     assert without(anonymous.json(), "timestamp") == without(content("error.403.anonymous.json"), "timestamp")

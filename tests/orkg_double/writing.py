@@ -11,6 +11,7 @@ from tests.orkg_double.call import Call, Route
 from tests.orkg_double.messages import JSON_TYPE, Answer, Problem, invalid
 from tests.orkg_double.state import METHODS, Json, Statement, Thing
 
+RESERVED = ("Literal", "Class", "Predicate", "Resource", "List", "RosettaStoneStatement", "Thing")
 AI = "AI_GENERATED"
 AI_REVIEWED = "AI_GENERATED_WITH_MANUAL_REVIEW"
 
@@ -30,19 +31,22 @@ def changed_method(body: Json, old: str, *, label_changed: bool) -> str:
     if named is None:
         return "MANUAL" if label_changed else old
     method = method_of(body)
-    if old == AI and method not in (AI, AI_REVIEWED):
-        raise Problem(
-            400, "invalid_extraction_method", f'Extraction method cannot be changed from "{old}" to "{method}".'
-        )
+    if not label_changed and old in (AI, AI_REVIEWED) and method not in (AI, AI_REVIEWED):
+        detail = f'Extraction method "{old}" cannot be changed to "{method}".'
+        methods: dict[str, Any] = {"source_extraction_method": old, "target_extraction_method": method}
+        raise Problem(403, "invalid_extraction_method_change", detail, **methods)
     return method
 
 
 def check_classes(call: Call, classes: list[str]) -> None:
-    """Refuse classes that are not there."""
+    """Refuse classes that are not there, and those that are ORKG's own."""
+    for one in classes:
+        if one in RESERVED:
+            raise Problem(400, "reserved_class_id", f'Class id "{one}" is reserved.', class_id=one)
     missing = [one for one in classes if (thing := call.state.things.get(one)) is None or thing.kind != "class"]
     if missing:
-        names = ", ".join(missing)
-        raise Problem(400, "invalid_class_collection", f"The collection of classes [{names}] contains invalid classes.")
+        detail = f'The collection of classes "[{", ".join(classes)}]" contains one or more invalid classes.'
+        raise Problem(400, "invalid_class_collection", detail, class_ids=classes)
 
 
 def _create_resource(call: Call) -> Answer:
@@ -72,9 +76,10 @@ def _update_resource(call: Call) -> Answer:
 
 def _delete_resource(call: Call) -> Answer:
     old = call.thing(call.id, "resource")
-    call.own(old)
     if call.state.by_object.get(old.id):
-        raise Problem(403, "resource_in_use", f'Resource "{old.id}" is used by at least one statement.')
+        detail = f'Unable to delete resource "{old.id}" because it is used in at least one statement.'
+        raise Problem(403, "resource_in_use", detail, resource_id=old.id)
+    call.own(old)
     call.state.remove_thing(old.id)
     return Answer(204)
 
@@ -88,14 +93,15 @@ def _new_uri(call: Call, body: Json, old: Thing) -> dict[str, Any]:
     uri = body.get("uri")
     if uri is None or uri == old.uri:
         return {}
-    if not urlsplit(uri).scheme:
-        raise Problem(400, "uri_not_absolute", f"The URI <{uri}> is not absolute.", uri=uri)
     if old.uri is not None:
-        raise Problem(403, "cannot_reset_uri", f'The URI of {old.kind} "{old.id}" is already <{old.uri}>.', uri=old.uri)
+        detail = f'The thing "{old.id}" already has a URI. It is not allowed to change URIs.'
+        raise invalid(detail, "#/uri", "cannot_reset_uri", status=403)
+    if not urlsplit(uri).scheme:
+        raise invalid(f"The URI <{uri}> is not absolute.", "#/uri", "uri_not_absolute")
     taken = next((one for one in call.state.things.values() if one.uri == uri), None)
     if taken is not None:
-        detail = f'The URI <{uri}> is already assigned to {taken.kind} with ID "{taken.id}".'
-        raise Problem(400, "uri_already_in_use", detail, uri=uri, id=taken.id)
+        detail = f'The URI <{uri}> is already assigned to thing with ID "{taken.id}".'
+        raise invalid(detail, "#/uri", "uri_already_in_use")
     return {"uri": uri}
 
 
@@ -147,10 +153,15 @@ def _create_statement(call: Call) -> Answer:
 
 
 def _check_triple(call: Call, subject: str, predicate: str, object_: str) -> None:
-    if call.thing(subject).kind == "literal":
-        raise invalid("A literal cannot be the subject of a statement.", "#/subject_id", "invalid_statement")
-    call.thing(predicate, "predicate")
-    call.thing(object_)
+    things = call.state.things
+    for name, one in (("subject", subject), ("predicate", predicate), ("object", object_)):
+        if one not in things or (name == "predicate" and things[one].kind != "predicate"):
+            detail = f'{name.capitalize()} "{one}" not found.'
+            raise Problem(400, f"statement_{name}_not_found", detail, **{f"{name}_id": one})  # type: ignore[arg-type]
+    if things[subject].kind == "literal":
+        raise Problem(400, "invalid_statement", "Subject must not be a literal.")
+    if predicate == "hasListElement" and "List" in things[subject].classes:
+        raise Problem(400, "invalid_statement", "A list element statement cannot be managed here.")
 
 
 def _update_statement(call: Call) -> Answer:
@@ -165,12 +176,16 @@ def _update_statement(call: Call) -> Answer:
     )
     _check_triple(call, new.subject, new.predicate, new.object)
     call.state.put_statement(new)
+    if new.object != old.object:
+        call.state.forget_unused(old.object)
     return call.changed(f"/api/statements/{old.id}")
 
 
 def _delete_statement(call: Call) -> Answer:
     # any login may delete any statement; one that is not there is no error
     if call.id in call.state.statements:
+        if call.state.statements[call.id].index is not None:
+            raise Problem(400, "statement_in_use", "A statement cannot be deleted when it is used in a list.")
         call.state.remove_statement(call.id)
     return Answer(204)
 
@@ -183,7 +198,7 @@ def _statement(call: Call) -> Statement:
 
 
 def _writes(method: str, path: str, answers: Any) -> Route:
-    return Route(method, path, answers, None, None if method == "DELETE" else JSON_TYPE, login=True)
+    return Route(method, path, answers, (JSON_TYPE,), None if method == "DELETE" else JSON_TYPE, login=True)
 
 
 ROUTES = [
