@@ -40,6 +40,7 @@ from app.store.port import Snapshot
 
 _FROM_ORKG = "orkg-"
 """How slugs of sources begin that are ORKG comparisons."""
+_NAMING = (vocab.rdfs.label, vocab.skos.prefLabel, vocab.dct.title)
 _OF_DATASETS = "it is said of a data set: a pull reads it, and a plan compares models only"
 _THERE = frozenset({Status.ACCEPTED, Status.COMPATIBLE})
 
@@ -226,14 +227,13 @@ def _reviewed(snapshot: Snapshot) -> frozenset[str]:
 
 
 def _labels(snapshot: Snapshot) -> dict[str, str]:
-    """Labels of the things of the registry. Concepts go by their notation, which ends their IRI."""
-    return {
-        quad.subject.value: quad.object.value
-        for quad in snapshot.quads(REGISTRY)
-        if quad.predicate.value == vocab.rdfs.label
-        and isinstance(quad.subject, IRI)
-        and isinstance(quad.object, Literal)
-    }
+    """How the things of the registry are called. Concepts go by their notation, which ends their IRI."""
+    found: dict[str, str] = {}
+    for predicate in _NAMING:
+        for quad in snapshot.quads(REGISTRY):
+            if quad.predicate.value == predicate and isinstance(quad.subject, IRI) and isinstance(quad.object, Literal):
+                found.setdefault(quad.subject.value, quad.object.value)
+    return found
 
 
 def _agreement(meanings: Mapping[str, _Meaning], cases: Mapping[Key, Case], names: Names) -> Agrees:

@@ -244,11 +244,11 @@ def one(
     model: Model = None,
     page: Number = 1,
 ) -> Response:
-    """The plan of one comparison; without a chosen state, everything that is not the same on both sides."""
+    """The plan of one comparison; without a choice, everything that differs or waits for somebody."""
     found = _one(request, services, host, comparison)
     lines = _chosen(found.plan, state, model)
     if state is None and model is None:
-        lines = [line for line in lines if line.state is not State.SAME]
+        lines = [line for line in lines if line.state not in {State.SAME, State.LEFT_OUT}]
     start = (page - 1) * _ON_A_PAGE
     return pages.page(
         "orkg-plan.html",
