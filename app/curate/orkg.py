@@ -14,6 +14,7 @@ from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app import vocab
 from app.curate.bulk import known_in, names_of
@@ -47,6 +48,7 @@ LICENCE = "CC BY-SA 4.0 by its DataCite record, CC0 1.0 by the ORKG's site; attr
 _KIND = "WebPage"
 _OF_ORKG = "orkg-"
 """How the slugs of our sources begin that are tables of the ORKG."""
+_THEIRS = ".orkg.org"
 _SAMPLES = 4
 _SEED = {
     "P18097": "maker",
@@ -341,7 +343,7 @@ def suggestions_report(given: Suggestions, file: Path) -> dict[str, Any]:
 
 def source_of(pulled: Pulled, table: Table, names: Names, today: date) -> Source:
     """The source that a table is; as the graph has it, where it was read before."""
-    slug = f"{_OF_ORKG}{table.version.lower()}" if table.published else f"{_OF_ORKG}{table.head.lower()}-head"
+    slug = slug_of(pulled.base, table)
     known = names.sources.get(slug)
     if known:
         return replace(known[0], retrieved=today.isoformat())
@@ -371,6 +373,14 @@ class _Known:
     unit: str
     model: Model
     row: RowMeaning
+
+
+def slug_of(base: str, table: Table) -> str:
+    """The slug of a table as a source. Other installations have other things under the same identifiers."""
+    host = urlsplit(base).hostname or ""
+    other = f"{host.removesuffix(_THEIRS).replace('.', '-')}-" if host.endswith(_THEIRS) else ""
+    version = table.version if table.published else f"{table.head}-head"
+    return f"{_OF_ORKG}{other}{version}".lower().replace("_", "-").replace(":", "-")
 
 
 class _Reader:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.curate.orkg import CellFinding, Read, Suggestions, Verdict
+from app.curate.orkg import CellFinding, Read, Suggestions, Verdict, slug_of
 from app.curate.review import Answer, commit, review
 from app.errors import BadParameter
 from app.model.claims import Claim
@@ -197,6 +197,18 @@ def test_a_claim_says_where_it_is_from_and_how_it_came_to_be(clean: Pulled, read
     assert "how is not recorded" in note
     assert "xsd:string" in note
     assert not claim.recalled
+
+
+@pytest.mark.parametrize(
+    ("base", "slug"),
+    [
+        ("https://orkg.org", "orkg-r753434-head"),
+        ("https://sandbox.orkg.org", "orkg-sandbox-r753434-head"),
+        ("http://127.0.0.1:8000", "orkg-r753434-head"),
+    ],
+)
+def test_a_source_is_of_one_installation(clean: Pulled, base: str, slug: str) -> None:
+    assert slug_of(base, clean.live) == slug
 
 
 def test_the_head_is_a_source_only_where_it_says_something_else(read: Read) -> None:

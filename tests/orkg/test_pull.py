@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.errors import BadFile, OrkgChanged, OrkgMissing, OrkgUnavailable
 from app.orkg.archive import Archive, Look, find_archive, read_pull
@@ -20,13 +22,16 @@ from app.orkg.sparql import Endpoint
 from app.orkg.table import Cell, Origin, Table
 from app.orkg.values import Method
 from tests.orkg.clients import QUICK, client
-from tests.orkg_double.faults import Bend, Fault
+from tests.orkg_double.faults import KINDS, Bend, Fault
+from tests.orkg_double.inside import ADDRESS, inside
 from tests.orkg_double.state import ADA, BO, CY
 from tests.orkg_double.steering import Steering
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 COMPARISON = "R753434"
 VERSION = "R753854"
+PASSING = [kind for kind in KINDS if "crash" not in kind and kind not in {"429", "503", "slow"}]
+"""Faults for which nobody has to wait."""
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +229,21 @@ def test_somebody_who_edits_meanwhile_is_waited_for(orkg: Steering, monkeypatch:
     assert edited
     assert "998" in {one.value.label for one in found.live.cells}
     assert all(one.statements for one in found.live.cells)
+
+
+@given(seed=st.integers(0, 10**9))
+@settings(max_examples=60)
+def test_a_pull_under_random_faults_is_whole_or_nothing(seed: int) -> None:
+    """A crash of the client is no matter here: nothing is kept before everything was read."""
+    transport, double = inside()
+    with Orkg(ADDRESS, pace=QUICK, transport=transport) as reader:
+        whole = pull(reader, "R900001", now=NOW)
+        double.random_faults(seed, rate=0.4, most=12, kinds=PASSING)
+        try:
+            found = pull(reader, "R900001", now=NOW)
+        except OrkgUnavailable:
+            return
+    assert found.fingerprint == whole.fingerprint
 
 
 @pytest.mark.parametrize("what", ["502", "cut", "503", "429", "504-after"])

@@ -16,6 +16,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _CUT = "orkg_double.cut"
+SERVER = b"test double of ORKG"
+"""Every answer says what it comes from."""
 
 
 class CuttingProtocol(H11Protocol):
@@ -61,7 +63,8 @@ class Application:
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outcome.answer.headers]
+        headers = [(b"Server", SERVER)]
+        headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in outcome.answer.headers]
         if outcome.answer.status != 204:
             headers.append((b"Content-Length", str(len(outcome.answer.body)).encode()))
         await send({"type": "http.response.start", "status": outcome.answer.status, "headers": headers})

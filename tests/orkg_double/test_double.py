@@ -44,6 +44,11 @@ def test_the_readme_names_all_there_is() -> None:
     assert len(KINDS) == len(set(KINDS))
 
 
+def test_every_answer_says_that_it_is_of_a_double(http: httpx.Client) -> None:
+    for path in ("/api", "/api/comparisons/R404", "/elsewhere"):
+        assert http.get(path).headers["Server"] == "test double of ORKG"
+
+
 def test_its_description_names_addresses_methods_and_types(http: httpx.Client) -> None:
     found = http.get("/api").json()
     assert found["openapi"].startswith("3.")
