@@ -35,6 +35,14 @@
     ├── PreparationFailed       a model file could not be made                            (preparation-failed)
     ├── HubUnavailable          the Hugging Face hub does not answer                      (hub-unavailable)
     ├── ServiceUnavailable      a service elsewhere does not answer                       (service-unavailable)
+    ├── OrkgError               the Open Research Knowledge Graph                         (orkg-error)
+    │   ├── OrkgUnavailable     it cannot be reached, or is too busy                      (orkg-unavailable)
+    │   │   └── OrkgUncertain   a write was sent, and nobody knows whether it was done    (orkg-uncertain)
+    │   ├── OrkgChanged         an answer is not what its interface used to be            (orkg-changed)
+    │   ├── OrkgRefused         it does not do what was asked                             (orkg-refused)
+    │   │   └── OrkgMissing     it knows no such thing                                    (orkg-missing)
+    │   ├── OrkgDrift           it is not any more as it was when the push was planned     (orkg-drift)
+    │   └── OrkgSignIn          name and password were not taken, or there are none       (orkg-sign-in)
     └── StoreError              the store itself
         ├── StoreBusy           another process is writing                                (store-busy)
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
@@ -314,6 +322,103 @@ class ServiceUnavailable(AppError):
     """A service of ours on another machine cannot be reached, or does not answer as it should."""
 
     code: ClassVar[str] = "service-unavailable"
+
+
+class OrkgError(AppError):
+    """Something went wrong with the Open Research Knowledge Graph (ORKG)."""
+
+    code: ClassVar[str] = "orkg-error"
+
+
+class OrkgUnavailable(OrkgError):
+    """The ORKG cannot be reached, is too busy, or its data did not hold still long enough to be read."""
+
+    code: ClassVar[str] = "orkg-unavailable"
+
+    def __init__(self, problem: str, *, advice: str = "Try again later; nothing was changed here.") -> None:
+        super().__init__(problem, advice=advice)
+
+
+class OrkgUncertain(OrkgUnavailable):
+    """A write was sent and its answer never came: it may have been carried out. Look before it is sent again."""
+
+    code: ClassVar[str] = "orkg-uncertain"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, advice="Start it again: it looks first whether this step was carried out.")
+
+
+class OrkgChanged(OrkgError):
+    """An answer of the ORKG is not what its interface used to give; nothing was taken from it.
+
+    `address` is where it came from; `pointer` is a JSON pointer into the answer, where the trouble is inside.
+    """
+
+    code: ClassVar[str] = "orkg-changed"
+
+    def __init__(
+        self,
+        address: str,
+        problem: str,
+        *,
+        pointer: str | None = None,
+        advice: str = "See with `slmkg orkg check` what is different; nothing was changed here.",
+    ) -> None:
+        place = address if pointer is None else f"{address} at {pointer or 'the top'}"
+        super().__init__(f"{place}: {problem}", advice=advice)
+        self.address = address
+        self.problem = problem
+        self.pointer = pointer
+
+
+class OrkgRefused(OrkgError):
+    """The ORKG does not do what was asked. `kind` is its own name of the problem, such as `paper_already_exists`.
+
+    `status` is the HTTP status, `pointer` the member of the request that it complains about, where it tells.
+    """
+
+    code: ClassVar[str] = "orkg-refused"
+
+    def __init__(
+        self, address: str, status: int, kind: str, detail: str, *, pointer: str | None = None, advice: str = ""
+    ) -> None:
+        super().__init__(f"{address}: {detail or kind or 'refused'} ({status})", advice=advice)
+        self.address = address
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.pointer = pointer
+
+
+class OrkgMissing(OrkgRefused):
+    """The ORKG knows no such thing."""
+
+    code: ClassVar[str] = "orkg-missing"
+
+
+class OrkgDrift(OrkgError):
+    """The ORKG is not any more as it was when the push was planned. `changes` are lines for people: what differs."""
+
+    code: ClassVar[str] = "orkg-drift"
+
+    def __init__(
+        self,
+        what: str,
+        changes: tuple[str, ...],
+        *,
+        advice: str = "Pull it, review what is proposed, and plan again; nothing of others was changed.",
+    ) -> None:
+        super().__init__(f"{what} is not as it was when the push was planned: {changes[0]}", advice=advice)
+        self.changes = changes
+
+
+class OrkgSignIn(OrkgError):
+    """Name and password were not taken, or there are none. It is not tried again: further tries lock the account."""
+
+    code: ClassVar[str] = "orkg-sign-in"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, advice="Set SLMKG_ORKG_USER and SLMKG_ORKG_PASSWORD to those of your ORKG account.")
 
 
 class StoreError(AppError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from app.compare.properties import DEFAULT, properties
 from app.compare.questions import questions
 from app.compare.reader import Reader
 from app.compare.values import Counts, ModelPage, Page, Property
-from app.curate import bulk
+from app.curate import bulk, orkg, orkg_plan
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
@@ -40,6 +40,10 @@ from app.jobs.queue import Queue
 from app.model.agents import Agent
 from app.model.health import Sign
 from app.model.rdf import IRI
+from app.orkg import table as orkg_table
+from app.orkg.mapping import Pinned
+from app.orkg.outbox import Outbox
+from app.orkg.pull import Pulled
 from app.release.shelf import Shelf
 from app.settings import Settings
 from app.store import documents
@@ -261,6 +265,79 @@ class Services:
     ) -> Taken:
         """Propose what is new in a table, in turn with all other writes of the service."""
         return await self.writer.take(bulk.proposing(given, self.seed_folder, title=title, again=again), agent)
+
+    def suggest_orkg(self, pulled: Pulled, pinned: Pinned) -> orkg.Suggestions:
+        """What the rows and columns of a pulled comparison may be to us. Changes nothing."""
+        return orkg.suggest(self.store.at(), pulled, pinned, self.seed_folder)
+
+    def confirm_orkg(
+        self,
+        pinned: Pinned,
+        given: orkg.Suggestions,
+        agent: Agent,
+        *,
+        rows: Mapping[str, str],
+        columns: Mapping[str, str],
+        all_suggested: bool,
+    ) -> Pinned:
+        """The mapping with what a person says of rows and columns. Changes nothing; BadParameter."""
+        return orkg.confirmed(
+            pinned,
+            given,
+            bulk.names_of(self.store.at(), self.seed_folder),
+            agent,
+            self.now().date(),
+            rows=rows,
+            columns=columns,
+            all_suggested=all_suggested,
+        )
+
+    def read_orkg(
+        self, pulled: Pulled, pinned: Pinned, *, ours: Collection[str] | None = None, again: bool = False
+    ) -> orkg.Read:
+        """What a pulled comparison would give, cell by cell. Changes nothing.
+
+        `ours` are statements that we wrote; those of our pushes when left out.
+        """
+        snapshot, today = self.store.at(), self.now().date()
+        known = self._pushed(pulled) if ours is None else ours
+        return orkg.read(snapshot, pulled, pinned, self.seed_folder, today, ours=known, again=again)
+
+    def propose_orkg(
+        self,
+        pulled: Pulled,
+        pinned: Pinned,
+        agent: Agent,
+        *,
+        ours: Collection[str] | None = None,
+        again: str | None = None,
+    ) -> Taken:
+        """Propose what is new in a pulled comparison, all of it in one proposal; `ours` as in `read_orkg`."""
+        known = self._pushed(pulled) if ours is None else ours
+        return self.curation.take(orkg.proposing(pulled, pinned, self.seed_folder, ours=known, again=again), agent)
+
+    def orkg_outbox(self) -> Outbox:
+        """The record of what was pushed to the ORKG."""
+        return Outbox(self.settings.data_dir / "orkg" / "outbox.sqlite", self.now)
+
+    def _pushed(self, pulled: Pulled) -> Collection[str]:
+        """The statements that our pushes wrote at the ORKG of a pull: they are no evidence for us."""
+        return self.orkg_outbox().statements(pulled.base)
+
+    def plan_orkg(
+        self,
+        pulled: Pulled,
+        pinned: Pinned,
+        now: orkg_table.Table,
+        *,
+        also: Collection[str] | None = (),
+        revision: int | None = None,
+    ) -> orkg_plan.Prepared:
+        """The last pull, the table as it is now, and what a revision holds, cell by cell. Changes nothing.
+
+        `also` names models that no column is about, but whose values are wanted; None all of them.
+        """
+        return orkg_plan.prepare(self.store.at(revision), pulled, pinned, now, self.seed_folder, also=also)
 
     def export(
         self, what: str, *, models: Sequence[str] = (), sources: Sequence[str] = (), revision: int | None = None

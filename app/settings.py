@@ -144,6 +144,31 @@ class Settings(BaseSettings):
         ge=16,
         description="Memory that measuring one cell may take, in megabytes; four fifths of the machine's by default.",
     )
+    orkg_url: str | None = Field(
+        default=None,
+        pattern=_ADDRESS,
+        description="Address of the Open Research Knowledge Graph (ORKG); `https://orkg.org` to read from and the "
+        "sandbox to write to when left out.",
+    )
+    orkg_accounts_url: str = Field(
+        default="https://accounts.orkg.org", pattern=_ADDRESS, description="Address of its identity service."
+    )
+    orkg_user: str | None = Field(default=None, min_length=1, description="Name of an ORKG account, to write with.")
+    orkg_password: SecretStr | None = Field(default=None, description="Its password.")
+    orkg_contact: str | None = Field(
+        default=None,
+        pattern=r"^[\x21-\x7e]{3,200}$",
+        description="Address of a person, which the ORKG is told with each request.",
+    )
+    orkg_per_second: float = Field(
+        default=2, gt=0, le=1_000, description="Most requests to it in a second; never more than 2 to orkg.org itself."
+    )
+    orkg_settle_seconds: float = Field(
+        default=20,
+        ge=0,
+        le=600,
+        description="Seconds after an answer of the ORKG to a write was lost, until what became of it is looked for.",
+    )
     projections_kept: int = Field(
         default=20, ge=1, le=10_000, description="Revisions whose columns for comparisons are kept on disk."
     )
@@ -158,4 +183,6 @@ class Settings(BaseSettings):
             raise ValueError("SLMKG_SCRATCH keeps its graph in a folder; leave SLMKG_STORE_URL out")
         if self.store_password is not None and self.store_user is None:
             raise ValueError("SLMKG_STORE_PASSWORD needs SLMKG_STORE_USER")
+        if (self.orkg_password is None) != (self.orkg_user is None):
+            raise ValueError("SLMKG_ORKG_USER and SLMKG_ORKG_PASSWORD need each other")
         return self

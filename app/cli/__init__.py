@@ -25,13 +25,15 @@ from app.cli import (
     jobs,
     keys,
     measure,
+    orkg,
+    orkg_out,
     projection,
     releases,
     service,
     webhooks,
 )
 from app.cli.output import console
-from app.errors import AppError, BadTable, InvalidGraph, RevertConflict
+from app.errors import AppError, BadTable, InvalidGraph, OrkgDrift, RevertConflict
 from app.outcomes import EXIT_FAILURE, EXIT_USAGE, outcome
 
 app = typer.Typer(
@@ -70,6 +72,11 @@ app.command("decide")(curation.decide)
 app.add_typer(measure.app, name="measure")
 app.add_typer(jobs.app, name="jobs")
 app.command("worker")(jobs.worker)
+orkg.app.command("plan")(orkg_out.plan_comparison)
+orkg.app.command("push")(orkg_out.push_comparison)
+orkg.app.command("pushes")(orkg_out.list_pushes)
+orkg.app.command("export")(orkg_out.export_comparison)
+app.add_typer(orkg.app, name="orkg")
 app.add_typer(keys.app, name="keys")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(projection.app, name="projection")
@@ -127,6 +134,8 @@ def _report(error: AppError) -> None:
         details, count = error.findings, len(error.findings)
     elif isinstance(error, RevertConflict):
         details, count = error.conflicts, error.count
+    elif isinstance(error, OrkgDrift):
+        details, count = error.changes, len(error.changes)
     for detail in details[:20]:
         console.print(f"  {detail}", markup=False, soft_wrap=True)
     if count > 20:

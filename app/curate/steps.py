@@ -74,7 +74,8 @@ def attempt(store: GraphStore, rules: Rules, work: Work, agent: Agent, now: date
     head = head_number(store)
     bench = Bench(store, rules, head, now, agent)
     step = work(bench)
-    add, remove = difference(bench.snapshot, (*step.add, *unrecorded(bench.snapshot, agent)), step.remove)
+    author = unrecorded(bench.snapshot, agent) if step.add or step.remove else []
+    add, remove = difference(bench.snapshot, (*step.add, *author), step.remove)
     committed: Committed = commit_change(
         store, add, remove, rules=rules, reason=step.reason, author=agent.iri, now=now, expect=head, key=agent.key
     )

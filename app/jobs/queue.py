@@ -29,9 +29,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.database import Database
 from app.errors import AppError, BadParameter, BadValue, Conflict, NotFound, TooBusy
 from app.jobs import clock as clocks
-from app.jobs.database import Database
 from app.jobs.values import (
     Attempt,
     Beat,
@@ -179,7 +179,7 @@ class Queue:
     def __init__(
         self, path: Path, *, clock: Clock = clocks.now, lease: float = LEASE, most_attempts: int = MOST_ATTEMPTS
     ) -> None:
-        self.database = Database(path, SCHEMA, _VERSION)
+        self.database = Database(path, SCHEMA, _VERSION, holds="the queue of jobs")
         self.clock = clock
         self._lease = lease
         self._most_attempts = most_attempts

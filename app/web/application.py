@@ -31,6 +31,7 @@ from app.web import (
     jobs,
     jobs_pages,
     model_pages,
+    orkg,
     pages,
     problems,
     question_pages,
@@ -123,6 +124,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         question_pages,
         insights,
         jobs_pages,
+        orkg,
         entities,
     )
     for part in parts:

@@ -19,9 +19,12 @@ from app.jobs.queue import Queue
 from app.jobs.values import Progress
 from app.measure.values import Status
 from app.services import Services
+from app.settings import Settings
 from app.web.negotiation import HTML
+from app.wiring import build
 from tests.jobs.making import ADA, claimed, measured, plan
 from tests.release.conftest import released
+from tests.web.orkg_pulled import PAGE, pull_into
 from tests.web.serving import serving
 
 __all__ = ["released"]
@@ -58,6 +61,9 @@ PAGES = (
     "/jobs?runs=2",
     "/jobs/{over}",
     "/jobs/{running}",
+    "/orkg",
+    PAGE,
+    f"{PAGE}?state=same",
     "/releases",
     "/releases/2026.11",
     "/resource/source/survey-leaderboard.html",
@@ -95,6 +101,7 @@ class Window:
 def place(seed_folder: Path, released: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     data = Path(shutil.copytree(seed_folder, tmp_path_factory.mktemp("pages") / "data"))
     shutil.copytree(released.settings.data_dir / "releases", data / "releases")
+    pull_into(build(Settings(data_dir=data)))
     scopes = (Scope.PROPOSE, Scope.REVIEW, Scope.COMMIT)
     _, key = KeyRing(data / "keys.json").create("Ada", scopes, datetime.now(UTC))
     with serving(data, jobs_worker="false") as base:

@@ -56,6 +56,8 @@ ADDRESSES = {
     "/api/v1/webhooks": "/api/v1/webhooks",
     "/api/v1/webhooks/{id}": "/api/v1/webhooks/0123abcd",
     "/api/v1/webhooks/{id}/dead": "/api/v1/webhooks/0123abcd/dead",
+    "/api/v1/orkg": "/api/v1/orkg",
+    "/api/v1/orkg/{host}/{comparison}": "/api/v1/orkg/orkg.org/R753434",
     "/api/v1/jobs": "/api/v1/jobs",
     "/api/v1/jobs/{id}": "/api/v1/jobs/0123456789ab",
     "/api/v1/jobs/{id}/run.jsonl": "/api/v1/jobs/0123456789ab/run.jsonl",
@@ -88,6 +90,8 @@ ADDRESSES = {
     "/curate/proposals/{number}": "/curate/proposals/1",
     "/curate/jobs": "/curate/jobs",
     "/curate/jobs/{id}": "/curate/jobs/0123456789ab",
+    "/orkg": "/orkg",
+    "/orkg/{host}/{comparison}": "/orkg/orkg.org/R753434",
     "/jobs": "/jobs",
     "/jobs/{id}": "/jobs/0123456789ab",
     "/compare": "/compare?models=phi-2",
@@ -105,6 +109,8 @@ ADDRESSES = {
 }
 """A real address for every route that is read."""
 REFUSED = {
+    "/api/v1/orkg/orkg.org/R753434",
+    "/orkg/orkg.org/R753434",
     "/api/v1/proposals/1",
     "/curate/proposals/1",
     "/graphs/none",
@@ -118,7 +124,7 @@ REFUSED = {
     "/curate/jobs/0123456789ab",
     "/jobs/0123456789ab",
 }
-"""Those that are refused: nothing was proposed, nothing is measured, and no key is sent."""
+"""Those that are refused: nothing was proposed, pulled or measured, and no key is sent."""
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,8 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         *((method, "/api/v1/proposals") for method in ("get", "post")),
         ("get", "/api/v1/proposals/{number}"),
         *(("post", f"/api/v1/proposals/{{number}}/{step}") for step in ("comments", "review", "withdraw", "commit")),
+        ("get", "/api/v1/orkg"),
+        ("get", "/api/v1/orkg/{host}/{comparison}"),
         ("get", "/api/v1/claims"),
         ("get", "/api/v1/disagreements"),
         *((method, "/api/v1/cases/{model}/{property}/decision") for method in ("get", "put", "delete")),

@@ -1,6 +1,6 @@
-"""One SQLite file for the queue and its schedules: opened when first needed, safe against crashes, its owner's only.
+"""One SQLite file, such as that of the queue: opened when first needed, safe against crashes, its owner's only.
 
-Write-ahead log with full synchronisation: what was acknowledged survives a loss of power. Knows nothing of jobs.
+Write-ahead log with full synchronisation: what was acknowledged survives a loss of power. Knows nothing of its tables.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
 
 class Database:
-    """A file of tables. One connection for each process, used by one thread at a time."""
+    """A file of tables. One connection for each process, used by one thread at a time. `holds` says what is in it."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(self, path: Path, schema: str, version: int, *, holds: str) -> None:
         self.path = path
+        self._holds = holds
         self._schema = schema
         self._version = version
         self._lock = threading.RLock()
@@ -113,9 +114,9 @@ class Database:
         if kind in _FULL or (kind == "SQLITE_IOERR" and _no_room(self.path)):
             return StoreFull(str(error))
         if kind in _BUSY:
-            return StoreBusy("another process is writing the queue of jobs", advice="Try again in a moment.")
+            return StoreBusy(f"another process is writing {self._holds}", advice="Try again in a moment.")
         if kind in _DAMAGED:
-            return StoreDamaged(f"{self.path} cannot be read: {error}", advice="Move it away; jobs in it are lost.")
+            return StoreDamaged(f"{self.path} cannot be read: {error}", advice=f"Move it away; it held {self._holds}.")
         return StoreError(f"{self.path}: {error}")
 
 

@@ -1,0 +1,1 @@
+"""Tests of app.orkg against the double of the ORKG."""
