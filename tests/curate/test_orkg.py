@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path as FilePath
 
 import pytest
 
@@ -174,6 +175,7 @@ def test_ranges_are_questions_with_advice(read: Read) -> None:
     found = _find(read, "openelm-270m", "P990004")
     assert found.verdict is Verdict.QUESTION
     assert "range" in found.problem
+    assert found.advice == "Look it up, and propose it by hand with its source."
 
 
 def test_a_claim_says_where_it_is_from_and_how_it_came_to_be(clean: Pulled, read: Read) -> None:
@@ -415,3 +417,9 @@ def test_our_own_iris_name_things(seed_services: Services, clean: Pulled) -> Non
 
 def test_answers_are_needed_only_where_no_suggestion_is_clear(given: Suggestions) -> None:
     assert set(answers(given)) == {one.source for one in given.columns if one.suggested is None}
+
+
+def test_the_reference_page_tells_every_verdict() -> None:
+    page = (FilePath(__file__).parents[2] / "docs" / "reference" / "orkg.md").read_text(encoding="utf-8")
+    section = page.partition("## What becomes of a cell")[2].partition("\n## ")[0]
+    assert [line.split("`")[1] for line in section.splitlines() if line.startswith("| `")] == list(Verdict)
