@@ -315,9 +315,13 @@ def _propose(
 def _tell(told: dict[str, Any], found: curation.Read, *, dry_run: bool) -> None:
     """A pull for people: questions and conflicts in full, the rest by count."""
     loud = {curation.Verdict.CONFLICTING, curation.Verdict.QUESTION}
+    told_of: set[tuple[str, ...]] = set()
     for one in found.findings:
-        if dry_run or (one.verdict in loud and (one.new or one.verdict is curation.Verdict.QUESTION)):
+        place = (one.column, one.path, one.cell, one.verdict)
+        is_news = one.verdict in loud and (one.new or one.verdict is curation.Verdict.QUESTION)
+        if dry_run or (is_news and place not in told_of):
             write(str(one))
+            told_of.add(place)
     for note in told["notes"]:
         console.print(f"note: {note}", markup=False, soft_wrap=True)
     for table in told["tables"]:

@@ -546,7 +546,7 @@ class _Reader:
                 subject = self._dataset(cell, prop)
             found = values.read(prop, SheetCell(name_of(cell.value).strip()), known.unit, self._names)
         except Refused as refused:
-            question = replace(finding, verdict=Verdict.QUESTION, problem=str(refused), advice=refused.advice)
+            question = replace(finding, verdict=Verdict.QUESTION, problem=str(refused), advice=_advice(refused))
             return question, []
         generated = any(one.method is Method.AI_GENERATED for one in cell.statements)
         reading = "Recalled" if generated else "Reassembled" if table.reconstructed else "Transcribed"
@@ -577,6 +577,13 @@ class _Reader:
 def printable(text: str) -> str:
     """A stranger's characters as a terminal may show them: nothing that moves the cursor or turns the direction."""
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def _advice(refused: Refused) -> str:
+    """What to do about a value that cannot be read; whoever reads it here cannot write it otherwise there."""
+    near = refused.advice.replace("Write one of:", "It may be one of:")
+    hint = f"{near} " if near.startswith(("It may be", "Did you mean")) else ""
+    return f"{hint}Look it up, and propose it by hand with its source."
 
 
 def _locator(cell: Cell, table: Table) -> str:

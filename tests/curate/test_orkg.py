@@ -174,6 +174,7 @@ def test_ranges_are_questions_with_advice(read: Read) -> None:
     found = _find(read, "openelm-270m", "P990004")
     assert found.verdict is Verdict.QUESTION
     assert "range" in found.problem
+    assert found.advice == "Look it up, and propose it by hand with its source."
 
 
 def test_a_claim_says_where_it_is_from_and_how_it_came_to_be(clean: Pulled, read: Read) -> None:
