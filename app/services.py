@@ -18,6 +18,7 @@ from app.compare import models
 from app.compare.counts import count
 from app.compare.history import History
 from app.compare.page import model_page
+from app.compare.predicted import Predictions, cost_models, outlooks
 from app.compare.projection.projections import Projections
 from app.compare.projection.view import View
 from app.compare.properties import DEFAULT, properties
@@ -28,6 +29,7 @@ from app.curate import bulk, orkg, orkg_plan
 from app.curate.commit import Committed, Rules, commit_change, validate
 from app.curate.curation import Curation
 from app.curate.load import LoadReport, Progress, load_folder
+from app.curate.measured import subject_of
 from app.curate.revert import introducing, reason_for, reverting
 from app.curate.steps import Taken
 from app.curate.write import Author, Condition, Content, Writer, Written
@@ -116,8 +118,8 @@ class Services:
         return self.record_validator.validate(self.store.at().quads(), [record])
 
     def examine(self) -> tuple[Sign, ...]:
-        """How the store and the file of keys are; reads only."""
-        return (*self.store.examine(), *self.keys.examine())
+        """How the store, the file of keys and the queue of jobs are; reads only."""
+        return (*self.store.examine(), *self.keys.examine(), *self.jobs.examine())
 
     def repair(self, *, keep: int | None = None, take_over: bool = False) -> tuple[str, ...]:
         """Mend what can be mended without a choice; return what was done, in words.
@@ -219,6 +221,15 @@ class Services:
     def model(self, slug: str, *, revision: int | None = None) -> ModelPage:
         """One model with every claim, source and resolution; NotFound."""
         return model_page(self._reader(revision), slug)
+
+    def predictions(
+        self, slug: str, *, prompt: int, generated: int, depth: int = 0, revision: int | None = None
+    ) -> Predictions:
+        """What a model would take where others were measured; NotFound, BadParameter while its facts are open."""
+        reader = self._reader(revision)
+        subject, proposed = subject_of(reader.snapshot, slug)
+        found = outlooks(subject, cost_models(reader), prompt=prompt, generated=generated, depth=depth)
+        return Predictions(slug, prompt, generated, depth, proposed, tuple(found))
 
     def view(self, revision: int | None = None) -> View:
         """The columns of a revision, from which comparisons are answered; NotFound, StoreEmpty."""

@@ -266,6 +266,7 @@ class slm:
     contended: Final = "https://w3id.org/slmkg/ontology#contended"
     contentHash: Final = "https://w3id.org/slmkg/ontology#contentHash"
     contextTokens: Final = "https://w3id.org/slmkg/ontology#contextTokens"
+    CostModel: Final = "https://w3id.org/slmkg/ontology#CostModel"
     CuratedGraph: Final = "https://w3id.org/slmkg/ontology#CuratedGraph"
     DatasetUse: Final = "https://w3id.org/slmkg/ontology#DatasetUse"
     datasetUse: Final = "https://w3id.org/slmkg/ontology#datasetUse"
@@ -292,6 +293,9 @@ class slm:
     fineTuningTokens: Final = "https://w3id.org/slmkg/ontology#fineTuningTokens"
     fingerprint: Final = "https://w3id.org/slmkg/ontology#fingerprint"
     firstLayer: Final = "https://w3id.org/slmkg/ontology#firstLayer"
+    fittedMetric: Final = "https://w3id.org/slmkg/ontology#fittedMetric"
+    fittedThreads: Final = "https://w3id.org/slmkg/ontology#fittedThreads"
+    fittedVariant: Final = "https://w3id.org/slmkg/ontology#fittedVariant"
     followsRecipe: Final = "https://w3id.org/slmkg/ontology#followsRecipe"
     formula: Final = "https://w3id.org/slmkg/ontology#formula"
     generatedTokens: Final = "https://w3id.org/slmkg/ontology#generatedTokens"
@@ -323,6 +327,7 @@ class slm:
     kvCacheBytesPerToken: Final = "https://w3id.org/slmkg/ontology#kvCacheBytesPerToken"
     kvCacheBytesPerTokenBeyondWindow: Final = "https://w3id.org/slmkg/ontology#kvCacheBytesPerTokenBeyondWindow"
     LanguageModel: Final = "https://w3id.org/slmkg/ontology#LanguageModel"
+    largestError: Final = "https://w3id.org/slmkg/ontology#largestError"
     lastLayer: Final = "https://w3id.org/slmkg/ontology#lastLayer"
     LayerGroup: Final = "https://w3id.org/slmkg/ontology#LayerGroup"
     learningRate: Final = "https://w3id.org/slmkg/ontology#learningRate"
@@ -331,11 +336,13 @@ class slm:
     logicalProcessors: Final = "https://w3id.org/slmkg/ontology#logicalProcessors"
     lowerBound: Final = "https://w3id.org/slmkg/ontology#lowerBound"
     maker: Final = "https://w3id.org/slmkg/ontology#maker"
+    matrixParameterCount: Final = "https://w3id.org/slmkg/ontology#matrixParameterCount"
     maxContextLength: Final = "https://w3id.org/slmkg/ontology#maxContextLength"
     maxValue: Final = "https://w3id.org/slmkg/ontology#maxValue"
     MeasuredCell: Final = "https://w3id.org/slmkg/ontology#MeasuredCell"
     MeasurementRun: Final = "https://w3id.org/slmkg/ontology#MeasurementRun"
     medianAbsoluteDeviation: Final = "https://w3id.org/slmkg/ontology#medianAbsoluteDeviation"
+    medianError: Final = "https://w3id.org/slmkg/ontology#medianError"
     memoryBandwidth: Final = "https://w3id.org/slmkg/ontology#memoryBandwidth"
     memoryCapacity: Final = "https://w3id.org/slmkg/ontology#memoryCapacity"
     Metric: Final = "https://w3id.org/slmkg/ontology#Metric"
@@ -367,6 +374,7 @@ class slm:
     Organisation: Final = "https://w3id.org/slmkg/ontology#Organisation"
     origin: Final = "https://w3id.org/slmkg/ontology#origin"
     outlier: Final = "https://w3id.org/slmkg/ontology#outlier"
+    outputParameterCount: Final = "https://w3id.org/slmkg/ontology#outputParameterCount"
     parallelResidual: Final = "https://w3id.org/slmkg/ontology#parallelResidual"
     parameterCount: Final = "https://w3id.org/slmkg/ontology#parameterCount"
     partialRotaryKey: Final = "https://w3id.org/slmkg/ontology#partialRotaryKey"
@@ -410,6 +418,7 @@ class slm:
     sameness: Final = "https://w3id.org/slmkg/ontology#sameness"
     samples: Final = "https://w3id.org/slmkg/ontology#samples"
     sampleSize: Final = "https://w3id.org/slmkg/ontology#sampleSize"
+    secondsPerUnit: Final = "https://w3id.org/slmkg/ontology#secondsPerUnit"
     settingName: Final = "https://w3id.org/slmkg/ontology#settingName"
     settingValue: Final = "https://w3id.org/slmkg/ontology#settingValue"
     settledBy: Final = "https://w3id.org/slmkg/ontology#settledBy"
@@ -449,6 +458,7 @@ class slm:
     tuningState: Final = "https://w3id.org/slmkg/ontology#tuningState"
     underConfiguration: Final = "https://w3id.org/slmkg/ontology#underConfiguration"
     uniqueTrainingTokens: Final = "https://w3id.org/slmkg/ontology#uniqueTrainingTokens"
+    unseenErrors: Final = "https://w3id.org/slmkg/ontology#unseenErrors"
     upperBound: Final = "https://w3id.org/slmkg/ontology#upperBound"
     usedClaim: Final = "https://w3id.org/slmkg/ontology#usedClaim"
     usedKey: Final = "https://w3id.org/slmkg/ontology#usedKey"
@@ -1722,6 +1732,8 @@ DATATYPES: Final[dict[str, str]] = {
     slm.fineTuningTokens: xsd.integer,
     slm.fingerprint: xsd.string,
     slm.firstLayer: xsd.integer,
+    slm.fittedThreads: xsd.integer,
+    slm.fittedVariant: xsd.string,
     slm.formula: xsd.string,
     slm.generatedTokens: xsd.integer,
     slm.headDimension: xsd.integer,
@@ -1734,14 +1746,17 @@ DATATYPES: Final[dict[str, str]] = {
     slm.keyValueLoraRank: xsd.integer,
     slm.kvCacheBytesPerToken: xsd.integer,
     slm.kvCacheBytesPerTokenBeyondWindow: xsd.integer,
+    slm.largestError: xsd.decimal,
     slm.lastLayer: xsd.integer,
     slm.learningRate: xsd.decimal,
     slm.locator: xsd.string,
     slm.logicalProcessors: xsd.integer,
     slm.lowerBound: xsd.decimal,
+    slm.matrixParameterCount: xsd.integer,
     slm.maxContextLength: xsd.integer,
     slm.maxValue: xsd.decimal,
     slm.medianAbsoluteDeviation: xsd.decimal,
+    slm.medianError: xsd.decimal,
     slm.memoryBandwidth: xsd.decimal,
     slm.memoryCapacity: xsd.integer,
     slm.minValue: xsd.decimal,
@@ -1759,6 +1774,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.operatingSystem: xsd.string,
     slm.orcid: xsd.string,
     slm.outlier: xsd.boolean,
+    slm.outputParameterCount: xsd.integer,
     slm.parallelResidual: xsd.boolean,
     slm.parameterCount: xsd.integer,
     slm.partialRotaryKey: xsd.string,
@@ -1784,6 +1800,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.sameness: xsd.string,
     slm.sampleSize: xsd.integer,
     slm.samples: xsd.string,
+    slm.secondsPerUnit: xsd.string,
     slm.settingName: xsd.string,
     slm.sha256: xsd.string,
     slm.sharesFeedForward: xsd.boolean,
@@ -1807,6 +1824,7 @@ DATATYPES: Final[dict[str, str]] = {
     slm.trainingTokens: xsd.integer,
     slm.trustRank: xsd.integer,
     slm.uniqueTrainingTokens: xsd.integer,
+    slm.unseenErrors: xsd.string,
     slm.upperBound: xsd.decimal,
     slm.usedKey: xsd.string,
     slm.usesQkvBias: xsd.boolean,
@@ -1854,6 +1872,7 @@ UNITS: Final[dict[str, str]] = {
     slm.embeddingProjection: unit.NUM,
     slm.embeddingShare: unit.FRACTION,
     slm.fineTuningTokens: slmu.TOKEN,
+    slm.fittedThreads: unit.NUM,
     slm.generatedTokens: slmu.TOKEN,
     slm.headDimension: unit.NUM,
     slm.hiddenSize: unit.NUM,
@@ -1862,6 +1881,7 @@ UNITS: Final[dict[str, str]] = {
     slm.kvCacheBytesPerToken: slmu.BYTE_PER_TOKEN,
     slm.kvCacheBytesPerTokenBeyondWindow: slmu.BYTE_PER_TOKEN,
     slm.logicalProcessors: unit.NUM,
+    slm.matrixParameterCount: unit.NUM,
     slm.maxContextLength: slmu.TOKEN,
     slm.memoryBandwidth: unit.BYTE_PER_SEC,
     slm.memoryCapacity: unit.BYTE,
@@ -1871,6 +1891,7 @@ UNITS: Final[dict[str, str]] = {
     slm.numAttentionHeads: unit.NUM,
     slm.numKeyValueHeads: unit.NUM,
     slm.numLayers: unit.NUM,
+    slm.outputParameterCount: unit.NUM,
     slm.parameterCount: unit.NUM,
     slm.promptTokens: slmu.TOKEN,
     slm.queryLoraRank: unit.NUM,

@@ -16,8 +16,9 @@ from app.curate import bulk
 from app.errors import BadParameter, Conflict
 from app.ingest.bulk.verdicts import Refused
 from app.ingest.runs import recognise
-from app.measure.capability import Evaluation, evaluate, suites, weights_hash
+from app.measure.capability import Evaluation, evaluate, suites
 from app.measure.values import RandomWeights, RealWeights, Status
+from app.measure.weights import weights_hash
 from app.model.graphs import REGISTRY
 from app.services import Services
 from app.settings import Settings

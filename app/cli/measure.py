@@ -6,7 +6,8 @@ import os
 import shutil
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,13 +19,17 @@ from app.cli.graph import Json
 from app.cli.jobs import doing
 from app.cli.output import console, write, write_json
 from app.cli.tables import Head, Shown, printed
+from app.compare.predicted import Predictions, Range, cost_models, seconds_of
+from app.compare.reader import Reader
 from app.curate.measured import bringing_in, subject_of
 from app.errors import BadParameter, NoRoom, StoreEmpty
+from app.ingest.huggingface.hub import download
 from app.jobs import clock
 from app.jobs.delivery import Delivery
 from app.jobs.supervisor import Supervisor, usual_limits
 from app.jobs.values import Job, Person, Plan
 from app.jobs.worker import Pace, Worker
+from app.measure.environment import capture
 from app.measure.gguf.files import bytes_to_write
 from app.measure.gguf.inspect import sha256
 from app.measure.plan import Estimate, Wanted, cells, estimates
@@ -34,12 +39,14 @@ from app.measure.values import (
     CellResult,
     Engine,
     Figure,
+    Phase,
     RandomWeights,
     RealWeights,
     Run,
     Sampling,
     Status,
 )
+from app.measure.weights import weights_hash
 from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
@@ -63,12 +70,18 @@ Threads = Annotated[list[str], typer.Option("--threads", help="Processor threads
 Generated = Annotated[int, typer.Option("--generated", min=1, help="Tokens to generate after the prompt.")]
 OfEngine = Annotated[Engine, typer.Option("--engine", help="Software that runs the model.")]
 Weights = Annotated[
-    Path | None, typer.Option("--weights", help="GGUF file with real weights; random ones by the facts without it.")
+    str | None,
+    typer.Option(
+        "--weights",
+        help="Real weights: a GGUF file, a Hugging Face folder (torch), or hub:MAKER/MODEL[/FILE][@COMMIT]. "
+        "Random ones by the facts without it.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of random weights.")]
 Clean = Annotated[int, typer.Option("--clean", min=1, max=1000, help="Clean samples that are wanted of each cell.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, max=3600, help="Longest time of sampling one cell.")]
 
+_HUB = "hub:"
 _LOOK = 0.5
 _PACE = Pace(poll=0.2, beat=2.0, patience=20.0)
 _METRICS = (
@@ -98,10 +111,9 @@ def plan(
 ) -> None:
     """Show the cells that would be measured, with the memory, disk and time that they need. Measures nothing."""
     settings = Settings()
-    wanted = _wanted(
-        build(settings), model, variant, prompt, depth, threads, generated, engine, weights, seed, clean, seconds
-    )
-    found = tuple(estimates(cells(wanted), memory=_memory(settings)))
+    services = build(settings)
+    wanted = _wanted(services, model, variant, prompt, depth, threads, generated, engine, weights, seed, clean, seconds)
+    found = _estimated(services, wanted, settings)
     written = _to_write(wanted, found, settings)
     if as_json:
         write_json(
@@ -144,7 +156,7 @@ def run(
     if keep_out and out is None:
         raise BadParameter("--out", "is missing", advice="Say where the run is written: --out run.jsonl.")
     wanted = _wanted(services, model, variant, prompt, depth, threads, generated, engine, weights, seed, clean, seconds)
-    found = tuple(estimates(cells(wanted), memory=_memory(settings)))
+    found = _estimated(services, wanted, settings)
     _refuse_what_does_not_fit(found, wanted, settings)
     agent = acting(as_, settings)
     called = title or f"{', '.join(model)} in {', '.join(variant)}"
@@ -172,6 +184,23 @@ def run(
         raise typer.Exit(EXIT_FAILURE)
 
 
+@app.command("predict")
+def predict(
+    model: Models,
+    prompt: Annotated[int, typer.Option("--prompt", min=1, help="Tokens of the prompt.")] = 256,
+    depth: Annotated[int, typer.Option("--depth", min=0, help="Tokens in the cache before the prompt.")] = 0,
+    generated: Generated = 50,
+    as_json: Json = False,
+) -> None:
+    """Tell what models would take on the machines on which others were measured. Measures nothing."""
+    services = build(Settings())
+    found = [services.predictions(slug, prompt=prompt, generated=generated, depth=depth) for slug in _parts(model)]
+    if as_json:
+        write_json([asdict(one) for one in found])
+    else:
+        _show_predictions(found)
+
+
 @app.command("add")
 def add(
     file: Annotated[Path, typer.Argument(help="Run file, as `measure run --out` writes it.")],
@@ -192,6 +221,14 @@ def add(
         write(f"run {measured.identity}: {len(measured.results)} cells, revision {taken.revision}")
 
 
+def _estimated(services: Services, wanted: Wanted, settings: Settings) -> tuple[Estimate, ...]:
+    """What each cell needs; its time by what this machine took for other models, where it was measured before."""
+    found = cost_models(Reader(services.store.at()))
+    here = capture().fingerprint if found else ""
+    once = partial(seconds_of, found=found, environment=here)
+    return tuple(estimates(cells(wanted), memory=_memory(settings), once=once))
+
+
 def _wanted(
     services: Services,
     models: Sequence[str],
@@ -201,7 +238,7 @@ def _wanted(
     threads: Sequence[str],
     generated: int,
     engine: Engine,
-    weights: Path | None,
+    weights: str | None,
     seed: int,
     clean: int,
     seconds: float,
@@ -225,9 +262,7 @@ def _wanted(
     if weights is not None:
         if len(subjects) != 1:
             raise BadParameter("--weights", "belongs to one model", advice="Name one model.")
-        if not weights.is_file():
-            raise BadParameter("--weights", f"{weights} is no file", advice="Name a GGUF file.")
-        given = RealWeights(str(weights.resolve()), sha256(weights))
+        given = _released(weights, engine, Settings())
     return Wanted(
         tuple(subjects),
         tuple(_parts(variants)),
@@ -239,6 +274,28 @@ def _wanted(
         given,
         Sampling(clean, seconds=seconds),
     )
+
+
+def _released(weights: str, engine: Engine, settings: Settings) -> RealWeights:
+    """The weights that the option names, fetched from the hub where it says so."""
+    if weights.startswith(_HUB):
+        name, _, revision = weights.removeprefix(_HUB).partition("@")
+        repository, file = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:])
+        console.print(f"fetching {name} from the hub", markup=False)
+        path = download(repository, _folder(settings) / "hub", file=file or None, revision=revision or None)
+    else:
+        path = Path(weights)
+    if engine is Engine.TORCH:
+        if not path.is_dir():
+            raise BadParameter("--weights", f"{weights} is no folder", advice="torch reads a Hugging Face folder.")
+        return RealWeights(str(path.resolve()), weights_hash(path))
+    if not path.is_file():
+        raise BadParameter(
+            "--weights",
+            f"{weights} is no file",
+            advice="Name a GGUF file (hub:MAKER/MODEL/FILE.gguf), or measure a folder with `--engine torch`.",
+        )
+    return RealWeights(str(path.resolve()), sha256(path))
 
 
 def _parts(values: Iterable[str]) -> list[str]:
@@ -326,7 +383,7 @@ def _measured(services: Services, settings: Settings, job: Job) -> Job:
 
 def _show_plan(found: Sequence[Estimate], written: int) -> None:
     heads = [Head("model"), Head("variant"), Head("prompt", numeric=True), Head("threads", numeric=True)]
-    heads += [Head("file, MB", numeric=True), Head("memory, MB", numeric=True), Head("seconds, at most", numeric=True)]
+    heads += [Head("file, MB", numeric=True), Head("memory, MB", numeric=True), Head("seconds", numeric=True)]
     heads.append(Head("refused"))
     rows = []
     for one in found:
@@ -335,14 +392,52 @@ def _show_plan(found: Sequence[Estimate], written: int) -> None:
         words += [f"{one.file_bytes / 1e6:,.0f}", f"{one.memory_bytes / 1e6:,.0f}", f"{one.seconds:,.0f}"]
         rows.append([Shown(word) for word in [*words, one.refused or ""]])
     total = sum(one.seconds for one in found if one.refused is None)
+    known = sum(one.predicted for one in found)
+    basis = (
+        "by what this machine took for other models"
+        if known == len(found)
+        else f"{known} of them by what this machine took for other models, the rest as on a slow core"
+        if known
+        else "as on a slow core"
+    )
     printed(
         heads,
         rows,
         notes=[
-            f"{len(found)} cells; sampling takes {in_words(total)} at most on a slow core; "
+            f"{len(found)} cells; sampling takes about {in_words(total)}, {basis}; "
             f"{written / 1e6:,.0f} MB are written to the disk"
         ],
     )
+
+
+def _show_predictions(found: Sequence[Predictions]) -> None:
+    heads = [Head("model"), Head("machine"), Head("engine"), Head("variant"), Head("threads", numeric=True)]
+    heads += [Head("first token, ms", numeric=True), Head("prefill, tokens/s", numeric=True)]
+    heads += [Head("decode, tokens/s", numeric=True), Head("note")]
+    rows = []
+    for one in found:
+        for outlook in one.outlooks:
+            place, phases = outlook.place, {told.phase: told for told in outlook.predicted}
+            words = [one.model, place.machine, f"{place.engine.value} {place.version}", place.variant]
+            words.append(str(place.threads))
+            prefill, decode = phases.get(Phase.PREFILL), phases.get(Phase.DECODE)
+            words.append(_range(prefill.seconds, 1000) if prefill else "")
+            words += [_range(told.rate) if told else "" for told in (prefill, decode)]
+            words.append("measured there itself" if outlook.measured else outlook.reason or "")
+            rows.append([Shown(word) for word in words])
+    notes = ["predicted by formula, not measured; the interval held nine in ten models that the fit had not seen"]
+    notes += [
+        f"{one.model}: nobody cited {', '.join(one.proposed)}; the predictions rest on these proposed facts"
+        for one in found
+        if one.proposed
+    ]
+    if not rows:
+        notes = ["no run in the graph has enough models for a cost model: measure at least four in one run"]
+    printed(heads, rows, notes=notes)
+
+
+def _range(found: Range, scale: float = 1.0) -> str:
+    return f"{found.value * scale:,.3g} ({found.lower * scale:,.3g} to {found.upper * scale:,.3g})"
 
 
 def _show_run(measured: Run) -> None:
@@ -392,6 +487,7 @@ def _planned(one: Estimate) -> dict[str, Any]:
         "file_bytes": one.file_bytes,
         "memory_bytes": one.memory_bytes,
         "seconds": one.seconds,
+        "seconds_predicted": one.predicted,
         "refused": one.refused,
     }
 

@@ -48,6 +48,8 @@ _FACTS = {
 OF_MODEL = (
     vocab.slm.computedParameterCount,
     vocab.slm.computedNonEmbeddingParameterCount,
+    vocab.slm.matrixParameterCount,
+    vocab.slm.outputParameterCount,
     vocab.slm.embeddingShare,
     vocab.slm.tokensPerParameter,
 )
@@ -152,6 +154,8 @@ def _from_architecture(model: Model, shape: Architecture, facts: _Facts) -> Iter
             tensors.NON_EMBEDDING_FORMULA,
             tensors.non_embedding_parameter_count,
         ),
+        (model.iri, vocab.slm.matrixParameterCount, tensors.MATRIX_FORMULA, tensors.matrix_parameter_count),
+        (model.iri, vocab.slm.outputParameterCount, tensors.OUTPUT_FORMULA, tensors.output_parameter_count),
         (model.iri, vocab.slm.embeddingShare, tensors.EMBEDDING_SHARE_FORMULA, tensors.embedding_share),
         (
             model.architecture,

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from app.database import Database
-from app.errors import BadParameter, BadValue, Conflict, NotFound, TooBusy
+from app.errors import AppError, BadParameter, BadValue, Conflict, NotFound, TooBusy
 from app.jobs import clock as clocks
 from app.jobs.values import (
     Attempt,
@@ -52,6 +52,7 @@ from app.jobs.wire import environment_record
 from app.measure.records import from_json, to_json
 from app.measure.records import key as key_of
 from app.measure.values import Cell, CellResult, Environment, Run, Status
+from app.model.health import Sign, bad, good
 
 LEASE = 60.0
 """Seconds after a heartbeat until a cell is free again."""
@@ -153,6 +154,8 @@ CREATE TABLE schedules (
   last_job TEXT
 )"""
 
+_MOVE_AWAY = "Move the file away; what was brought into the graph is not lost. Ask for the other jobs anew."
+
 _JOBS = """
 SELECT jobs.*,
   COUNT(*) AS cells,
@@ -180,6 +183,28 @@ class Queue:
         self.clock = clock
         self._lease = lease
         self._most_attempts = most_attempts
+
+    def examine(self) -> tuple[Sign, ...]:
+        """Whether the file is whole, and whether a finished job could not be brought into the graph."""
+        if not self.database.exists:
+            return ()
+        try:
+            with self.database.reading() as tables:
+                (checked,) = tables.execute("PRAGMA quick_check(1)").fetchone()
+                waiting, running = tables.execute(
+                    "SELECT COUNT(*), COALESCE(SUM(state = 'running'), 0) FROM cells WHERE state != 'ended'"
+                ).fetchone()
+                stuck = tables.execute("SELECT id, trouble FROM jobs WHERE trouble IS NOT NULL").fetchall()
+        except AppError as error:
+            return (bad("jobs", error.message, error.advice),)
+        if checked != "ok":
+            return (bad("jobs", f"{self.database.path} is damaged: {checked}", _MOVE_AWAY),)
+        signs = [good("jobs", f"{waiting} cells to measure, {running} of them at work")]
+        signs += [
+            bad("jobs", f"job {one['id']} could not be brought in: {one['trouble']}", "Mend it; it is tried again.")
+            for one in stuck
+        ]
+        return tuple(signs)
 
     # ---- those who ask
 

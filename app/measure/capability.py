@@ -9,7 +9,6 @@ it says so, and nothing stores it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -31,8 +30,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from app import vocab
 from app.errors import BadFile, BadValue, RandomScores
-from app.measure.gguf.inspect import sha256
 from app.measure.values import RandomWeights, RealWeights, Status
+from app.measure.weights import check_weights
 from app.model.rdf import IRI, Quad
 
 MAX_SHOTS = 5
@@ -40,7 +39,6 @@ MAX_SHOTS = 5
 STAMP = "slm.weights"
 """Key in the metadata of a weight file, or of its configuration, that names random weights."""
 RANDOM = "randomly-initialised"
-_WEIGHTS = ("*.safetensors", "*.bin")
 _HEADER = 8
 _MAX_HEADER = 100_000_000
 _TOLD = 2_000
@@ -153,24 +151,7 @@ def check(evaluation: Evaluation) -> None:
     if random and not isinstance(evaluation.weights, RandomWeights):
         raise RandomScores(evaluation.model)
     if isinstance(evaluation.weights, RealWeights):
-        found = weights_hash(folder)
-        if found != evaluation.weights.sha256.lower():
-            raise BadFile(
-                folder,
-                f"holds weights with SHA-256 {found}, not {evaluation.weights.sha256}",
-                advice="Give the weights that are meant, or their own SHA-256.",
-            )
-
-
-def weights_hash(folder: Path) -> str:
-    """SHA-256 of the weights in a folder: of the one file, or of the names and hashes of several. BadFile."""
-    files = sorted(file for pattern in _WEIGHTS for file in folder.glob(pattern))
-    if not files:
-        raise BadFile(folder, "holds no weights", advice="Give a folder with .safetensors or .bin files.")
-    hashes = [(file.name, sha256(file)) for file in files]
-    if len(hashes) == 1:
-        return hashes[0][1]
-    return hashlib.sha256("".join(f"{sha}  {name}\n" for name, sha in hashes).encode()).hexdigest()
+        check_weights(folder, evaluation.weights.sha256)
 
 
 def stamped(folder: Path) -> bool:

@@ -44,6 +44,7 @@ from app.measure.programs import (
 )
 from app.measure.records import from_json, to_json
 from app.measure.values import Artifact, Cell, CellResult, Engine, RealWeights, Status
+from app.measure.weights import check_weights
 
 _ENGINES = {Engine.LLAMA_CPP: "llamacpp", Engine.TORCH: "torch", Engine.XLLAMACPP: "xllamacpp"}
 
@@ -148,7 +149,11 @@ def _measured(question: Question, tell: Tell) -> Measurement:
 
     engine = importlib.import_module(f"app.measure.engines.{_ENGINES[cell.engine]}")
     if cell.engine is Engine.TORCH:
-        folder = Path(cell.weights.path) if isinstance(cell.weights, RealWeights) else None
+        folder = None
+        if isinstance(cell.weights, RealWeights):
+            progress("checking the SHA-256", 0.0)
+            folder = Path(cell.weights.path)
+            check_weights(folder, cell.weights.sha256)
         measured: Measurement = engine.measure(cell, folder, progress)
         return measured
     from app.measure.gguf.files import prepare  # noqa: PLC0415 - torch works without the extra `measure`

@@ -14,7 +14,7 @@ time as work over rate, Williams et al., CACM 52(4), 2009 (roofline).
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -26,7 +26,7 @@ from app.measure.gguf.architectures import cache_bytes
 from app.measure.gguf.variants import bits_per_weight
 from app.measure.values import Cell, Engine, Matrices, Phase
 from app.model.architecture import Architecture, kv_cache_bytes
-from app.model.tensors import Role, tensors
+from app.model.tensors import matrix_parameter_count, output_parameter_count
 
 FEWEST_MODELS = 4
 """A fit to fewer models says nothing about another one."""
@@ -34,7 +34,6 @@ LEAST_DEVIATION = math.log(1.35)
 """A measurement is never called an outlier for less than this."""
 _DEVIATIONS = 3.0
 """How many median absolute deviations of the fit make an outlier."""
-_LOOKED_UP = frozenset({Role.TOKEN_EMBEDDING, Role.POSITION_EMBEDDING})
 _ELEMENT = {"F32": 4, "F16": 2, "BF16": 2}
 """Bytes of a number in the cache of torch, which is of the model's own type."""
 
@@ -90,40 +89,28 @@ class Fit:
         """Largest relative error on an unseen model, as a fraction."""
         return float(np.max(np.abs(np.expm1(self.errors))))
 
+    def unknown(self, work: Work) -> tuple[str, ...]:
+        """Kinds of this work that none of the models had, so that the fit says nothing of them."""
+        return tuple(kind for kind, amount in work.amounts.items() if amount and kind not in self.costs)
+
     def predict(self, work: Work) -> Prediction:
-        """Seconds that this work takes by the fit."""
-        seconds = sum(self.costs.get(kind, 0.0) * amount for kind, amount in work.amounts.items())
+        """Seconds that this work takes by the fit; work of an unknown kind is as dear as the dearest of its like."""
+        seconds = _seconds(self.costs, work)
         spread = float(np.quantile(np.abs(self.errors), 0.9))
         return Prediction(seconds, seconds * math.exp(-spread), seconds * math.exp(spread))
 
     def is_outlier(self, point: Point) -> bool:
         """Whether a measurement is so far from the fit that a person should look at it."""
         predicted = self.predict(point.work).seconds
-        if predicted <= 0:
-            return True
         errors = np.asarray(self.errors)
         usual = float(np.median(np.abs(errors - np.median(errors))))
         return abs(math.log(point.seconds / predicted)) > max(_DEVIATIONS * usual, LEAST_DEVIATION)
 
 
-def matmul_parameters(architecture: Architecture) -> int:
-    """Weights that each token is multiplied with: all matrices but the looked-up tables; a tied table is the head."""
-    total = sum(one.size for one in tensors(architecture) if len(one.shape) == 2 and one.role not in _LOOKED_UP)
-    if architecture.ties_embeddings:
-        total += sum(one.size for one in tensors(architecture) if one.role is Role.TOKEN_EMBEDDING)
-    return total
-
-
-def head_parameters(architecture: Architecture) -> int:
-    """Weights of the matrix that gives the logits."""
-    role = Role.TOKEN_EMBEDDING if architecture.ties_embeddings else Role.HEAD
-    return sum(one.size for one in tensors(architecture) if len(one.shape) == 2 and one.role is role)
-
-
 def uniform(architecture: Architecture, storage: str) -> Matrices:
     """The matrices of a model that has one storage type for all."""
-    head = head_parameters(architecture)
-    return Matrices({storage: matmul_parameters(architecture) - head}, {storage: head})
+    head = output_parameter_count(architecture)
+    return Matrices({storage: matrix_parameter_count(architecture) - head}, {storage: head})
 
 
 def prefill_work(architecture: Architecture, matrices: Matrices, tokens: int, depth: int = 0) -> Work:
@@ -139,7 +126,7 @@ def prefill_work(architecture: Architecture, matrices: Matrices, tokens: int, de
 
 def decode_work(architecture: Architecture, matrices: Matrices, cache: int) -> Work:
     """Bytes that one token reads, of weights and of a cache of `cache` bytes, and the layers that it passes."""
-    read: Counter[str] = Counter()
+    read: dict[str, float] = defaultdict(float)
     for part in (matrices.layers, matrices.head):
         for name, weights in part.items():
             read[f"bytes, {name}"] += weights * bits_per_weight(name) / 8
@@ -181,7 +168,7 @@ def fit(points: Sequence[Point]) -> Fit | None:
 
 
 def _seconds(costs: Mapping[str, float], work: Work) -> float:
-    """Seconds by these costs; work of a kind that no other model had is as dear as the dearest of its like."""
+    """Seconds by these costs, never nought; work of an unknown kind is as dear as the dearest of its like."""
     seconds = 0.0
     for kind, amount in work.amounts.items():
         like = [cost for name, cost in costs.items() if name.split(",")[0] == kind.split(",")[0]]

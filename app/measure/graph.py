@@ -14,7 +14,8 @@ from typing import Any
 
 from app import vocab
 from app.errors import BadValue
-from app.measure.outliers import Distance, distances
+from app.measure.cost import Fit
+from app.measure.fits import Distance, Setting, fitted, setting_of
 from app.measure.records import key
 from app.measure.values import (
     Artifact,
@@ -69,11 +70,10 @@ def run_quads(run: Run, figures: Figures, units: Mapping[str, str], *, agent: IR
     """
     source = source_of(run)
     told = [tuple(figures(result)) if result.status is Status.OK else () for result in run.results]
-    far = distances(run, told)
+    costs = fitted(run, told)
     quads: set[Quad] = set(source_quads(source, agent))
     for environment in run.environments.values():
         quads.update(_environment(environment))
-        quads.update(_captured(source, environment))
     for number, result in enumerate(run.results):
         if result.environment not in run.environments:
             raise BadValue(f"/results/{number}/environment", f"the run tells no environment {result.environment!r}")
@@ -81,8 +81,11 @@ def run_quads(run: Run, figures: Figures, units: Mapping[str, str], *, agent: IR
         for figure in told[number]:
             if figure.metric not in units:
                 raise BadValue(f"/results/{number}", f"the registry has no metric {figure.metric!r}")
-            distance = far.get((number, figure.metric))
+            distance = costs.distances.get((number, figure.metric))
             quads.update(_observation(run, source, result, figure, units[figure.metric], distance))
+    for setting, fit in costs.fits.items():
+        result = next(one for one in run.results if setting_of(one, setting.metric) == setting)
+        quads.update(_cost_model(source, _run_iri(run, result), setting, fit))
     return frozenset(quads)
 
 
@@ -107,6 +110,7 @@ def _result(run: Run, source: Source, result: CellResult, environment: Environme
             (vocab.slm.onDevice, _device_iri(environment)),
             (vocab.slm.withEngine, None if result.build is None else _build_iri(result.build)),
             (vocab.slm.inEnvironment, _environment_iri(environment)),
+            (vocab.slm.environmentRecord, literal(_record(environment))),
             (vocab.prov.startedAtTime, moment(run.started)),
             (vocab.prov.endedAtTime, moment(run.ended)),
         ],
@@ -174,6 +178,28 @@ def _observation(
             (vocab.slm.valueAsReported, literal(str(figure.value))),
         ],
         kind=vocab.qudt.QuantityValue,
+    )
+
+
+def _cost_model(source: Source, run: IRI, setting: Setting, fit: Fit) -> list[Quad]:
+    """What a unit of work costs in one setting of the run, which names machine and engine."""
+    threads = "1 thread" if setting.threads == 1 else f"{setting.threads} threads"
+    name = digest(run.value, setting.metric, setting.variant, str(setting.threads))
+    return describe(
+        source.graph,
+        resource("cost-model", name),
+        [
+            (vocab.rdfs.label, text(f"cost of {setting.phase.value}, {setting.variant}, {threads}")),
+            (vocab.prov.wasGeneratedBy, run),
+            (vocab.slm.fittedMetric, resource("metric", setting.metric)),
+            (vocab.slm.fittedVariant, literal(setting.variant)),
+            (vocab.slm.fittedThreads, literal(setting.threads)),
+            (vocab.slm.secondsPerUnit, literal(_json(dict(fit.costs)))),
+            (vocab.slm.unseenErrors, literal(_json(dict(zip(fit.models, fit.errors, strict=True))))),
+            (vocab.slm.medianError, literal(Decimal(f"{fit.median_error:.4f}"))),
+            (vocab.slm.largestError, literal(Decimal(f"{fit.largest_error:.4f}"))),
+        ],
+        kind=vocab.slm.CostModel,
     )
 
 
@@ -250,10 +276,9 @@ def _environment(environment: Environment) -> Iterator[Quad]:
     )
 
 
-def _captured(source: Source, environment: Environment) -> list[Quad]:
-    """All that this run captured: what changes from start to start stands in the run's own graph."""
-    record = _json({"hardware": environment.hardware, "software": environment.software})
-    return describe(source.graph, _environment_iri(environment), [(vocab.slm.environmentRecord, literal(record))])
+def _record(environment: Environment) -> str:
+    """All that the run captured. It is the run's: what changes from start to start is not said of the environment."""
+    return _json({"hardware": environment.hardware, "software": environment.software})
 
 
 def _configuration(cell: Cell) -> Configuration:

@@ -6,18 +6,17 @@ machine that becomes busy later does not make one model look slow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
 from app.errors import AppError, BadParameter
-from app.measure.cost import matmul_parameters
 from app.measure.gguf.architectures import cache_bytes
 from app.measure.gguf.files import expected_bytes
 from app.measure.gguf.variants import variant
 from app.measure.values import Cell, Engine, RandomWeights, RealWeights, Sampling, Subject
 from app.model.architecture import ArchitectureError, kv_cache_bytes
-from app.model.tensors import parameter_count
+from app.model.tensors import matrix_parameter_count, parameter_count
 
 MOST_CELLS = 2000
 PHYSICAL_BATCH = 512
@@ -48,13 +47,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a cell needs: bytes of its file and of memory, and seconds at least; `refused` says why it cannot be."""
+    """What a cell needs: bytes of its file and of memory, and seconds of sampling; `refused` says why it cannot be.
+
+    The seconds are `predicted` where a cost model of this machine gives them, and those of a slow core otherwise.
+    """
 
     cell: Cell
     file_bytes: int
     memory_bytes: int
     seconds: float
     refused: str | None = None
+    predicted: bool = False
 
 
 def cells(wanted: Wanted) -> tuple[Cell, ...]:
@@ -87,13 +90,18 @@ def cells(wanted: Wanted) -> tuple[Cell, ...]:
     return found
 
 
-def estimates(planned: Sequence[Cell], *, memory: int | None = None) -> Iterator[Estimate]:
-    """What each cell needs. `memory` is how many bytes there are; a cell that needs more is refused."""
+def estimates(
+    planned: Sequence[Cell], *, memory: int | None = None, once: Callable[[Cell], float | None] = lambda _: None
+) -> Iterator[Estimate]:
+    """What each cell needs. `memory` is how many bytes there are; a cell that needs more is refused.
+
+    `once` gives the seconds of one sample of a cell, prompt and generated tokens, where they are known.
+    """
     for cell in planned:
-        yield _estimate(cell, memory)
+        yield _estimate(cell, memory, once)
 
 
-def _estimate(cell: Cell, memory: int | None) -> Estimate:
+def _estimate(cell: Cell, memory: int | None, known: Callable[[Cell], float | None]) -> Estimate:
     architecture = cell.subject.architecture
     tokens = cell.depth + cell.prompt_tokens + cell.generated_tokens
     reserved = -(-tokens // _CACHE_BLOCK) * _CACHE_BLOCK
@@ -104,10 +112,13 @@ def _estimate(cell: Cell, memory: int | None) -> Estimate:
             size, cache = expected_bytes(cell.subject, cell.variant), cache_bytes(architecture, reserved)
         logits = 4 * PHYSICAL_BATCH * (architecture.vocabulary_size or 0)
         needed = size + cache + logits + _PROCESS_BYTES
-        work = 2.0 * matmul_parameters(architecture) * (cell.prompt_tokens + cell.depth)
+        work = 2.0 * matrix_parameter_count(architecture) * (cell.prompt_tokens + cell.depth)
     except (AppError, ArchitectureError) as error:
         return Estimate(cell, 0, 0, 0.0, refused=str(error))
-    once = work / _OPERATIONS_PER_SECOND + cell.generated_tokens * size / _BYTES_PER_SECOND
+    once = known(cell)
+    predicted = once is not None
+    if once is None:
+        once = work / _OPERATIONS_PER_SECOND + cell.generated_tokens * size / _BYTES_PER_SECOND
     seconds = min(once * (cell.sampling.clean + cell.sampling.warm_ups), cell.sampling.seconds + once)
     refused = None
     if memory is not None and needed > memory:
@@ -115,4 +126,4 @@ def _estimate(cell: Cell, memory: int | None) -> Estimate:
     longest = architecture.max_context_length
     if longest is not None and tokens > longest:
         refused = f"{tokens} tokens are more than its context of {longest}"
-    return Estimate(cell, size, needed, seconds, refused)
+    return Estimate(cell, size, needed, seconds, refused, predicted)

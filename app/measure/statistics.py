@@ -13,7 +13,7 @@ Everything is worked out again from the stored samples with the same result: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
@@ -39,11 +39,12 @@ _MILLISECOND = Decimal(1_000_000)
 _SECOND = Decimal(1_000_000_000)
 
 
-def figures(result: CellResult) -> tuple[Figure, ...]:
-    """All figures of a result; none unless the cell ended well. The order is that of the metrics in this module."""
+def figures(result: CellResult, only: Collection[str] | None = None) -> tuple[Figure, ...]:
+    """All figures of a result, or those of some metrics, in the order of this module; none unless it ended well."""
     if result.status is not Status.OK:
         return ()
-    return (*_of_times(result), *_of_memory(result))
+    memory = tuple(one for one in _of_memory(result) if only is None or one.metric in only)
+    return (*_of_times(result, only), *memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +87,23 @@ _OF_CPU_TIME = (
 )
 
 
-def _of_times(result: CellResult) -> Iterator[Figure]:
+def _of_times(result: CellResult, only: Collection[str] | None) -> Iterator[Figure]:
     cell = result.cell
-    for measure in _OF_WALL_TIME:
+    for measure in _wanted(_OF_WALL_TIME, only):
         taken = _possible(result, measure.phase)
         if taken:
             yield _figure(measure, taken, *_chosen(taken, _enough(cell, measure.phase)))
     if cell.threads != 1:
         return  # threads that wait in a loop use CPU time for nothing
-    for measure in _OF_CPU_TIME:
+    for measure in _wanted(_OF_CPU_TIME, only):
         taken = _possible(result, measure.phase)
         if taken:
             used, _ = _chosen(taken, _enough(cell, measure.phase))
             yield _figure(measure, taken, used, contended=False)
+
+
+def _wanted(measures: Iterable[_Measure], only: Collection[str] | None) -> list[_Measure]:
+    return [one for one in measures if only is None or one.metric in only]
 
 
 def _possible(result: CellResult, phase: Phase) -> list[Sample]:

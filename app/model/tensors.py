@@ -31,6 +31,8 @@ from app.model.architecture import (
 PARAMETER_FORMULA = "tensor-table/1"
 LESS_INPUT_EMBEDDINGS_FORMULA = "tensor-table-less-input-embeddings/1"
 NON_EMBEDDING_FORMULA = "tensor-table-less-embedding-and-output-matrices/1"
+MATRIX_FORMULA = "tensor-table-matrices-less-looked-up-tables/1"
+OUTPUT_FORMULA = "tensor-table-output-matrix/1"
 EMBEDDING_SHARE_FORMULA = "embedding-and-output-matrices-over-total/1"
 TOKENS_PER_PARAMETER_FORMULA = "training-tokens-over-parameters/1"
 
@@ -230,6 +232,20 @@ def non_embedding_parameter_count(architecture: Architecture) -> int:
     return sizes.whole - sizes.vocabulary
 
 
+def matrix_parameter_count(architecture: Architecture) -> int:
+    """Return the parameters of the matrices that each token is multiplied with; a tied table is the output matrix.
+
+    Twice this number are the operations for one token (Kaplan et al., arXiv:2001.08361, section 2.1); all of these
+    weights are read for each decoded token. Formula `MATRIX_FORMULA`.
+    """
+    return _sizes(architecture).matrices
+
+
+def output_parameter_count(architecture: Architecture) -> int:
+    """Return the parameters of the matrix that gives the logits, tied or not. Formula `OUTPUT_FORMULA`."""
+    return _sizes(architecture).output
+
+
 def embedding_share(architecture: Architecture) -> float:
     """Return the share of the parameters that stand in token embedding and output matrices, from 0 to 1.
 
@@ -251,11 +267,13 @@ def tokens_per_parameter(tokens: int, parameters: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Sizes:
-    """Numbers of parameters: of the whole table, of its token and position tables, of its vocabulary matrices."""
+    """Numbers of parameters: of the whole table, and of parts of it. `matrices` includes `output`."""
 
     whole: int
     tables: int
     vocabulary: int
+    matrices: int
+    output: int
 
 
 @lru_cache(maxsize=4096)
@@ -263,10 +281,16 @@ def _sizes(architecture: Architecture) -> _Sizes:
     """The sums over the table. Kept, since every formula is asked again with each of its facts left out."""
     rows = tensors(architecture)
     tables = {Role.TOKEN_EMBEDDING, Role.POSITION_EMBEDDING}
+    matrices = [tensor for tensor in rows if len(tensor.shape) == 2]
+    head = Role.TOKEN_EMBEDDING if architecture.ties_embeddings else Role.HEAD
+    output = sum(tensor.size for tensor in matrices if tensor.role is head)
+    layers = sum(tensor.size for tensor in matrices if tensor.role not in tables | {Role.HEAD})
     return _Sizes(
         whole=sum(tensor.size for tensor in rows),
         tables=sum(tensor.size for tensor in rows if tensor.role in tables),
         vocabulary=sum(tensor.size for tensor in rows if _is_vocabulary_matrix(tensor)),
+        matrices=layers + output,
+        output=output,
     )
 
 

@@ -8,12 +8,14 @@ from anyio import to_thread
 from fastapi import FastAPI, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.compare.reader import Reader, local_name
 from app.curate import proposals
 from app.curate.proposals import Filter
 from app.errors import AppError, FormRefused, StoreEmpty, Unauthorized
 from app.model.proposals import State
 from app.services import Services
-from app.web import case_pages, curation_forms, pages, proposal_pages
+from app.store.port import Snapshot
+from app.web import case_pages, curation_forms, pages, proposal_pages, words
 from app.web.caching import Use
 from app.web.curation_forms import COOKIE, HOME, SIGN_IN, TOKEN, Form, Trouble
 from app.web.sessions import Session, Sessions, is_token
@@ -54,10 +56,26 @@ def home(request: Request, services: Use) -> Response:
             open=len(waiting),
             settled=len(queue) - len(waiting),
             first=case_pages.queue_rows(services, head, waiting[:_FIRST]),
+            odd=_odd(snapshot),
             proposals=len(proposals.find(snapshot, Filter(state=State.OPEN))),
         )
 
     return curation_forms.visited(request, services, show)
+
+
+def _odd(snapshot: Snapshot) -> list[dict[str, str]]:
+    """Measured figures that are far from their cost: each waits for somebody to look at facts and samples."""
+    return [
+        {
+            "model": row["name"].value,
+            "address": f"/models/{local_name(row['model'].value)}#runtime",
+            "cell": row["cell"].value,
+            "metric": row["metric"].value,
+            "times": words.significant(float(row["ratio"].value)),
+            "source": row["source"].value,
+        }
+        for row in Reader(snapshot).rows("outliers")
+    ]
 
 
 def ask_for_key(

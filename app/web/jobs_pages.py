@@ -23,7 +23,8 @@ from app.errors import BadValue, StoreEmpty
 from app.jobs.plans import LONGEST_TITLE, MOST_CELLS, plan_of
 from app.jobs.schedules import Schedules
 from app.jobs.values import CellState, Job, JobCell
-from app.measure.values import RandomWeights, Status
+from app.measure.statistics import figures
+from app.measure.values import CellResult, Figure, RandomWeights, Status
 from app.services import Services
 from app.store.port import Row
 from app.web import curation_forms, jobs, pages
@@ -37,6 +38,11 @@ LIST = "/jobs"
 ONE = "/jobs/{id}"
 NEW = "/curate/jobs"
 CHANGE = "/curate/jobs/{id}"
+_HEADLINES = {
+    "time-to-first-token": "first token, ms",
+    "prefill-throughput": "prefill, tokens/s",
+    "decode-throughput": "decode, tokens/s",
+}
 _JOBS_ON_A_PAGE = 20
 _CELLS_ON_A_PAGE = 100
 _MOST_PAGES = 10**6
@@ -94,10 +100,11 @@ def one(services: Use, id: Annotated[str, Path(max_length=40)], page: Number = 1
     """One job: how far it is, each cell with its attempts, and what to do about those without figures."""
     job = services.jobs.get(id)
     cells = services.jobs.cells(id, first=(page - 1) * _CELLS_ON_A_PAGE, most=_CELLS_ON_A_PAGE)
+    results = services.jobs.results(id, [cell.number for cell in cells])
     return pages.page(
         "job.html",
         job=_shown(job),
-        cells=[_cell(cell) for cell in cells],
+        cells=[_cell(cell) | {"figures": _figures(results.get(cell.number))} for cell in cells],
         page=page,
         pages=_pages(job.cells, _CELLS_ON_A_PAGE),
         last=services.jobs.newest_event(job.id),
@@ -241,6 +248,24 @@ def _cell(one: JobCell) -> dict[str, Any]:
         "message": one.message,
         "advice": None if one.status in {None, Status.OK} else ADVICE[one.status],
     }
+
+
+def _figures(result: CellResult | None) -> list[tuple[str, str, bool]]:
+    """The headlines of a cell: name, number with its interval, and whether the machine was too busy."""
+    found = {} if result is None else {one.metric: one for one in figures(result, _HEADLINES)}
+    return [
+        (label, _number(found[metric]), found[metric].contended)
+        for metric, label in _HEADLINES.items()
+        if metric in found
+    ]
+
+
+def _number(figure: Figure) -> str:
+    """A figure of four digits, and half its interval."""
+    number = f"{float(figure.value):,.4g}"
+    if figure.lower is None or figure.upper is None:
+        return number
+    return f"{number} ± {float(figure.upper - figure.lower) / 2:,.2g}"
 
 
 def _ingestions(services: Services) -> list[Row]:

@@ -13,10 +13,11 @@ from starlette.responses import HTMLResponse, Response
 
 from app.compare import leaderboard, models, spec
 from app.compare.charts import size
+from app.compare.predicted import Predictions
 from app.compare.projection.view import PARAMETERS, View
 from app.compare.spec import Column, Condition, Filter, Missing, OneOf
 from app.compare.values import Property, PropertyRecord
-from app.errors import NotFound
+from app.errors import BadParameter, NotFound
 from app.web import comparison, words
 from app.web.caching import Use
 from app.web.evidence_page import READINGS, observed
@@ -29,6 +30,8 @@ _CONTEXT = 4096
 _LONGEST = "maxContextLength"
 _PLENTY = "1000GB"
 """More memory than any model needs."""
+_PROMPT, _GENERATED = 256, 50
+"""Tokens for which costs are predicted."""
 _OBSERVATIONS_SHOWN = 400
 _TRAINING = frozenset(
     {
@@ -124,6 +127,8 @@ def one_model(request: Request, slug: str, services: Use) -> Response:
             shown=benchmarks.height + runtime.height,
             memory=_memory(page, view, slug, found.model.label),
             speed=_speed(page, slug, rows, found.model.label),
+            predictions=_predictions(page, slug),
+            significant=words.significant,
             disputed=[one for one in facts if one.record.disagreement],
             readings=READINGS,
         )
@@ -221,6 +226,14 @@ def _speed(page: Asked, slug: str, rows: pl.DataFrame, label: str) -> Figure | N
             given = {"where": ",".join(map(str, where)), "limit": most}
             return figure(page, "observations", given, f"Prefill against decode {quantity} of {label}")
     return None
+
+
+def _predictions(page: Asked, slug: str) -> Predictions | None:
+    """What is predicted for a model whose facts are settled; None while they are not."""
+    try:
+        return page.services.predictions(slug, prompt=_PROMPT, generated=_GENERATED, revision=page.revision)
+    except BadParameter:
+        return None
 
 
 def _ranking(page: Asked, slug: str, given: Mapping[str, str], ranking: Mapping[str, Any], title: str) -> Figure:

@@ -235,6 +235,58 @@ class Model(_Answer):
     layer_groups: list[LayerGroup]
 
 
+class Range(_Answer):
+    """A predicted number; nine in ten models that the fit had not seen lay between its ends."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+class PredictedPhase(_Answer):
+    """What a phase would take: seconds of the whole prompt in prefill, of one token in decode."""
+
+    phase: Literal["prefill", "decode"]
+    seconds: Range
+    rate: Range = Field(description="Tokens per second.")
+    models: int = Field(description="Models that the fit rests on.")
+    median_error: float = Field(description="Median of the relative errors on models that the fit had not seen.")
+    run: str = Field(description="IRI of the measurement run that the fit comes from.")
+
+
+class Place(_Answer):
+    """A machine, an engine, a number format and a number of threads with which others were measured."""
+
+    environment: str = Field(description="Fingerprint of the machine with its software.")
+    machine: str
+    engine: str
+    version: str
+    variant: str
+    threads: int
+
+
+class Outlook(_Answer):
+    """What is predicted for one place, or why nothing is."""
+
+    place: Place
+    predicted: list[PredictedPhase]
+    measured: bool = Field(description="Whether the model itself was measured there; then take what was measured.")
+    reason: str | None
+
+
+class Predictions(_Answer):
+    """Costs of a model by formula. None of them was measured, and none is part of a comparison or a ranking."""
+
+    revision: int
+    origin: Literal["predicted"] = "predicted"
+    model: str
+    prompt: int
+    generated: int
+    depth: int
+    proposed: list[str] = Field(description="Architecture facts behind them that nobody cited.")
+    outlooks: list[Outlook]
+
+
 class ExampleQuery(_Answer):
     """An example of a SPARQL query."""
 

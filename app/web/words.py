@@ -110,6 +110,11 @@ def edge(value: float, unit: str = "") -> str:
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
 
 
+def significant(value: float) -> str:
+    """A number of which three digits say enough, such as a predicted one."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _float(value: float) -> str:
     if value.is_integer() and abs(value) < _LARGE:
         return plain(int(value))

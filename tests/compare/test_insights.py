@@ -18,8 +18,10 @@ from app.compare.insights import survey
 from app.compare.insights.terms import correlation
 from app.compare.insights.values import Cell, Verdict, overall
 from app.errors import BadFile, NotFound
+from app.model.tensors import matrix_parameter_count, output_parameter_count
 from app.resources import folder
 from app.services import Services
+from tests.model.test_architecture import ARCHITECTURES
 from tests.questions.raw import table
 
 Record = dict[str, Cell]
@@ -218,17 +220,26 @@ def test_what_the_page_says_of_the_shipped_data(found: dict[str, insights.Insigh
         "in-context-learning": "agrees",
         "latency": "differs",
         "memory": "differs",
+        "cost": "differs",
     }
     differing = {slug: {key for key, word in verdicts(one).items() if word == "differs"} for slug, one in found.items()}
     assert differing["accuracy"] == {"smollm-commonsense", "dclm-commonsense"}
     assert differing["training-tokens"] == {"ratios"}
     assert differing["latency"] == {"sizes", "operator-share"}
     assert differing["memory"] == {"range"}
+    assert differing["cost"] == {"first-token"}
+    odd = statement(found["cost"], "first-token").note
+    assert odd.startswith("Not so: OpenELM-270M (2.38 times what the others let expect), Qwen2-0.5B (1.68 times")
     assert all(key.startswith("counts-") for key in differing["architecture"])
     unknown = {
         (one.slug, key) for one in found.values() for key, word in verdicts(one).items() if word.startswith("cannot")
     }
-    assert unknown == {("training-tokens", "at-chinchilla"), ("memory", "qwen2-long"), ("memory", "qwen1.5-long")}
+    assert unknown == {
+        ("training-tokens", "at-chinchilla"),
+        ("memory", "qwen2-long"),
+        ("memory", "qwen1.5-long"),
+        ("cost", "bandwidth"),
+    }
 
 
 # --- verdicts both ways -----------------------------------------------------------------------------------------------
@@ -383,3 +394,66 @@ def test_every_statement_of_the_survey_has_a_finding(found: dict[str, insights.I
         assert one.unit
     known = {(row["insight"], row["key"]) for row in table("survey/statements.csv")} | {("architecture", "months")}
     assert {(row["insight"], row["key"]) for row in table("survey/differences.csv")} <= known
+
+
+# --- times against the work -------------------------------------------------------------------------------------------
+
+
+def test_the_work_is_that_of_the_tensor_table(found: dict[str, insights.Insight]) -> None:
+    rows = records(found["cost"])
+    shapes = {"bloom-560m": "bigscience/bloom-560m", "pythia-160m": "EleutherAI/pythia-160m"}
+    for slug, name in shapes.items():
+        shape = ARCHITECTURES[name]
+        matrices, output = matrix_parameter_count(shape), output_parameter_count(shape)
+        assert rows[slug]["operations"] == pytest.approx(2 * ((matrices - output) * 50 + output) / 1e9)
+        assert rows[slug]["read"] == pytest.approx(matrices * 4.5 / 8 / 1e9)
+    first = drawn_of("results/runtime.csv", "first token time (prefill of the prompt)")
+    assert {slug: row["first"] for slug, row in rows.items()} == pytest.approx(first)
+
+
+def drawn_of(name: str, metric: str) -> dict[str, float]:
+    """The printed numbers of one curve of figure 7, by model."""
+    return {
+        row["model"]: float(row["value"])
+        for row in table(name)
+        if row["locator"] == "Figure 7" and row["metric"] == metric
+    }
+
+
+def test_a_time_that_does_not_follow_the_work_is_named(graph: ox.Store, found: dict[str, insights.Insight]) -> None:
+    before = statement(found["cost"], "first-token")
+    assert before.rests_on >= 10
+    metric, model = f"{METRIC}time-to-first-token", f"{MODEL}bloom-560m"
+    where = f"?o <{vocab.sosa.observedProperty}> <{metric}> ; <{vocab.slm.ofModel}> <{model}> ."
+    with changed(graph, where, lambda value: 9 * value):
+        line = statement(asked(graph, "cost"), "first-token")
+    assert line.verdict is Verdict.DIFFERS
+    assert "BLOOM-560M (" in line.note or "bloom-560m (" in line.note
+
+
+def test_without_a_bandwidth_nothing_is_said_of_it(found: dict[str, insights.Insight]) -> None:
+    line = statement(found["cost"], "bandwidth")
+    assert line.verdict is Verdict.UNKNOWN
+    assert "no memory bandwidth" in line.note
+    assert line.found.startswith("at most ")
+
+
+def test_a_bandwidth_decides_what_is_possible(graph: ox.Store) -> None:
+    device = next(
+        row["d"]
+        for row in graph.query(  # type: ignore[union-attr]
+            f"SELECT ?d {{ ?d a <{vocab.slm.Device}> ; <{vocab.rdfs.label}> ?l . FILTER(CONTAINS(?l, 'Orin NX')) }}",
+            use_default_graph_as_union=True,
+        )
+    )
+    for bandwidth, verdict in ((1e12, Verdict.AGREES), (1e9, Verdict.DIFFERS)):
+        quad = ox.Quad(
+            device,
+            ox.NamedNode(vocab.slm.memoryBandwidth),
+            ox.Literal(str(int(bandwidth)), datatype=ox.NamedNode(vocab.xsd.decimal)),
+        )
+        graph.add(quad)
+        try:
+            assert statement(asked(graph, "cost"), "bandwidth").verdict is verdict
+        finally:
+            graph.remove(quad)

@@ -22,8 +22,9 @@ import pytest
 from app.curate import bulk
 from app.errors import RandomScores
 from app.ingest.runs import recognise
-from app.measure.capability import EVALUATION, STAMP, Evaluation, evaluate, weights_hash
+from app.measure.capability import EVALUATION, STAMP, Evaluation, evaluate
 from app.measure.values import RandomWeights, RealWeights, Status
+from app.measure.weights import weights_hash
 from app.model.agents import Agent
 from app.services import Services
 from tests.cli.test_bulk import Command

@@ -20,6 +20,7 @@ from app.jobs.queue import Queue
 from app.jobs.values import CellState, JobState, Lease, Machine, Plan, Progress
 from app.measure.records import read_run, run_text
 from app.measure.values import Status
+from app.model.health import State, good
 from tests.jobs.making import ADA, BOB, HERE, ONE, TWO, Clocks, another, cell, claimed, measured, plan, queue, result
 
 
@@ -313,6 +314,22 @@ def test_a_run_is_delivered_once(tmp_path: Path) -> None:
     jobs.delivered(made.id, "revision 7")
     jobs.delivered(made.id, "revision 8")
     assert (jobs.get(made.id).delivered, jobs.get(made.id).trouble, jobs.undelivered()) == ("revision 7", None, ())
+
+
+def test_the_doctor_sees_waiting_cells_runs_that_nobody_took_and_a_damaged_file(tmp_path: Path) -> None:
+    jobs = queue(tmp_path)
+    assert jobs.examine() == ()
+    made, _ = jobs.submit(plan(50, 128), ADA)
+    claimed(jobs)
+    assert jobs.examine() == (good("jobs", "2 cells to measure, 1 of them at work"),)
+    jobs.not_delivered(made.id, "the graph has no model 'tiny'")
+    told = jobs.examine()[1]
+    assert (told.state, told.says.split(": ", 1)[1]) == (State.BAD, "the graph has no model 'tiny'")
+    jobs.database.close()
+    for path in tmp_path.glob("*.sqlite*"):
+        path.write_bytes(b"rubbish" * 1000)
+    (told,) = jobs.examine()
+    assert (told.state, bool(told.advice)) == (State.BAD, True)
 
 
 def test_the_successor_of_a_worker_need_not_wait(tmp_path: Path) -> None:

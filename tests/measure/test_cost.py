@@ -22,14 +22,12 @@ from app.measure.cost import (
     Work,
     decode_work,
     fit,
-    head_parameters,
-    matmul_parameters,
     prefill_work,
     uniform,
 )
 from app.measure.values import Matrices, Phase
 from app.model.architecture import kv_cache_bytes
-from app.model.tensors import parameter_count
+from app.model.tensors import matrix_parameter_count, output_parameter_count, parameter_count
 from tests.model.test_architecture import ARCHITECTURES
 
 with (Path(__file__).parent / "data" / "measured-cells.csv").open(encoding="utf-8", newline="") as file:
@@ -73,20 +71,20 @@ EXACT = [known(tokens, cell["model"]) for tokens in (50, 512, 2048) for cell in 
 
 
 def test_work_of_a_known_model() -> None:
-    assert matmul_parameters(SMOLLM) == 134_515_008 - 30 * 2 * 576 - 576
-    assert head_parameters(SMOLLM) == 49152 * 576
-    assert matmul_parameters(PYTHIA) == sum(
+    assert matrix_parameter_count(SMOLLM) == 134_515_008 - 30 * 2 * 576 - 576
+    assert output_parameter_count(SMOLLM) == 49152 * 576
+    assert matrix_parameter_count(PYTHIA) == sum(
         (12 * (3 * 768 * 768 + 768 * 768 + 2 * 3072 * 768), 50304 * 768),
     )
     work = prefill_work(SMOLLM, uniform(SMOLLM, "F16"), 2)
     assert work.amounts["attention"] == 4 * 30 * 576 * 3
-    layers = matmul_parameters(SMOLLM) - head_parameters(SMOLLM)
-    assert work.amounts["operations, F16"] == 2 * layers * 2 + 2 * head_parameters(SMOLLM)
+    layers = matrix_parameter_count(SMOLLM) - output_parameter_count(SMOLLM)
+    assert work.amounts["operations, F16"] == 2 * layers * 2 + 2 * output_parameter_count(SMOLLM)
 
 
 def test_decoding_reads_all_weights_but_a_table_that_is_only_looked_up() -> None:
     work = decode_work(PYTHIA, uniform(PYTHIA, "F16"), kv_cache_bytes(PYTHIA, 100))
-    assert work.amounts["bytes, F16"] == 2 * matmul_parameters(PYTHIA)
+    assert work.amounts["bytes, F16"] == 2 * matrix_parameter_count(PYTHIA)
     assert work.amounts["cache"] == 2 * 12 * 768 * 100 * 2
     assert work.amounts["layers"] == 12
 

@@ -57,6 +57,16 @@ def test_an_estimate_adds_up_file_cache_logits_and_process() -> None:
     assert found.refused is None
 
 
+def test_time_is_that_of_the_cost_model_where_there_is_one() -> None:
+    wanted = replace(WANTED, sampling=Sampling(5, 1, 60.0), threads=(1,))
+    slow, known = cells(wanted)[:2]
+    found = tuple(estimates([slow, known], once=lambda cell: 2.0 if cell is known else None))
+    assert (found[1].seconds, found[1].predicted) == (12.0, True)
+    assert not found[0].predicted
+    (cut,) = estimates([replace(known, sampling=Sampling(5, 1, 7.0))], once=lambda _: 2.0)
+    assert cut.seconds == 9.0
+
+
 def test_what_cannot_be_measured_is_refused_with_its_reason() -> None:
     planned = cells(Wanted((SMOLLM, OPT), prompts=(50, 4000)))
     told = {(one.cell.subject.slug, one.cell.prompt_tokens): one.refused for one in estimates(planned)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 from dataclasses import replace
@@ -22,10 +21,10 @@ from app.measure.capability import (
     read_evaluation,
     stamped,
     suites,
-    weights_hash,
 )
 from app.measure.harness import choose
 from app.measure.values import RandomWeights, RealWeights, Status
+from app.measure.weights import weights_hash
 from app.model.graphs import REGISTRY
 from app.services import Services
 
@@ -119,17 +118,6 @@ def test_weights_that_say_that_they_are_random_are_refused_whatever_is_claimed(
         with pytest.raises(RandomScores):
             check(replace(claimed, self_test=self_test))
     check(replace(evaluation, weights=RandomWeights(), self_test=True))
-
-
-def test_the_hash_of_weights(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="holds no weights"):
-        weights_hash(tmp_path)
-    (tmp_path / "model.safetensors").write_bytes(b"abc")
-    assert weights_hash(tmp_path) == hashlib.sha256(b"abc").hexdigest()
-    (tmp_path / "model-2.safetensors").write_bytes(b"def")
-    both = weights_hash(tmp_path)
-    (tmp_path / "model-2.safetensors").write_bytes(b"deg")
-    assert len({both, weights_hash(tmp_path), hashlib.sha256(b"abc").hexdigest()}) == 3
 
 
 def test_only_scores_of_released_weights_can_be_proposed(evaluation: Evaluation) -> None:

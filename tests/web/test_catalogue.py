@@ -312,3 +312,50 @@ def test_the_examples_in_openapi_are_real(client: Client, seed_services: Any) ->
     }
     assert shown == kept
     assert set(kept) == {*examples.REQUESTS, *examples.WRITES, *examples.AFTERWARDS}
+
+
+# --- predictions ------------------------------------------------------------------------------------------------------
+
+
+def test_predictions_tell_where_from_and_how_sure(client: Client) -> None:
+    body = client.json("/api/v1/models/qwen2.5-1.5b/predictions?prompt=256")
+    assert (body["origin"], body["model"], body["prompt"], body["depth"]) == ("predicted", "qwen2.5-1.5b", 256, 0)
+    assert {one["place"]["variant"] for one in body["outlooks"]} == {"F16", "Q8_0", "Q4_K_M"}
+    for one in body["outlooks"]:
+        assert (one["measured"], one["reason"], one["place"]["engine"]) == (False, None, "llama.cpp")
+        prefill, decode = one["predicted"]
+        assert (prefill["phase"], decode["phase"]) == ("prefill", "decode")
+        for phase in (prefill, decode):
+            rate = phase["rate"]
+            assert rate["lower"] < rate["value"] < rate["upper"]
+            assert phase["models"] >= 12
+            assert 0 < phase["median_error"] < 0.3
+        assert prefill["rate"]["value"] == pytest.approx(256 / prefill["seconds"]["value"])
+        assert prefill["rate"]["value"] > decode["rate"]["value"]
+    longer = client.json("/api/v1/models/qwen2.5-1.5b/predictions?prompt=256&depth=2000")
+    for here, there in zip(body["outlooks"], longer["outlooks"], strict=True):
+        assert here["predicted"][1]["seconds"]["value"] < there["predicted"][1]["seconds"]["value"]
+
+
+def test_a_model_that_was_measured_says_so_and_is_near_its_prediction(client: Client) -> None:
+    body = client.json("/api/v1/models/smollm-360m/predictions?prompt=256")
+    assert all(one["measured"] for one in body["outlooks"])
+    seen = client.json("/api/v1/observations?where=model:smollm-360m,metric:decode-throughput,weights:Random")
+    rates = {(one["quantisation"], one["promptTokens"]): one["value"] for one in seen["items"]}
+    for one in body["outlooks"]:
+        variant = one["place"]["variant"]
+        assert one["predicted"][1]["rate"]["value"] == pytest.approx(rates[variant, 256], rel=0.5)
+
+
+def test_a_model_that_the_engine_cannot_run_is_not_predicted(client: Client) -> None:
+    body = client.json("/api/v1/models/opt-1.3b/predictions")
+    assert all(one["predicted"] == [] and "llama.cpp has no architecture" in one["reason"] for one in body["outlooks"])
+
+
+@pytest.mark.parametrize("query", ["prompt=0", "prompt=x", "depth=-1", "generated=0", "prompt=10000000", "seed=1"])
+def test_predictions_for_impossible_tokens_are_refused(client: Client, query: str) -> None:
+    assert problem_of(client.get(f"/api/v1/models/phi-2/predictions?{query}"))["status"] == 400
+
+
+def test_predictions_of_no_model_are_not_found(client: Client) -> None:
+    assert problem_of(client.get("/api/v1/models/phi-9/predictions"))["status"] == 404

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.access import KeyRing, Scope
+from app.curate.measured import bringing_in
 from app.services import Services
 from app.settings import Settings
 from app.web import sessions as sessions_module
@@ -24,6 +25,9 @@ from app.web.application import create_app
 from app.web.curation_forms import COOKIE
 from app.web.sessions import LIFETIME, MOST_OF_KEY, Sessions
 from app.wiring import build
+from tests.compare.test_predicted import MEASURED, timed
+from tests.curate.people import ADA, take
+from tests.curate.test_measured import run
 from tests.web.conftest import Client
 from tests.web.test_pages import elements
 
@@ -155,6 +159,17 @@ def test_the_first_page_says_what_waits(office: Office) -> None:
     assert "slmkg keys create" in answer.text
     proposed(office)
     assert re.search(r'href="/curate/proposals\?state=open">1<', office.client.get("/curate").text)
+
+
+def test_a_measured_figure_far_from_its_cost_waits_for_somebody(office: Office) -> None:
+    results = [timed(office.services, slug, prompt=prompt) for slug in MEASURED for prompt in (64, 128)]
+    slow = replace(results[1], samples=tuple(replace(one, wall_ns=4 * one.wall_ns) for one in results[1].samples))
+    before = office.client.get("/curate").text.count("smollm-360m Q8_0")
+    take(office.services, bringing_in(run(results[0], slow, *results[2:], identity="0dd0")), ADA)
+    html = office.client.get("/curate").text
+    assert "Measured figures far from their cost" in html
+    assert html.count("smollm-360m Q8_0") - before == 2, "one of prefill, one of decode"
+    assert "Measurement run 0dd0" in html
 
 
 def test_signing_in_and_out(office: Office) -> None:

@@ -37,6 +37,7 @@ ADDRESSES = {
     "/insights": "/insights",
     "/api/v1/models": REQUESTS["listModels"],
     "/api/v1/models/{slug}": REQUESTS["showModel"],
+    "/api/v1/models/{slug}/predictions": REQUESTS["predictModel"],
     "/api/v1/properties": REQUESTS["listProperties"],
     "/api/v1/queries": REQUESTS["listQueries"],
     "/api/v1/diff": REQUESTS["diff"],

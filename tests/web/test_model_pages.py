@@ -199,3 +199,12 @@ def test_every_kind_of_thing_has_a_page(client: Client, seed_services: Services)
         for link in {one for one in hrefs(response.text) if one.startswith("/resource/")}:
             assert client.get(link).status_code in {200, 303}, link
             break
+
+
+def test_a_model_that_was_not_measured_is_predicted_apart_from_its_observations(client: Client) -> None:
+    html = client.get("/models/qwen2.5-1.5b").text
+    assert "Predicted, not measured" in html
+    assert "None of it enters a comparison or a ranking" in html
+    told = client.json("/api/v1/models/qwen2.5-1.5b/predictions?prompt=256")["outlooks"][0]
+    assert told["place"]["machine"] in html
+    assert "Predicted, not measured" not in client.get("/models/smollm-360m").text

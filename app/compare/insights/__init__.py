@@ -1,4 +1,4 @@
-"""The survey's six insights, each worked out again from the graph beside the survey's own figures.
+"""The survey's six insights and a check of its times, each worked out from the graph beside the survey's own figures.
 
 What the survey says stands in `data/survey/` and in the tables that it names; what the graph says comes from queries
 that anybody can run. Nothing is known here but how to compare the two. Asks no graph itself: `ask` does.
@@ -13,6 +13,7 @@ from pathlib import Path
 from app.compare.insights import (
     accuracy,
     architecture,
+    cost,
     in_context_learning,
     latency,
     memory,
@@ -34,6 +35,7 @@ _WORK: Mapping[str, tuple[tuple[str, ...], Callable[[Told, Mapping[str, Rows]], 
     "in-context-learning": (in_context_learning.QUERIES, in_context_learning.work_out),
     "latency": (latency.QUERIES, latency.work_out),
     "memory": (memory.QUERIES, memory.work_out),
+    "cost": (cost.QUERIES, cost.work_out),
 }
 
 

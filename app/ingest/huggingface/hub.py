@@ -1,18 +1,25 @@
-"""Fetches the two small files of a model from the Hugging Face hub. Only the command line calls it, never a request.
+"""Fetches files of a model from the Hugging Face hub. Only the command line calls it, never a request.
 
 Needs the extra `hub`. The address is the hub's, or what `HF_ENDPOINT` says.
 """
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
-from app.errors import AppError, BadParameter, HubUnavailable
+from app.errors import AppError, BadParameter, HubUnavailable, NoRoom
 from app.ingest.huggingface.files import CARD, CONFIG, Files, check_repository, text_of
 from app.ingest.huggingface.places import MAX_BYTES
 
 _SECONDS = 20
+_OF_A_MODEL = ("*.json", "*.safetensors", "*.model", "*.txt")
+"""Files that make a model measurable; code is never fetched."""
 
 
 def fetch(repository: str, *, revision: str | None = None, endpoint: str | None = None) -> Files:
@@ -20,20 +27,8 @@ def fetch(repository: str, *, revision: str | None = None, endpoint: str | None 
 
     `endpoint` is another hub's address. BadParameter for an id or revision that the hub does not know, HubUnavailable.
     """
-    check_repository(repository)
-    try:
-        import huggingface_hub as hub  # noqa: PLC0415 - an extra: only who asks the hub needs it
-        from huggingface_hub.errors import (  # noqa: PLC0415
-            EntryNotFoundError,
-            RepositoryNotFoundError,
-            RevisionNotFoundError,
-        )
-    except ImportError as error:
-        raise HubUnavailable(
-            "what speaks with the hub is not installed", advice="pip install 'slmkg[hub]', or give a file or folder."
-        ) from error
-    api = hub.HfApi(endpoint=endpoint, token=False)
-    try:
+    with _asking(repository, revision) as hub:
+        api = hub.HfApi(endpoint=endpoint, token=False)
         info = api.model_info(repository, revision=revision, timeout=_SECONDS, files_metadata=True)
         sizes = {one.rfilename: one.size or 0 for one in info.siblings or ()}
         wanted = [name for name in (CONFIG, CARD) if name in sizes]
@@ -50,6 +45,66 @@ def fetch(repository: str, *, revision: str | None = None, endpoint: str | None 
                 )
                 for name in wanted
             }
+    if not texts:
+        raise BadParameter("repository", f"{repository} has neither {CONFIG} nor {CARD}", advice="Check the id.")
+    dated = info.last_modified.date().isoformat() if info.last_modified and revision is None else None
+    return Files(texts, repository, info.sha, dated)
+
+
+def download(
+    repository: str, folder: Path, *, file: str | None = None, revision: str | None = None, endpoint: str | None = None
+) -> Path:
+    """Fetch one file of a model, or the files that make it measurable, and return where they lie below `folder`.
+
+    They lie in a folder of their repository and commit; what is there already is not fetched again, and a fetch that
+    was cut off goes on. Errors as `fetch`, and NoRoom before anything is fetched.
+    """
+    with _asking(repository, revision) as hub:
+        api = hub.HfApi(endpoint=endpoint, token=False)
+        info = api.model_info(repository, revision=revision, timeout=_SECONDS, files_metadata=True)
+        sizes = {one.rfilename: one.size or 0 for one in info.siblings or ()}
+        wanted = [name for name in sizes if name == file or (file is None and _is_of_model(name))]
+        if not wanted:
+            raise BadParameter(
+                "--weights",
+                f"{repository} has no {file or 'weights in safetensors'}",
+                advice=f"It has: {', '.join(sorted(sizes)[:20])}.",
+            )
+        target = folder / f"{repository.replace('/', '--')}-{info.sha[:12]}"
+        target.mkdir(parents=True, exist_ok=True)
+        missing = [name for name in wanted if not (target / name).is_file()]
+        needed, free = sum(sizes[name] for name in missing), shutil.disk_usage(target).free
+        if needed > free:
+            raise NoRoom(f"{repository}", needed=needed, free=free)
+        for name in missing:
+            api.hf_hub_download(
+                repository, name, revision=info.sha, local_dir=target, etag_timeout=_SECONDS, token=False
+            )
+    return target / file if file else target
+
+
+def _is_of_model(name: str) -> bool:
+    """Files of the repository's own folder only: other folders hold the same weights in other forms."""
+    return "/" not in name and any(fnmatch(name, pattern) for pattern in _OF_A_MODEL)
+
+
+@contextmanager
+def _asking(repository: str, revision: str | None) -> Iterator[Any]:
+    """Give the library that speaks with the hub, and turn its errors into ours."""
+    check_repository(repository)
+    try:
+        import huggingface_hub as hub  # noqa: PLC0415 - an extra: only who asks the hub needs it
+        from huggingface_hub.errors import (  # noqa: PLC0415
+            EntryNotFoundError,
+            RepositoryNotFoundError,
+            RevisionNotFoundError,
+        )
+    except ImportError as error:
+        raise HubUnavailable(
+            "what speaks with the hub is not installed", advice="pip install 'slmkg[hub]', or give a file or folder."
+        ) from error
+    try:
+        yield hub
     except AppError:
         raise
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
@@ -62,10 +117,6 @@ def fetch(repository: str, *, revision: str | None = None, endpoint: str | None 
             f"the hub does not answer as it should: {type(error).__name__}",
             advice="Check the network, or give a file or folder.",
         ) from error
-    if not texts:
-        raise BadParameter("repository", f"{repository} has neither {CONFIG} nor {CARD}", advice="Check the id.")
-    dated = info.last_modified.date().isoformat() if info.last_modified and revision is None else None
-    return Files(texts, repository, info.sha, dated)
 
 
 def _check_sizes(repository: str, sizes: dict[str, int]) -> None:

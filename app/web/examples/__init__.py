@@ -14,6 +14,7 @@ _TABLE = "models=opt-125m,openelm-1-1b&properties=numLayers,numKeyValueHeads,par
 REQUESTS = {
     "listModels": "/api/v1/models?family=openelm&limit=2",
     "showModel": "/api/v1/models/opt-125m",
+    "predictModel": "/api/v1/models/qwen2.5-0.5b/predictions?prompt=256",
     "compare": f"/api/v1/compare?{_TABLE}",
     "compareAs": f"/api/v1/compare.csv?{_TABLE}",
     "observations": "/api/v1/observations?where=metric:accuracy,benchmark:mmlu,shots:5&sort=-value&limit=1",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
-from app.errors import BadFile, BadParameter, HubUnavailable
-from app.ingest.huggingface.hub import fetch
+from app.errors import BadFile, BadParameter, HubUnavailable, NoRoom
+from app.ingest.huggingface.hub import download, fetch
 from tests.ingest.huggingface import files as samples
 from tests.ingest.huggingface.hubs import SHA, hub
 
@@ -74,3 +76,38 @@ def test_what_is_no_id_never_reaches_the_network(name: str) -> None:
     with hub(FILES) as (address, asked), pytest.raises(BadParameter, match="no id"):
         fetch(name, endpoint=address)
     assert asked == []
+
+
+# ---- weights
+
+
+def test_one_file_is_fetched_to_the_folder_of_its_commit_and_only_once(tmp_path: Path) -> None:
+    files = {**FILES, "model-Q8_0.gguf": b"GGUF" * 1000}
+    with hub(files) as (address, asked):
+        path = download("microsoft/phi-2", tmp_path, file="model-Q8_0.gguf", endpoint=address)
+        assert path.read_bytes() == files["model-Q8_0.gguf"]
+        assert path.parent.name == f"microsoft--phi-2-{SHA[:12]}"
+        asked.clear()
+        assert download("microsoft/phi-2", tmp_path, file="model-Q8_0.gguf", endpoint=address) == path
+        assert not [one for one in asked if "/resolve/" in one]
+
+
+def test_a_model_is_its_weights_and_configuration_and_never_its_code(tmp_path: Path) -> None:
+    files = {**FILES, "modeling_phi.py": b"import os", "pytorch_model.bin": b"0", "onnx/model.safetensors": b"0"}
+    with hub(files) as (address, _):
+        folder = download("microsoft/phi-2", tmp_path, endpoint=address)
+    assert sorted(one.name for one in folder.iterdir() if one.is_file()) == ["config.json", "model.safetensors"]
+
+
+def test_a_file_that_the_model_lacks_is_told_with_those_it_has(tmp_path: Path) -> None:
+    with hub(FILES) as (address, _), pytest.raises(BadParameter, match=r"has no x\.gguf") as caught:
+        download("microsoft/phi-2", tmp_path, file="x.gguf", endpoint=address)
+    assert "model.safetensors" in caught.value.advice
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_no_room_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.ingest.huggingface.hub.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 99))
+    with hub(FILES) as (address, asked), pytest.raises(NoRoom):
+        download("microsoft/phi-2", tmp_path, endpoint=address)
+    assert not [path for path in asked if "/resolve/" in path]

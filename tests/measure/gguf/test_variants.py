@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from app.errors import BadParameter, Unmeasurable
-from app.measure.cost import head_parameters, matmul_parameters
 from app.measure.gguf.architectures import Placed, blueprint
 from app.measure.gguf.files import expected_bytes
 from app.measure.gguf.variants import VARIANTS, Storage, matrices, storage, stored_bytes, variant
 from app.measure.values import Subject
+from app.model.tensors import matrix_parameter_count, output_parameter_count
 from tests.measure.gguf.facts import HERE, TINY, read
 
 RELEASED = dict(read(HERE.parent.parent / "model" / "architectures.csv", "model"))
@@ -65,8 +65,8 @@ def test_matrices_of_files_are_those_of_the_cost_model(model: str) -> None:
         found = matrices(blueprint(facts), VARIANTS["Q8_0"])
     except Unmeasurable:
         return
-    assert sum(found.head.values()) == head_parameters(facts)
-    assert sum(found.layers.values()) == matmul_parameters(facts) - head_parameters(facts)
+    assert sum(found.head.values()) == output_parameter_count(facts)
+    assert sum(found.layers.values()) == matrix_parameter_count(facts) - output_parameter_count(facts)
 
 
 # Effective bits per weight of real Q4_K_M files that an earlier campaign measured.

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.measure.cost import decode_work, prefill_work, uniform
-from app.measure.outliers import DECODE, PREFILL, Distance, Place
-from app.measure.outliers import distances as distances_of
+from app.measure.fits import DECODE, PREFILL, Distance, Place, fitted
 from app.measure.statistics import figures
 from app.measure.values import (
     Artifact,
@@ -59,7 +58,7 @@ def run(*results: CellResult) -> Run:
 
 
 def distances(one: Run) -> Mapping[Place, Distance]:
-    return distances_of(one, [figures(result) for result in one.results])
+    return fitted(one, [figures(result) for result in one.results]).distances
 
 
 def test_times_that_follow_the_work_are_near_it() -> None:
