@@ -37,6 +37,7 @@ from app.ingest.registry import Model
 from app.model.agents import Agent
 from app.model.claims import Claim, Source
 from app.model.rdf import IRI
+from app.orkg.intent import is_ours
 from app.orkg.mapping import LEFT_OUT, ColumnMeaning, Pinned, RowMeaning, written
 from app.orkg.pull import Pulled
 from app.orkg.table import Cell, Column, Place, Table
@@ -518,7 +519,8 @@ class _Reader:
             return replace(finding, verdict=Verdict.LEFT_OUT), None
         prop, unit = property_of(row.means, self._names)
         finding = replace(finding, property=prop.name)
-        if cell.statements and self._ours.issuperset(one.statement for one in cell.statements):
+        by_us = cell.statements and self._ours.issuperset(one.statement for one in cell.statements)
+        if by_us or is_ours(column.uri):
             return replace(finding, verdict=Verdict.OURS), None
         if said is None:
             match = self._matches[column.source]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +23,7 @@ from app.orkg.archive import find_archive
 from app.orkg.mapping import write_pinned
 from app.settings import Settings
 from app.wiring import build
+from tests.cli.run import RUN
 from tests.cli.test_orkg import Commands
 from tests.curate.orkg_world import COMPARISON, confirmed, pulled
 from tests.orkg_double.faults import Bend, Fault
@@ -125,6 +130,28 @@ def test_a_push_that_broke_off_is_gone_on_with(orkg: Commands, digest: str) -> N
     nothing = orkg("push", COMPARISON, "--resume", **accounts(orkg))
     assert nothing.returncode == 1
     assert "broken off" in nothing.stderr
+
+
+def test_a_push_that_is_killed_is_gone_on_with(orkg: Commands, digest: str) -> None:
+    before = orkg.double.dump()
+    orkg.double.forget_log()
+    orkg.double.faults([Fault(5, "slow", 10.0)], counts="writes")
+    environment = {f"SLMKG_{name.upper()}": value for name, value in accounts(orkg).items()}
+    environment |= {"SLMKG_DATA_DIR": str(orkg.data), "SLMKG_ORKG_URL": orkg.double.address}
+    command = [sys.executable, "-c", RUN, "orkg", "push", COMPARISON, *ONE, "--apply", digest]
+    quick = {"SLMKG_ORKG_PER_SECOND": "1000"}
+    with subprocess.Popen(command, env={**os.environ, **environment, **quick}, stderr=subprocess.DEVNULL) as process:
+        while not any(one["fault"] == "slow" for one in orkg.double.log()):
+            assert process.poll() is None
+            time.sleep(0.2)
+        process.kill()
+    done = orkg("push", COMPARISON, "--resume", **accounts(orkg))
+    assert done.returncode == 0, done.stderr
+    found = orkg.double.content(before)
+    assert found.doubles() == []
+    assert found.orphans == ()
+    (push,) = orkg.json("pushes")
+    assert push["state"] == "done"
 
 
 @pytest.mark.parametrize(

@@ -368,6 +368,16 @@ def test_what_we_wrote_there_is_no_evidence(seed_services: Services, clean: Pull
     assert len(_read_one(seed_services, clean, both, ours=("S1",)).items) == 1
 
 
+def test_a_column_that_bears_our_iri_is_no_evidence_even_where_nobody_knows_who_pushed_it(
+    seed_services: Services, clean: Pulled
+) -> None:
+    column = replace(COLUMN, uri="https://w3id.org/slmkg/resource/model/opt-125m")
+    found = _pulled(clean, (Cell("R2", ("P1",), _text("12")),), LAYERS, column)
+    read = seed_services.read_orkg(found, PINNED)
+    assert [one.verdict for one in read.findings] == [Verdict.OURS]
+    assert read.items == ()
+
+
 def test_nothing_of_a_withdrawn_version_is_proposed(seed_services: Services, clean: Pulled) -> None:
     found = _pulled(clean, (Cell("R2", ("P1",), _text("13")),), LAYERS, COLUMN)
     gone = replace(found, tables=tuple(replace(table, withdrawn=True) for table in found.tables))

@@ -286,6 +286,23 @@ def test_a_write_whose_answers_are_all_lost_is_told_so(there: Place) -> None:
     assert there.orkg.content(there.base).things.total() == 0
 
 
+def test_elsewhere_rows_papers_and_a_comparison_are_made_by_our_iris_alone(there: Place) -> None:
+    """As in the sandbox, which knows neither the rows nor the columns of the comparison that was pulled."""
+    comparison = replace(intent().comparison, sources=(), paths=())
+    rows = tuple(replace(row, id=None, label=f"{row.label} of a model") for row in intent().rows)
+    described = [replace(one, paper=replace(one.paper, id=None)) for one in columns() if one.paper is not None]
+    wanted = intent(comparison=comparison, rows=rows, columns=tuple(described))
+    done = there.push(wanted)
+    with there.client() as reader:
+        made = reader.comparison(done.comparison)
+        assert [one.id for one in made.sources] == list(done.columns.values())
+        uris = {reader.thing(path.id).uri for path in reader.contents(done.comparison).selected_paths}
+        assert {row.uri for row in rows} <= uris
+        first = reader.paper("R900010")
+        assert len(first.contributions) == 3, "the paper was found by its title"
+    assert there.push(wanted).writes == 0
+
+
 # A frozen version
 
 

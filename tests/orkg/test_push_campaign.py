@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.orkg.intent import Intent
@@ -91,8 +91,10 @@ def test_a_thousand_schedules_of_faults_end_in_the_state_that_was_meant(
     check(prepared, stage, faults)
 
 
-@settings(max_examples=15, derandomize=True, database=None)
+@settings(max_examples=10, derandomize=True, database=None)
 @given(stage=st.integers(0, 1), faults=FAULTS)
+@example(stage=0, faults=[Fault(9, "cut"), Fault(22, "crash-after"), Fault(40, "504-after"), Fault(60, "crash")])
+@example(stage=1, faults=[Fault(12, "crash-after"), Fault(20, "slow", 10.0), Fault(33, "cut"), Fault(50, "expired")])
 def test_a_few_schedules_of_faults_end_in_the_state_that_was_meant(
     prepared: Prepared, stage: int, faults: list[Fault]
 ) -> None:
