@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app.errors import AppError, StoreBusy, StoreDamaged, StoreError, StoreFull
+from app.errors import AppError, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 
 _OWN = 0o600
 _PATIENCE = 10.0
 """Seconds that one process waits for another to finish writing."""
 _FULL = frozenset({"SQLITE_FULL"})
+_READ_ONLY = frozenset({"SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"})
 _BUSY = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
@@ -112,6 +113,8 @@ class Database:
         kind = "_".join(name.split("_")[:2])
         if kind in _FULL or (kind == "SQLITE_IOERR" and _no_room(self.path)):
             return StoreFull(str(error))
+        if kind in _READ_ONLY:
+            return StoreReadOnly(str(error))
         if kind in _BUSY:
             return StoreBusy("another process is writing the queue of jobs", advice="Try again in a moment.")
         if kind in _DAMAGED:

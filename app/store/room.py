@@ -1,4 +1,4 @@
-"""Tells a full disk from every other failure of writing. Writes nothing itself."""
+"""Tells a disk that is full, or cannot be written, from every other failure of writing. Writes nothing itself."""
 
 from __future__ import annotations
 
@@ -7,21 +7,33 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.errors import StoreFull
+from app.errors import StoreError, StoreFull, StoreReadOnly
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the operating system says when a file may not grow."""
+_NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
+"""What it says where nothing, or nothing of this user's, is written."""
 
 
 @contextmanager
 def needs_room() -> Iterator[None]:
-    """Raise StoreFull for what failed in this block because the disk is full; other errors pass."""
+    """Raise StoreFull or StoreReadOnly for what failed in this block because of the disk; other errors pass."""
     try:
         yield
     except OSError as error:
-        if not _is_full(error):
+        refused = refusal(error)
+        if refused is None:
             raise
-        raise StoreFull(error.strerror or str(error)) from error
+        raise refused from error
+
+
+def refusal(error: OSError) -> StoreError | None:
+    """What to tell of a failure of writing, where the disk is full or cannot be written; None for any other."""
+    if _is_full(error):
+        return StoreFull(error.strerror or str(error))
+    if error.errno in _NO_WRITING:
+        return StoreReadOnly(error.strerror or str(error))
+    return None
 
 
 def _is_full(error: OSError) -> bool:

@@ -45,11 +45,14 @@ from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
 from app.web.drawing import Drawing
-from app.web.logs import RequestLog
+from app.web.findings import Findings
+from app.web.logs import Named, Watching
+from app.web.metrics import Metrics
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
 from app.web.reading import error_page
 from app.web.revisions import TimeTravel
+from app.web.telemetry import telemetry
 
 
 class Application(FastAPI):
@@ -75,6 +78,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
                     if services.public is None:
                         yield stopping
                         return
+                    services.public.listen(app.state.metrics.killed)
                     await services.public.start()
                     try:
                         yield stopping
@@ -82,6 +86,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
                         app.state.making.stop()
                         await services.public.stop()
                 finally:
+                    app.state.findings.stop()
                     app.state.drawing.stop()
 
     app = Application(
@@ -93,9 +98,13 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         redoc_url=None,
         redirect_slashes=False,
         root_path_in_servers=False,
+        telemetry=telemetry(services.settings),
     )
+    metrics = Metrics()
     app.state.services = services
-    app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
+    app.state.metrics = metrics
+    app.state.findings = Findings(services)
+    app.state.answers = AnswerCache(services.settings.answer_cache_bytes, metrics.looked)
     app.state.drawing = Drawing(app.state.answers, seconds=services.settings.picture_seconds)
     problems.install(app, error_page)
     app.add_exception_handler(NotModified, not_modified)
@@ -128,11 +137,11 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     for part in parts:
         part.register(app)
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.add_middleware(Named)
     app.add_middleware(TimeTravel)
-    app.add_middleware(LastNet)
+    app.add_middleware(LastNet, metrics=metrics)
     app.add_middleware(GiveUp)
     app.add_middleware(HeadAsGet)
-    if services.settings.log_level in {"debug", "info"}:
-        app.add_middleware(RequestLog)
-    app.add_middleware(CommonHeaders, new_id=new_id)
+    app.add_middleware(CommonHeaders)
+    app.add_middleware(Watching, new_id=new_id, metrics=metrics)
     return app

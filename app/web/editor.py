@@ -30,6 +30,7 @@ from app.store.port import GRAPH_FORMATS, SELECT_FORMATS
 from app.web import evaluation, negotiation, pages
 from app.web.clients import Client, client_headers
 from app.web.evidence_page import local
+from app.web.logs import seen
 from app.web.operations import DATASET, Operation, operation
 from app.web.problems import headers_of
 from app.web.reading import error_page
@@ -98,6 +99,7 @@ async def _page(request: Request, services: Services, client: Client, fields: Se
         headers["Cache-Control"] = "no-store"
         try:
             asked = operation(request.scope, given)
+            seen(request.scope).asks(asked.query.text)
             if empty is not None:
                 raise empty
             answer = await _answer(request.app, services, client, asked, revision, root)
