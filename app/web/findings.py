@@ -1,4 +1,4 @@
-"""What validation finds in the newest revision, counted by severity: worked out in the background, once for each revision.
+"""What validation finds in the newest revision, counted by severity: worked out in the background, once for each.
 
 Validating everything takes seconds, so a process of its own does it at the lowest priority, and only when somebody has
 asked: a service that nobody watches pays nothing. Of several workers one at a time does so. What it found stands in a
@@ -35,7 +35,7 @@ _LONGEST = 1800
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """How many findings of each severity a revision has. `made_at` tells it from one of this number in another store."""
+    """How many findings of each severity a revision has. `made_at` tells it from one of this number elsewhere."""
 
     revision: int
     made_at: str
@@ -127,7 +127,7 @@ class Findings:
                 )
         except (subprocess.TimeoutExpired, ValueError, KeyError):
             process.kill()
-            log.warning("revision %d could not be validated for the metrics", revision)
+            log.warning("revision %d could not be validated", revision)
         finally:
             process.wait()
             with self._guard:

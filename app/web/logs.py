@@ -1,7 +1,7 @@
 """What the service notes of each request: who answered what and how fast; and what a path may show in the log.
 
-Never what was asked: no parameters, no bodies, no headers, no words of an exception. Of a query there is a hash, by which
-equal ones can be found.
+Never what was asked: no parameters, no bodies, no headers, no words of an exception. Of a query there is a hash, by
+which equal ones can be found.
 """
 
 from __future__ import annotations

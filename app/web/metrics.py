@@ -1,9 +1,9 @@
 """What the service counts, in the text format of Prometheus: `/metrics`.
 
 Counts of all workers of one service are summed: they lie in a folder that the main process names in the variable
-PROMETHEUS_MULTIPROC_DIR before it starts them. Numbers that tell of a state (revision, jobs, findings) are looked up when
-somebody asks, so they cannot differ from worker to worker. Labels are routes, kinds and codes, never words of a client:
-nobody can make up series without end. Nothing here tells of a single request or person.
+PROMETHEUS_MULTIPROC_DIR before it starts them. Numbers that tell of a state (revision, jobs, findings) are looked up
+when somebody asks, so they cannot differ from worker to worker. Labels are routes, kinds and codes, never words of a
+client: nobody can make up series without end. Nothing here tells of a single request or person.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ KILLS = Described(
     "counter",
     "Queries that were stopped before they had an answer.",
     {
-        "reason": "`time` at the limit, `memory` where the process died, `crowded` without a place, `gone` with the client"
+        "reason": "`time` at the limit, `memory` where its process died, `crowded` for want of a place, `gone` with "
+        "the client"
     },
 )
 CACHE = Described(
@@ -118,13 +119,11 @@ GOOD = Described(
 )
 JOBS = Described("slmkg_jobs", "gauge", "Jobs.", {"state": "`queued`, `running`, `done` or `cancelled`"})
 CELLS = Described("slmkg_job_cells", "gauge", "Cells of jobs that are not over.", {"state": "`queued` or `running`"})
-UNDELIVERED = Described(
-    "slmkg_jobs_undelivered", "gauge", "Jobs whose results could not be brought into the graph yet."
-)
+UNDELIVERED = Described("slmkg_jobs_undelivered", "gauge", "Jobs whose results could not be brought in yet.")
 FINDINGS = Described(
     "slmkg_findings",
     "gauge",
-    "What validation finds in a revision of the graph. Looked for in the background when a revision is first asked about.",
+    "What validation finds in a revision; it is looked for in the background when somebody first asks.",
     {"severity": "`violation`, `warning` or `info`"},
 )
 FINDINGS_REVISION = Described("slmkg_findings_revision", "gauge", "The revision in which they were found.")

@@ -60,7 +60,7 @@ async def livez() -> Response:
 def readyz(services: Use) -> Response:
     """Whether there is a graph to ask, and how each part is that answers need; 503 before the first load.
 
-    A part that is `bad` while the service is ready stops some answers only: without the queue, jobs cannot be asked for.
+    A part that is `bad` while the service is ready stops some answers only: without the queue there are no jobs.
     """
     public = services.public
     newest = services.store.head().number

@@ -1,8 +1,8 @@
-"""Traces and metrics of requests for an OpenTelemetry collector, by FastAPI's own instrumentation. Off unless asked for.
+"""Traces and metrics of requests for an OpenTelemetry collector, by FastAPI's own instrumentation. Off by default.
 
-The instrumentation writes whole addresses into spans, and exceptions with their words into logs. What was asked must not
-leave the service: spans get no parameters and only the plain part of a path, and no logs are sent. The standard variables
-(`OTEL_EXPORTER_OTLP_ENDPOINT` and its neighbours) say where to; what watches over the service is left out.
+The instrumentation writes whole addresses into spans, and exceptions with their words into logs. What was asked must
+not leave the service: spans get no parameters and only the plain part of a path, and no logs are sent. The standard
+variables (`OTEL_EXPORTER_OTLP_ENDPOINT` and its neighbours) say where to; what watches over the service is left out.
 """
 
 from __future__ import annotations
