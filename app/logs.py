@@ -50,7 +50,7 @@ _THEIRS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "fastap
 def configure(level: str) -> None:
     """Write messages of this level and above to standard error; of packages that are not ours, warnings and above."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter())
+    handler.setFormatter(formatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -91,7 +91,8 @@ def places(error: BaseException) -> str:
     return "\nwhich followed on ".join(told)
 
 
-def _formatter() -> logging.Formatter:
+def formatter() -> logging.Formatter:
+    """What makes the line of a record."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.contextvars.merge_contextvars,

@@ -72,6 +72,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         data = services.settings.data_dir
         with in_use(data) if services.public is not None else nullcontext():
+            app.state.findings.start()
             stopping = {"stopping": threading.Event()}  # ends the streams that would keep the server waiting
             async with webhooks.delivering(services), jobs.keeping(services):
                 try:

@@ -52,7 +52,7 @@ class Findings:
         self._tried: tuple[int, str] | None = None
         self._busy = False
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopped = False
+        self._stopped = True
 
     def known(self) -> Known | None:
         """What was found last. Has the newest revision looked at, where that is not done yet; does not wait for it."""
@@ -67,6 +67,10 @@ class Findings:
         if (known is None or (known.revision, known.made_at) != (newest.number, made_at)) and not settings.scratch:
             self._begin(newest.number, made_at)
         return known
+
+    def start(self) -> None:
+        """From here on look at new revisions. An application without its service only tells what is known."""
+        self._stopped = False
 
     def stop(self) -> None:
         """End what is running, and begin nothing more."""

@@ -74,6 +74,7 @@ ADDRESSES = {
     "/dcat": "/dcat",
     "/livez": "/livez",
     "/readyz": "/readyz",
+    "/metrics": "/metrics",
     "/openapi.json": "/openapi.json",
     "/": "/",
     "/query": "/query?query=ASK%7B%7D",
