@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
+import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -19,6 +22,7 @@ NAME = "slmkg"
 _OLDEST = (3, 11)
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 """No clock that is right shows a time before this program."""
+_ROOM = 100_000_000
 _ALLOWED = timedelta(minutes=5)
 _MENDING = "Set the clock, and have it kept right (NTP): revisions, keys and leases bear its times."
 _NOT_KEPT = 5
@@ -45,6 +49,20 @@ def versions() -> Iterator[Sign]:
         yield bad("versions", f"{says}; {', '.join(wrong)}", 'Install slmkg anew: pip install --upgrade "slmkg".')
     else:
         yield good("versions", f"{says}; every package fits")
+
+
+def folder(path: Path) -> Iterator[Sign]:
+    """Whether there is room in a folder, and this user may write there. For what lies beside an external engine."""
+    if not path.exists():
+        yield note("data folder", f"{path} is not there yet; keys, jobs and releases will lie in it")
+        return
+    free = shutil.disk_usage(path).free
+    says = f"{free // 1_000_000} MB free"
+    yield good("disk", says) if free >= _ROOM else bad("disk", says, "Make room, or add a disk.")
+    if os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        yield good("rights", "this user may write to the data folder")
+    else:
+        yield bad("rights", f"this user may not write to {path}", "Run slmkg as its owner.")
 
 
 def clock(newest: datetime | None, now: datetime, *, kept: bool | None) -> Sign:

@@ -123,6 +123,7 @@ class Services:
         return (
             *machine.examine(newest, now),
             *self.store.examine(),
+            *(machine.folder(self.settings.data_dir) if self.settings.store_url is not None else ()),
             *self.projections.examine(),
             *self.keys.examine(),
             *self.jobs.examine(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,16 @@ def test_a_python_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "_OLDEST", (99, 0))
     (sign,) = machine.versions()
     assert (sign.state, "too old" in sign.says) == (State.BAD, True)
+
+
+def test_the_folder_beside_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [sign.state for sign in machine.folder(tmp_path / "none")] == [State.NOTE]
+    assert {sign.about: sign.state for sign in machine.folder(tmp_path)} == {"disk": State.GOOD, "rights": State.GOOD}
+    monkeypatch.setattr(machine, "_ROOM", 10**18)
+    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    found = list(machine.folder(tmp_path))
+    assert {sign.about: sign.state for sign in found} == {"disk": State.BAD, "rights": State.BAD}
+    assert all(sign.advice for sign in found)
 
 
 def test_this_machine() -> None:

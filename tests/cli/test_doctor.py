@@ -56,9 +56,7 @@ def test_all_is_well(data: Path) -> None:
     code, told = seen(data)
     assert (code, told["healthy"], told["done"]) == (0, True, [])
     found = states(told)
-    assert found.pop("clock") in {"good", "note"}, (
-        "whether something keeps this machine's clock right is not ours to say"
-    )
+    assert found.pop("clock") in {"good", "note"}, "whether anything keeps this clock right is not ours to say"
     assert found.pop("projection") == "note", "nobody has compared anything yet"
     assert found == dict.fromkeys(["versions", "layout", "revisions", "leftovers", "disk", "rights", "keys"], "good")
     plain = fresh(data, "doctor")

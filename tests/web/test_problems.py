@@ -67,7 +67,6 @@ def test_every_response_carries_the_safety_headers(client: Client, path: str) ->
     assert headers["cross-origin-opener-policy"] == "same-origin"
     assert "camera=()" in headers["permissions-policy"]
     assert "strict-transport-security" not in headers, "the request did not come by TLS"
-    assert "server" not in headers
     assert headers["access-control-allow-origin"] == "*"
     assert headers["x-request-id"]
     assert headers["cache-control"]

@@ -127,6 +127,7 @@ def test_on_a_folder_that_may_only_be_read(data: Path, token: str, tmp_path: Pat
         problem = problem_of(refused)
         assert (problem["status"], problem["code"]) == (503, "store-read-only")
         assert "nothing was changed" in problem["detail"]
+        assert "server" not in refused.headers
         assert process.poll() is None
         told = slmkg(data, "doctor", "--json")
     text = (tmp_path / "log").read_text()

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.access import Scope
 from app.errors import StoreFull, StoreReadOnly
+from app.jobs import database
 from app.jobs.queue import Queue
 from app.logs import FIELDS, context, formatter
 from app.outcomes import OUTCOMES
@@ -335,7 +336,7 @@ def test_what_is_written_meanwhile_bears_the_request(lines: _Lines) -> None:
 
 def test_words_of_exceptions_are_not_told(lines: _Lines) -> None:
     try:
-        raise ValueError("zebracorn")
+        int("zebracorn")
     except ValueError:
         logging.getLogger("app.somewhere").exception("it went wrong: %s", "here")
     (line,) = lines.told()
@@ -404,6 +405,24 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(StoreReadOnly, match="Read-only file system"):
         store.apply(change([quad("s", 2)]), expect=1)
     assert store.head().number == 1
+
+
+def test_jobs_on_a_disk_that_nobody_can_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue(tmp_path / "jobs.sqlite")
+    queue.submit(plan(1), ADA)
+    queue.database.close()
+
+    def refuse(*_: Any) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(database.os, "open", refuse)
+    assert queue.standing().waiting == 1
+    assert queue.count() == 1
+    with pytest.raises(StoreReadOnly, match="nothing was changed"):
+        queue.submit(plan(2), ADA)
+    monkeypatch.undo()
+    queue.submit(plan(3), ADA)
+    assert queue.count() == 2, "the disk was mended"
 
 
 # ---- settings for processes of ours ----
