@@ -35,6 +35,7 @@ from app import __version__
 from app.errors import AppError
 from app.model.health import State
 from app.services import Services
+from app.store.durable import locked
 from app.web.findings import Findings
 from app.web.readiness import parts_of
 
@@ -42,6 +43,8 @@ MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder of counts of several workers; the library reads it when it is imported."""
 
+_FOLDERS = "slmkg-metrics-"
+_LOCK = "LOCK"
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _QUERY_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
 
@@ -134,8 +137,14 @@ STATE = (BUILD, WORKERS, REVISION, QUADS, MADE, GOOD, JOBS, CELLS, UNDELIVERED, 
 
 @contextmanager
 def shared_counts() -> Iterator[None]:
-    """A folder for the counts of several workers, made before they start and gone when they have ended."""
-    with tempfile.TemporaryDirectory(prefix="slmkg-metrics-") as folder:
+    """A folder for the counts of several workers, made before they start and gone when they have ended.
+
+    What services left that were killed is removed, too: nobody holds their locks any more.
+    """
+    for old in Path(tempfile.gettempdir()).glob(f"{_FOLDERS}*/{_LOCK}"):
+        with suppress(OSError), locked(old):
+            shutil.rmtree(old.parent, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_FOLDERS) as folder, locked(Path(folder) / _LOCK):
         os.environ[FOLDER] = folder
         try:
             yield
