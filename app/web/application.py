@@ -52,6 +52,7 @@ from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
 from app.web.reading import error_page
 from app.web.revisions import TimeTravel
+from app.web.routes import PlainMount
 from app.web.telemetry import telemetry
 
 
@@ -137,7 +138,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     )
     for part in parts:
         part.register(app)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.router.routes.append(PlainMount("/static", app=StaticFiles(directory=pages.STATIC), name="static"))
     app.add_middleware(Named)
     app.add_middleware(TimeTravel)
     app.add_middleware(LastNet, metrics=metrics)

@@ -14,7 +14,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.routing import Route
 from werkzeug.http import parse_options_header
 
 from app.errors import BadParameter, BadQuery, QueryRefused, UnsupportedMedia
@@ -28,6 +27,7 @@ from app.web.clients import Client, client_headers, client_of
 from app.web.logs import seen
 from app.web.operations import Operation, operation
 from app.web.parameters import pairs
+from app.web.routes import PlainRoute
 
 PATH = "/sparql"
 FORM = "application/x-www-form-urlencoded"
@@ -76,7 +76,7 @@ def register(app: FastAPI) -> None:
     """
     evaluation.install(app)
     for method, endpoint in (("GET", by_get), ("POST", by_post)):
-        app.router.routes.append(Route(PATH, endpoint, methods=[method], include_in_schema=False))
+        app.router.routes.append(PlainRoute(PATH, endpoint, methods=[method], include_in_schema=False))
     shared: dict[str, Any] = {
         "tags": ["SPARQL"],
         "response_class": Response,
