@@ -105,7 +105,10 @@ def test_who_never_ends_is_cut_off(data: Path, tmp_path: Path) -> None:
     with service(data, tmp_path / "log", scratch="true", stop_seconds="1") as (process, base):
         host, port = base.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=30) as writer:
-            writer.sendall(b"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nquery=")
+            writer.sendall((
+                b"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+                b"Content-Type: application/sparql-query\r\n\r\nASK"
+            ))
             _until(lambda: _in_progress(base) == 2)
             begun = time.monotonic()
             process.terminate()
@@ -114,7 +117,9 @@ def test_who_never_ends_is_cut_off(data: Path, tmp_path: Path) -> None:
 
 
 def test_on_a_folder_that_may_only_be_read(data: Path, token: str, tmp_path: Path) -> None:
-    Queue(data / "jobs.sqlite").submit(plan(50), ADA)
+    queue = Queue(data / "jobs.sqlite")
+    queue.submit(plan(50), ADA)
+    queue.database.close()
     with _only_to_read(data), service(data, tmp_path / "log", scratch="true") as (process, base):
         for path in ("/", "/api/v1/models", "/metrics", "/readyz", "/sparql?query=ASK%7B%3Fs%20%3Fp%20%3Fo%7D"):
             assert httpx.get(base + path, timeout=30).status_code == 200, path
@@ -129,13 +134,11 @@ def test_on_a_folder_that_may_only_be_read(data: Path, token: str, tmp_path: Pat
         assert "nothing was changed" in problem["detail"]
         assert "server" not in refused.headers
         assert process.poll() is None
-        told = slmkg(data, "doctor", "--json")
     text = (tmp_path / "log").read_text()
     assert "Traceback" not in text
     assert "the request failed" not in text
     unusual = [json.loads(line) for line in text.splitlines() if '"level":"warning"' in line]
     assert len(unusual) < 10, unusual
-    assert told.returncode in {0, 1}
     assert EmbeddedStore(data / "store").head().number == 1
 
 
