@@ -58,8 +58,8 @@ def configure(level: str) -> None:
     logging.captureWarnings(True)
     for name in _THEIRS:
         theirs = logging.getLogger(name)
-        theirs.handlers.clear()
-        theirs.propagate = True
+        if theirs.handlers:  # those without pass their lines on, or were told to be silent
+            theirs.handlers[:] = [handler]
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def test_the_folder_beside_an_engine(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [sign.state for sign in machine.folder(tmp_path / "none")] == [State.NOTE]
     assert {sign.about: sign.state for sign in machine.folder(tmp_path)} == {"disk": State.GOOD, "rights": State.GOOD}
     monkeypatch.setattr(machine, "_ROOM", 10**18)
-    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    monkeypatch.setattr("app.machine.os.access", lambda *_: False)
     found = list(machine.folder(tmp_path))
     assert {sign.about: sign.state for sign in found} == {"disk": State.BAD, "rights": State.BAD}
     assert all(sign.advice for sign in found)

@@ -48,7 +48,7 @@ _LOCK = "LOCK"
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _QUERY_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
 
-disable_created_metrics()  # when each series began: nobody asks, and it doubles them
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when series began: nobody asks, and it doubles them
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class Metrics:
         else:
             registry = CollectorRegistry()
             workers = _forget_the_dead(Path(folder))
-            multiprocess.MultiProcessCollector(registry, folder)
+            multiprocess.MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
             counted = registry
         return generate_latest(counted) + generate_latest(_Looked(tuple(_state(services, findings, workers))))
 
@@ -266,5 +266,5 @@ def _forget_the_dead(folder: Path) -> int:
     dead = {pid for pid in pids if not Path(f"/proc/{pid}").exists()}
     for pid in dead:
         with suppress(OSError):  # another worker was faster
-            multiprocess.mark_process_dead(int(pid), str(folder))
+            multiprocess.mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
     return len(pids - dead)

@@ -105,10 +105,10 @@ def test_who_never_ends_is_cut_off(data: Path, tmp_path: Path) -> None:
     with service(data, tmp_path / "log", scratch="true", stop_seconds="1") as (process, base):
         host, port = base.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=30) as writer:
-            writer.sendall((
+            writer.sendall(
                 b"POST /sparql HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
                 b"Content-Type: application/sparql-query\r\n\r\nASK"
-            ))
+            )
             _until(lambda: _in_progress(base) == 2)
             begun = time.monotonic()
             process.terminate()

@@ -19,7 +19,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.access import Scope
 from app.errors import StoreFull, StoreReadOnly
-from app.jobs import database
 from app.jobs.queue import Queue
 from app.logs import FIELDS, context, formatter
 from app.outcomes import OUTCOMES
@@ -415,7 +414,7 @@ def test_jobs_on_a_disk_that_nobody_can_write(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: Any) -> int:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(database.os, "open", refuse)
+    monkeypatch.setattr("app.jobs.database.os.open", refuse)
     assert queue.standing().waiting == 1
     assert queue.count() == 1
     with pytest.raises(StoreReadOnly, match="nothing was changed"):
