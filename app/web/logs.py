@@ -89,21 +89,19 @@ class Watching:
                 known.size += len(message.get("body", b""))
             await send(message)
 
-        with (
-            self.metrics.in_progress.track_inprogress(),
-            context(request=known.request, trace=place[0], span=place[1]),
-        ):
+        self.metrics.in_progress.inc()
+        with context(request=known.request, trace=place[0], span=place[1]):
             try:
                 await self.app({**scope, _SEEN: known, "slmkg.request_id": known.request}, receive, noted)
             finally:
+                self.metrics.in_progress.dec()
                 self._end(scope, known, time.perf_counter() - begun)
 
     def _end(self, scope: Scope, known: Seen, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else _OTHER
         route = known.route or _OTHER
         status = "gone" if known.status is None else str(known.status)
-        self.metrics.requests.labels(method, route, status).inc()
-        self.metrics.request_seconds.labels(method, route).observe(seconds)
+        self.metrics.answered(method, route, status, seconds)
         if log.isEnabledFor(logging.INFO):
             log.info(
                 "request",

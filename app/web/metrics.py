@@ -179,6 +179,17 @@ class Metrics:
         self.kills = Counter(KILLS.name, KILLS.says, [*KILLS.labels], registry=self._registry)
         self.cache = Counter(CACHE.name, CACHE.says, [*CACHE.labels], registry=self._registry)
         self.errors = Counter(ERRORS.name, ERRORS.says, registry=self._registry)
+        self._series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+
+    def answered(self, method: str, route: str, status: str, seconds: float) -> None:
+        """Count a request. Its series are looked up once: their names are few, and looking them up costs more."""
+        found = self._series.get((method, route, status))
+        if found is None:
+            counter = self.requests.labels(method, route, status)
+            found = counter, self.request_seconds.labels(method, route)
+            self._series[method, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     @contextmanager
     def evaluating(self, kind: str) -> Iterator[None]:

@@ -47,7 +47,7 @@ def register(app: FastAPI) -> None:
                 "description": "The metrics.",
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
-            **problems.documented("not-found", "unauthorized"),
+            **problems.documented("not-found"),
         },
     )
 
