@@ -103,7 +103,7 @@ def cost_models(reader: Reader) -> tuple[CostModel, ...]:
             Engine(engine),
             row["version"].value,
             row["variant"].value,
-            int(python_value(row["threads"])),  # type: ignore[arg-type]
+            int(python_value(row["threads"])),
         )
         errors = json.loads(row["errors"].value)
         fit = Fit(phase, json.loads(row["rates"].value), tuple(errors), tuple(errors.values()))

@@ -14,7 +14,7 @@ time as work over rate, Williams et al., CACM 52(4), 2009 (roofline).
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -126,7 +126,7 @@ def prefill_work(architecture: Architecture, matrices: Matrices, tokens: int, de
 
 def decode_work(architecture: Architecture, matrices: Matrices, cache: int) -> Work:
     """Bytes that one token reads, of weights and of a cache of `cache` bytes, and the layers that it passes."""
-    read: Counter[str] = Counter()
+    read: dict[str, float] = defaultdict(float)
     for part in (matrices.layers, matrices.head):
         for name, weights in part.items():
             read[f"bytes, {name}"] += weights * bits_per_weight(name) / 8

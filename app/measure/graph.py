@@ -74,7 +74,6 @@ def run_quads(run: Run, figures: Figures, units: Mapping[str, str], *, agent: IR
     quads: set[Quad] = set(source_quads(source, agent))
     for environment in run.environments.values():
         quads.update(_environment(environment))
-        quads.update(_captured(source, environment))
     for number, result in enumerate(run.results):
         if result.environment not in run.environments:
             raise BadValue(f"/results/{number}/environment", f"the run tells no environment {result.environment!r}")
@@ -111,6 +110,7 @@ def _result(run: Run, source: Source, result: CellResult, environment: Environme
             (vocab.slm.onDevice, _device_iri(environment)),
             (vocab.slm.withEngine, None if result.build is None else _build_iri(result.build)),
             (vocab.slm.inEnvironment, _environment_iri(environment)),
+            (vocab.slm.environmentRecord, literal(_record(environment))),
             (vocab.prov.startedAtTime, moment(run.started)),
             (vocab.prov.endedAtTime, moment(run.ended)),
         ],
@@ -276,10 +276,9 @@ def _environment(environment: Environment) -> Iterator[Quad]:
     )
 
 
-def _captured(source: Source, environment: Environment) -> list[Quad]:
-    """All that this run captured: what changes from start to start stands in the run's own graph."""
-    record = _json({"hardware": environment.hardware, "software": environment.software})
-    return describe(source.graph, _environment_iri(environment), [(vocab.slm.environmentRecord, literal(record))])
+def _record(environment: Environment) -> str:
+    """All that the run captured. It is the run's: what changes from start to start is not said of the environment."""
+    return _json({"hardware": environment.hardware, "software": environment.software})
 
 
 def _configuration(cell: Cell) -> Configuration:

@@ -46,7 +46,7 @@ BUILD = EngineBuild("llama.cpp", "0.3.36", "0c1e570", "AVX2")
 COUNT = "SELECT (COUNT(*) AS ?n) WHERE { ?s a <%s> . FILTER EXISTS { ?s <%s> ?o } }"
 
 
-def result(services: Services, slug: str = "smollm-135m", *, clean: bool = True, variant: str = "Q8_0") -> CellResult:
+def result(services: Services, slug: str = "smollm2-135m", *, clean: bool = True, variant: str = "Q8_0") -> CellResult:
     """A result as the suite gives it: exact bytes, plausible times."""
     subject, _ = subject_of(services.store.at(), slug)
     parameters = parameter_count(subject.architecture)
@@ -92,7 +92,7 @@ def test_a_run_is_one_change_and_is_in_the_comparison_at_once(own_services: Serv
     view = own_services.view()
     machine = Condition("weights", OneOf(("Random",)))
     found = measure(view, Column("decode-throughput", (machine,)), parameter="columns", pointer="/columns")
-    (shown,) = found.shown(view, [view.index["smollm-135m"]])
+    (shown,) = found.shown(view, [view.index["smollm2-135m"]])
     assert shown["value"] == pytest.approx(100.0)
     assert shown["badge"] == "measured with random weights"
     assert shown["interval"]["basis"] == "bootstrap"
@@ -106,7 +106,7 @@ def test_a_busy_machine_makes_no_headline(own_services: Services) -> None:
     take(own_services, bringing_in(run(result(own_services, clean=False))), ADA)
     view = own_services.view()
     random = Condition("weights", OneOf(("Random",)))
-    place = [view.index["smollm-135m"]]
+    place = [view.index["smollm2-135m"]]
     usual = measure(view, Column("decode-throughput", (random,)), parameter="columns", pointer="/columns")
     assert usual.shown(view, place)[0]["status"] == "missing"
     contended = (random, Condition("contended", OneOf(("true",))))
@@ -119,16 +119,25 @@ def test_what_cannot_be_right_is_a_cell_that_failed(own_services: Services) -> N
     assert good.memory is not None
     wrong = replace(good, memory=replace(good.memory, kv_used=12))
     assert impossible(wrong)
+    before = count(own_services, vocab.slm.RuntimeResult, vocab.slm.inCell)
     take(own_services, bringing_in(run(wrong)), ADA)
     assert count(own_services, vocab.slm.MeasuredCell, vocab.rdfs.comment) == 1
-    assert count(own_services, vocab.slm.RuntimeResult, vocab.slm.inCell) == 0
+    assert count(own_services, vocab.slm.RuntimeResult, vocab.slm.inCell) == before
 
 
 def test_a_cell_without_an_end_is_told_without_figures(own_services: Services) -> None:
     good = result(own_services)
     lost = CellResult(good.cell, Status.TIMEOUT, good.started, 9.0, "abcd", message="killed after 9 s")
+    before = count(own_services, vocab.slm.MeasuredCell, vocab.slm.cellStatus)
     take(own_services, bringing_in(run(lost)), ADA)
-    assert count(own_services, vocab.slm.MeasuredCell, vocab.slm.cellStatus) == 1
+    assert count(own_services, vocab.slm.MeasuredCell, vocab.slm.cellStatus) == before + 1
+
+
+def test_two_runs_of_one_machine_say_the_same_of_it(own_services: Services) -> None:
+    first = take(own_services, bringing_in(run(result(own_services))), ADA)
+    again = take(own_services, bringing_in(run(result(own_services), identity="0002")), ADA)
+    assert again.revision == first.revision + 1
+    assert own_services.validate().conforms
 
 
 def test_a_load_keeps_a_run_that_somebody_brought_in(own_services: Services) -> None:
@@ -160,7 +169,7 @@ def test_real_and_random_weights_never_share_a_file(own_services: Services) -> N
     take(own_services, bringing_in(run(good, other)), ADA)
     view = own_services.view()
     settings = measure(view, Column("decode-throughput", ()), parameter="columns", pointer="/columns")
-    (cell,) = settings.shown(view, [view.index["smollm-135m"]])
+    (cell,) = settings.shown(view, [view.index["smollm2-135m"]])
     assert cell["conditions"]["settings"] >= 2
 
 

@@ -13,7 +13,7 @@ from tests.web.test_compare_pages import hrefs, text_of
 from tests.web.test_pages import elements
 
 LIST = "/api/v1/insights"
-SLUGS = ("architecture", "accuracy", "training-tokens", "in-context-learning", "latency", "memory")
+SLUGS = ("architecture", "accuracy", "training-tokens", "in-context-learning", "latency", "memory", "cost")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_page_is_well_made_and_its_links_lead_somewhere(client: Client) -> N
             assert len(str(attributes["alt"])) > 40
     links = hrefs(html)
     assert all(one[1:] in ids for one in links if one.startswith("#"))
-    assert len([one for one in links if one.startswith("/sparql?")]) == 7
+    assert len([one for one in links if one.startswith("/sparql?")]) == 8
     own = {one for one in links if "insights" in one or one.startswith(("/sparql?", "/r/", "/resource/"))}
     assert len(own) > 30
     for link in own:

@@ -43,7 +43,7 @@ from app.wiring import build
 from tests import edits
 from tests.cli.run import RUN
 from tests.cli.workers import ready, running, until
-from tests.jobs.making import ADA, HERE, ONE, cell, claimed, measured, plan, result
+from tests.jobs.making import ADA, HERE, ONE, SAMPLE, cell, claimed, measured, plan, result
 from tests.jobs.test_supervisor import ENOUGH, PROGRAMS, pids
 from tests.jobs.test_worker import QUICK, at_work
 from tests.web.conftest import Client, problem_of
@@ -484,6 +484,8 @@ def test_a_job_has_its_page(office: Office) -> None:
     assert '<span class="badge memory-limit">memory limit</span>' in page
     assert "Take a smaller variant" in page
     assert "The run was not taken yet" in page
+    rate = 1e9 * SAMPLE.tokens / SAMPLE.wall_ns
+    assert f"{SAMPLE.phase.value}, tokens/s: <strong>{rate:,.4g}</strong>" in page
     assert "run.jsonl" in page
     assert "data-events" not in page
     assert "jobs.js" not in page
