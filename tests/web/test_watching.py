@@ -71,6 +71,19 @@ def web(small: Services) -> Client:
     return Client(create_app(small))
 
 
+@pytest.fixture(scope="module")
+def shared_services(tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """The same for tests that count nothing: to build an application takes a while."""
+    folder = tmp_path_factory.mktemp("shared") / "var"
+    EmbeddedStore(folder / "store").apply(change([quad("s", 1)]), expect=0)
+    return build(Settings(data_dir=folder))
+
+
+@pytest.fixture(scope="module")
+def shared(shared_services: Services) -> Client:
+    return Client(create_app(shared_services))
+
+
 @pytest.fixture
 def lines() -> Iterator[list[dict[str, Any]]]:
     """What the application logs, read when the list is asked for by `told`."""
@@ -119,8 +132,8 @@ def test_every_metric_is_described_and_has_its_labels(web: Client) -> None:
     }
 
 
-def test_the_answer_is_what_prometheus_reads(web: Client) -> None:
-    answer = web.get("/metrics")
+def test_the_answer_is_what_prometheus_reads(shared: Client) -> None:
+    answer = shared.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     assert "_created" not in answer.text
@@ -261,8 +274,8 @@ def _until(true: Any, seconds: float = 60) -> None:
 # ---- readiness ----
 
 
-def test_readiness_tells_each_part(web: Client) -> None:
-    ready = web.json("/readyz")
+def test_readiness_tells_each_part(shared: Client) -> None:
+    ready = shared.json("/readyz")
     assert [part["about"] for part in ready["parts"]] == ["store", "revision", "projection", "shapes", "queue"]
     assert {part["state"] for part in ready["parts"] if part["about"] != "projection"} == {"good"}
 
@@ -297,9 +310,9 @@ def test_the_queue_in_numbers(tmp_path: Path) -> None:
 # ---- the log ----
 
 
-def test_a_request_s_line(web: Client, small: Services, lines: _Lines) -> None:
-    key, token = small.keys.create("Ada", (Scope.UPDATE,), NOW)
-    answer = web.get("/sparql", params={"query": ASK}, headers={"Authorization": f"Bearer {token}"})
+def test_a_request_s_line(shared: Client, shared_services: Services, lines: _Lines) -> None:
+    key, token = shared_services.keys.create("Ada", (Scope.UPDATE,), NOW)
+    answer = shared.get("/sparql", params={"query": ASK}, headers={"Authorization": f"Bearer {token}"})
     (line,) = lines.told()
     assert list(line) == [name for name in FIELDS if name in line]
     assert line.pop("milliseconds") >= 0
@@ -357,9 +370,9 @@ def test_words_of_exceptions_are_not_told(lines: _Lines) -> None:
     ],
 )
 def test_the_trace_of_others_is_passed_on(
-    web: Client, lines: _Lines, header: str | None, trace: str | None, span: str | None
+    shared: Client, lines: _Lines, header: str | None, trace: str | None, span: str | None
 ) -> None:
-    web.get("/livez", headers={} if header is None else {"traceparent": header})
+    shared.get("/livez", headers={} if header is None else {"traceparent": header})
     (line,) = lines.told()
     assert (line.get("trace"), line.get("span")) == (trace, span)
     assert "zebracorn" not in json.dumps(line)
@@ -372,8 +385,8 @@ def test_where_nobody_watches_there_is_a_place_all_the_same() -> None:
 # ---- headers, and disks that cannot be written ----
 
 
-def test_by_tls_the_browser_is_told_to_stay_there(web: Client) -> None:
-    by_tls = web.get("https://slmkg.test/livez").headers
+def test_by_tls_the_browser_is_told_to_stay_there(shared: Client) -> None:
+    by_tls = shared.get("https://slmkg.test/livez").headers
     assert by_tls["strict-transport-security"] == "max-age=31536000"
 
 
@@ -381,15 +394,15 @@ def test_by_tls_the_browser_is_told_to_stay_there(web: Client) -> None:
     ("number", "code"), [(28, "store-full"), (30, "store-read-only"), (13, "store-read-only"), (5, "internal")]
 )
 def test_a_disk_that_refuses_is_told_wherever_it_is_met(
-    small: Services, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+    shared: Client, shared_services: Services, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(number, "no")
 
-    monkeypatch.setattr(type(small.hooks), "add", refuse)
-    _, token = small.keys.create("Ada", (Scope.ADMIN,), NOW)
+    monkeypatch.setattr(type(shared_services.hooks), "add", refuse)
+    _, token = shared_services.keys.create("Ada", (Scope.ADMIN,), NOW)
     body: Mapping[str, str] = {"url": "https://example.org/hook"}
-    answer = Client(create_app(small)).post("/api/v1/webhooks", json=body, headers={"Authorization": f"Bearer {token}"})
+    answer = shared.post("/api/v1/webhooks", json=body, headers={"Authorization": f"Bearer {token}"})
     assert problem_of(answer)["code"] == code
 
 
