@@ -7,9 +7,10 @@ import multiprocessing
 import os
 import signal
 
+from app import logs
 from app.settings import Settings
-from app.web import logs
 from app.web.application import create_app
+from app.web.logs import hide_parameters
 from app.wiring import build
 
 _PARENT_DEATH_SIGNAL = 1
@@ -28,5 +29,5 @@ def _end_with_parent() -> None:
 _end_with_parent()
 settings = Settings()
 logs.configure(settings.log_level)
-logs.hide_parameters()
+hide_parameters()
 app = create_app(build(settings))

@@ -18,14 +18,15 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from app import __version__
-from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError
+from app.disk import needs_room
+from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError, StoreReadOnly
 from app.store.archive import BadArchive, Writer, members, safe_name
 from app.store.durable import exchange, locked, sync, sync_tree, write_durably
 from app.store.port import GraphStore, Holdings
@@ -220,11 +221,16 @@ def check(source: Path) -> Contents:
 
 @contextmanager
 def in_use(data: Path) -> Iterator[None]:
-    """Say that a service works on a data folder, so that nobody replaces it meanwhile."""
-    data.mkdir(parents=True, exist_ok=True)
+    """Say that a service works on a data folder, so that nobody replaces it meanwhile.
+
+    A folder that cannot be written cannot be replaced by its users either: it is served without saying so.
+    """
+    with needs_room():
+        data.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         try:
-            held.enter_context(locked(data / IN_USE, shared=True))
+            with suppress(StoreReadOnly), needs_room():
+                held.enter_context(locked(data / IN_USE, shared=True))
         except BlockingIOError as error:
             raise StoreBusy(f"{data} is being replaced", advice="Wait until that has finished.") from error
         yield

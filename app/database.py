@@ -5,19 +5,23 @@ Write-ahead log with full synchronisation: what was acknowledged survives a loss
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
-from app.errors import AppError, StoreBusy, StoreDamaged, StoreError, StoreFull
+from app.disk import refusal
+from app.errors import AppError, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreReadOnly
 
 _OWN = 0o600
 _PATIENCE = 10.0
 """Seconds that one process waits for another to finish writing."""
 _FULL = frozenset({"SQLITE_FULL"})
+_READ_ONLY = frozenset({"SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"})
 _BUSY = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
 _DAMAGED = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
@@ -80,7 +84,9 @@ class Database:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, _OWN))
             except OSError as error:
-                raise StoreError(f"{self.path} cannot be opened: {error.strerror}") from error
+                if error.errno == errno.EROFS and self.path.exists():
+                    return self._only_to_read()
+                raise refusal(error) or StoreError(f"{self.path} cannot be opened: {error.strerror}") from error
             connection = sqlite3.connect(
                 self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=256
             )
@@ -91,6 +97,16 @@ class Database:
             self._prepare(connection)
             self._connection, self._owner = connection, os.getpid()
         return self._connection
+
+    def _only_to_read(self) -> sqlite3.Connection:
+        """A connection for one look at a file on a disk that nobody can write, not kept: it may be mended meanwhile.
+
+        What a process that was killed had left in the log of the file is not seen.
+        """
+        address = f"file:{quote(str(self.path.absolute()))}?mode=ro&immutable=1"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make the tables in a new file; StoreDamaged for a file of another version."""
@@ -113,6 +129,8 @@ class Database:
         kind = "_".join(name.split("_")[:2])
         if kind in _FULL or (kind == "SQLITE_IOERR" and _no_room(self.path)):
             return StoreFull(str(error))
+        if kind in _READ_ONLY:
+            return StoreReadOnly(str(error))
         if kind in _BUSY:
             return StoreBusy(f"another process is writing {self._holds}", advice="Try again in a moment.")
         if kind in _DAMAGED:

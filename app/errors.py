@@ -48,6 +48,7 @@
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
         ├── StoreDamaged        the data folder cannot be read                            (store-damaged)
         ├── StoreFull           the disk has no room for the change                       (store-full)
+        ├── StoreReadOnly       the data folder cannot be written                         (store-read-only)
         └── EngineUnavailable   an external engine does not answer, or not as it should   (engine-unavailable)
 
 `app.outcomes` is the one table from code to HTTP status, exit code and documentation. This module never
@@ -454,6 +455,18 @@ class StoreFull(StoreError):
         super().__init__(
             f"there is no room to write the change: {problem}; nothing was changed",
             advice="Make room on the disk of the data folder (`slmkg doctor` tells how much is free), and try again.",
+        )
+
+
+class StoreReadOnly(StoreError):
+    """The disk, or this user's rights, let nothing be written; nothing was changed. What is there can be read."""
+
+    code: ClassVar[str] = "store-read-only"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"the data folder cannot be written: {problem}; nothing was changed",
+            advice="Mount it so that it can be written, by its owner (`slmkg doctor` tells more), and try again.",
         )
 
 

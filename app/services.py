@@ -11,7 +11,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from app import vocab
+from app import machine, vocab
 from app.access import KeyRing
 from app.backup import Backups
 from app.compare import models
@@ -33,7 +33,7 @@ from app.curate.measured import subject_of
 from app.curate.revert import introducing, reason_for, reverting
 from app.curate.steps import Taken
 from app.curate.write import Author, Condition, Content, Writer, Written
-from app.errors import BadParameter, NotFound, QueryRefused
+from app.errors import AppError, BadParameter, NotFound, QueryRefused
 from app.ingest.bulk.table import Reading
 from app.jobs.delivery import Taker
 from app.jobs.queue import Queue
@@ -109,17 +109,29 @@ class Services:
             on_validation_step=on_validation_step,
         )
 
-    def validate(self, *, on_step: Callable[[], None] = lambda: None) -> Report:
-        """Validate the whole newest revision with the set queries."""
-        return validate(self.store.to_check(), self.set_validator, on_step)
+    def validate(self, *, revision: int | None = None, on_step: Callable[[], None] = lambda: None) -> Report:
+        """Validate a whole revision, the newest by default, with the set queries; NotFound."""
+        return validate(self.store.to_check(revision), self.set_validator, on_step)
 
     def validate_record(self, record: IRI) -> Report:
         """Validate one thing of the newest revision with pySHACL."""
         return self.record_validator.validate(self.store.at().quads(), [record])
 
     def examine(self) -> tuple[Sign, ...]:
-        """How the store, the file of keys and the queue of jobs are; reads only."""
-        return (*self.store.examine(), *self.keys.examine(), *self.jobs.examine())
+        """How the machine, the store, the columns, the keys and the jobs are; reads only."""
+        now = self.now()
+        try:
+            newest = self.store.head().made_at
+        except AppError:
+            newest = None  # the store's own signs tell more
+        return (
+            *machine.examine(newest, now),
+            *self.store.examine(),
+            *(machine.folder(self.settings.data_dir) if self.settings.store_url is not None else ()),
+            *self.projections.examine(),
+            *self.keys.examine(),
+            *self.jobs.examine(),
+        )
 
     def repair(self, *, keep: int | None = None, take_over: bool = False) -> tuple[str, ...]:
         """Mend what can be mended without a choice; return what was done, in words.

@@ -5,12 +5,17 @@ A password is never shown: neither by `repr`, nor in the message about a setting
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_PREFIX = "SLMKG_"
+_WELL_KNOWN = frozenset({"admin", "changeme", "dba", "oxigraph", "password", "root", "secret", "slmkg", "virtuoso"})
+"""Passwords that engines and examples come with; whoever may reach the service may guess them."""
 _ADDRESS = r"^https?://[^\s<>\"{}|^`\\@]+$"
 """An address without user and password: those have settings of their own, which are never shown."""
 
@@ -18,7 +23,7 @@ _ADDRESS = r"^https?://[^\s<>\"{}|^`\\@]+$"
 class Settings(BaseSettings):
     """Where to listen and where the data lies. Every field is an environment variable with prefix `SLMKG_`."""
 
-    model_config = SettingsConfigDict(env_prefix="SLMKG_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -121,7 +126,22 @@ class Settings(BaseSettings):
     picture_seconds: float = Field(default=10, gt=0, description="Longest time of drawing one picture of a chart.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning",
-        description="Least weight of messages on standard error; from `info` on, one line for each request.",
+        description="Least weight of lines in the log on standard error; from `info` on, one for each request.",
+    )
+    metrics: Literal["open", "key", "off"] = Field(
+        default="open",
+        description="Who may read `/metrics`: everybody, those who send a key, or nobody.",
+    )
+    telemetry: bool = Field(
+        default=False,
+        description="Whether traces and metrics of requests go to an OpenTelemetry collector, which the standard "
+        "variables name (`OTEL_EXPORTER_OTLP_ENDPOINT`); needs the extra `telemetry`.",
+    )
+    stop_seconds: int = Field(
+        default=20,
+        ge=1,
+        le=3600,
+        description="Longest time that requests have to end when the service stops; what is left is cut off.",
     )
     webhook_private: bool = Field(
         default=False, description="Whether webhooks may go to private and local addresses: for tests and closed nets."
@@ -186,3 +206,29 @@ class Settings(BaseSettings):
         if (self.orkg_password is None) != (self.orkg_user is None):
             raise ValueError("SLMKG_ORKG_USER and SLMKG_ORKG_PASSWORD need each other")
         return self
+
+    @property
+    def faces_others(self) -> bool:
+        """Whether others than this machine itself can reach the address to listen on."""
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host != "localhost"
+
+    @property
+    def guessable(self) -> bool:
+        """Whether the engine's password is one that everybody knows."""
+        password = self.store_password
+        return password is not None and password.get_secret_value().lower() in _WELL_KNOWN
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """Variables for a process of ours that shall have these settings, whatever they were read from.
+
+        Passwords are among them in clear: hand them to our own processes only.
+        """
+        given: dict[str, str] = {}
+        for name, value in self.model_dump().items():
+            if value is not None:
+                plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+                given[f"{_PREFIX}{name}".upper()] = str(plain)
+        return {**{name: value for name, value in inherited.items() if not name.startswith(_PREFIX)}, **given}

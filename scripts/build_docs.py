@@ -1,4 +1,4 @@
-"""Writes the reference pages of settings, commands, errors and imports from the code. With --check it only compares.
+"""Writes the reference pages of settings, commands, errors, imports, metrics and the log. With --check it compares.
 
 The texts of these pages are the code's own: descriptions of settings, help of commands, docstrings of errors. It never
 writes any other page.
@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from app import outcomes
+from app import logs, outcomes
 from app.cli import app as command_line
 from app.compare import measures, spec
 from app.compare.charts import SCHEMA, frame
@@ -31,7 +31,7 @@ from app.ingest.bulk.headers import ROLE_ALIASES, ROLES
 from app.ingest.bulk.verdicts import CODES, VERDICTS
 from app.ingest.huggingface import configs
 from app.settings import Settings
-from app.web import drawer, drawing
+from app.web import drawer, drawing, metrics
 from app.web.tables import CHART, FORMATS
 
 ROOT = Path(__file__).parent.parent
@@ -195,12 +195,51 @@ def addresses_page() -> str:
     )
 
 
+def metrics_page() -> str:
+    """The page of what the service counts."""
+    counted, looked = (
+        _table(("metric", "kind", "what", "labels"), [_metric(one) for one in group])
+        for group in (metrics.COUNTED, metrics.STATE)
+    )
+    return (
+        f"# Metrics\n\n{NOTICE}\n\n"
+        "`GET /metrics` answers in the text format of Prometheus. [Watch the service](../how-to/watch-the-service.md)\n"
+        "tells what to look at. `SLMKG_METRICS` says [who may read it](settings.md).\n\n"
+        "## Counted as it happens\n\n"
+        "Sums over all workers of one service since it was started, workers that have ended included.\n\n"
+        f"{counted}\n"
+        "## Looked up when somebody asks\n\n"
+        "The same from every worker. What cannot be looked up is left out, and its part is not good.\n\n"
+        f"{looked}"
+    )
+
+
+def log_page() -> str:
+    """The page of the fields of the log."""
+    rows = [(f"`{name}`", says) for name, says in logs.FIELDS.items()]
+    return (
+        f"# Log\n\n{NOTICE}\n\n"
+        "A service writes its log to standard error: one JSON object on each line. `SLMKG_LOG_LEVEL` is the least\n"
+        "weight of a line; from `info` on there is one for each request. A line has those of these fields that apply,\n"
+        "and no others. [Security](../security.md#what-the-log-holds) tells what is never in it. What `slmkg` says to\n"
+        "the person who starts it (the address, the first load) is plain text, before the log begins.\n\n"
+        f"{_table(('field', 'what'), rows)}"
+    )
+
+
+def _metric(one: metrics.Described) -> tuple[str, ...]:
+    labels = "; ".join(f"`{name}`: {says}" for name, says in one.labels.items())
+    return f"`{one.name}`", one.kind, one.says, labels
+
+
 PAGES = {
     REFERENCE / "settings.md": settings_page,
     REFERENCE / "commands.md": commands_page,
     REFERENCE / "errors.md": errors_page,
     REFERENCE / "import.md": imports_page,
     REFERENCE / "addresses.md": addresses_page,
+    REFERENCE / "metrics.md": metrics_page,
+    REFERENCE / "log.md": log_page,
 }
 
 

@@ -69,16 +69,19 @@ def validate(
     record: Annotated[
         str | None, typer.Option("--record", help="Validate one thing only, e.g. model:phi-2 or its IRI.")
     ] = None,
+    revision: Annotated[int | None, typer.Option(help="Number of the revision; the newest by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print what breaks a constraint in the newest revision; exit with 3 when there are violations."""
+    """Print what breaks a constraint in a revision, the newest by default; exit with 3 when there are violations."""
+    if record is not None and revision is not None:
+        raise BadParameter("--revision", "one thing is validated in the newest revision only", advice="Leave it out.")
     services = build(Settings())
     if record is not None:
         report = services.validate_record(iri(_expanded(record)))
     else:
         with progress_bar() as progress:
             task = progress.add_task("validating", total=services.set_validator.steps())
-            report = services.validate(on_step=lambda: progress.advance(task))
+            report = services.validate(revision=revision, on_step=lambda: progress.advance(task))
     if as_json:
         write_json(_report_json(report))
     else:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from app import logs
 from app.cli.acting import As, acting
 from app.cli.graph import Json
 from app.cli.output import console, write, write_json
@@ -196,6 +197,7 @@ def worker(
     if not key:
         raise BadParameter("--key", "is missing", advice="Set SLMKG_WORKER_KEY to a key with the scope `measure`.")
     settings = Settings()
+    logs.configure(settings.log_level)
     limits = usual_limits(settings.jobs_cell_seconds, settings.jobs_cell_megabytes)
     source = RemoteQueue(url, key)
     supervisor = Supervisor(folder or settings.data_dir / "measuring", limits)

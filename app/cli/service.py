@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,17 +14,20 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from app import logs
 from app.access import Scope
 from app.backup import in_use
 from app.cli.graph import run_load
 from app.cli.output import console
 from app.curate.commit import begin, head_number
+from app.errors import BadParameter
 from app.model.quads import LOADER
 from app.outcomes import EXIT_FAILURE
 from app.settings import Settings
-from app.web import logs
 from app.web.application import create_app
+from app.web.metrics import shared_counts
 from app.web.patience import OPTIONS, allow_many_connections
+from app.web.telemetry import telemetry
 from app.wiring import build
 
 _TERMINATED = 128 + signal.SIGTERM
@@ -45,6 +48,13 @@ def serve(
     The graph lies in SLMKG_DATA_DIR, or in the engine that SLMKG_STORE_URL names.
     """
     settings = Settings()
+    if settings.faces_others and settings.guessable:
+        raise BadParameter(
+            "SLMKG_STORE_PASSWORD",
+            f"is a password that everybody knows, and SLMKG_HOST={settings.host} lets others in",
+            advice="Give the engine a password of its own, or listen on 127.0.0.1.",
+        )
+    telemetry(settings)  # its errors are told here, and not by each worker
     if scratch:
         _serve_scratch(settings)
         return
@@ -56,7 +66,9 @@ def serve(
             report = run_load(services)
             console.print(f"loaded {report.models} models, {report.quads} quads")
         services.store.close()
-        _run("app.asgi:app", settings, workers=settings.workers)
+        logs.configure(settings.log_level)
+        with shared_counts() if settings.workers > 1 else nullcontext():
+            _run("app.asgi:app", settings, workers=settings.workers)
 
 
 def _serve_scratch(settings: Settings) -> None:
@@ -76,7 +88,14 @@ def _run(application: Any, settings: Settings, *, workers: int = 1) -> None:
     """Listen until somebody stops it. The socket is bound first, so that the port that was taken can be told."""
     allow_many_connections()
     config = uvicorn.Config(
-        application, host=settings.host, port=settings.port, log_level=settings.log_level, workers=workers, **OPTIONS
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,  # ours is there already
+        log_level=settings.log_level,
+        workers=workers,
+        timeout_graceful_shutdown=settings.stop_seconds,
+        **OPTIONS,
     )
     bound = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -36,7 +36,7 @@ class Delivery:
             except AppError as error:
                 self.queue.not_delivered(identity, f"{error.message} {error.advice}".strip())
             except Exception:
-                log.exception("the run of job %s could not be taken", identity)
+                log.exception("the run of job %s could not be taken", identity, extra={"job": identity})
                 self.queue.not_delivered(identity, "something went wrong inside; the service's log tells more")
             else:
                 self.queue.delivered(identity, told)

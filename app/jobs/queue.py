@@ -47,6 +47,7 @@ from app.jobs.values import (
     Person,
     Plan,
     Progress,
+    Standing,
 )
 from app.jobs.wire import environment_record
 from app.measure.records import from_json, to_json
@@ -205,6 +206,20 @@ class Queue:
             for one in stuck
         ]
         return tuple(signs)
+
+    def standing(self) -> Standing:
+        """How many jobs there are in each state, and how much is to be done; StoreError when that cannot be read."""
+        counted = dict.fromkeys(JobState, 0)
+        if not self.database.exists:
+            return Standing(counted, 0, 0, 0)
+        with self.database.reading() as tables:
+            for state, count in tables.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state"):
+                counted[JobState(state)] = count
+            waiting, running = tables.execute(
+                "SELECT COUNT(*), COALESCE(SUM(state = 'running'), 0) FROM cells WHERE state != 'ended'"
+            ).fetchone()
+            (stuck,) = tables.execute("SELECT COUNT(*) FROM jobs WHERE trouble IS NOT NULL").fetchone()
+        return Standing(counted, waiting, running, stuck)
 
     # ---- those who ask
 

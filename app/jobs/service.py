@@ -62,6 +62,7 @@ class Keeper:
         """Do everything, until somebody stops it."""
         worker = self._worker()
         measuring = None
+        told = ""
         while not self._stopping.is_set():
             try:
                 if worker is not None and (measuring is None or not measuring.is_alive()):
@@ -73,7 +74,9 @@ class Keeper:
                 if self.take is not None:
                     Delivery(self.queue, self.take).step()
             except AppError as error:
-                log.warning("jobs: %s", error.message)
+                if error.message != told:  # a disk that cannot be written stays so for hours
+                    log.warning("the jobs cannot be kept: %s", error.message)
+                told = error.message
             except Exception:
                 log.exception("jobs cannot be kept; tried again")
             self._stopping.wait(self.pace.poll)

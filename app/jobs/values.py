@@ -63,6 +63,16 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """The queue in numbers: jobs by state, cells that have not ended, those of them at work, runs nobody took yet."""
+
+    jobs: Mapping[JobState, int]
+    waiting: int
+    running: int
+    undelivered: int
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """Who works: `identity` is the machine's (one cell at a time is measured there), `worker` one process on it."""
 

@@ -32,6 +32,7 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
+from app.disk import needs_room
 from app.errors import (
     AppError,
     BadFile,
@@ -49,7 +50,6 @@ from app.store import patch
 from app.store.durable import sync, write_durably
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Holdings, Snapshot
-from app.store.room import needs_room
 
 FORMAT = "1"
 _RECORDS = (".json", ".patch")

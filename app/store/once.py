@@ -12,10 +12,10 @@ from pathlib import Path
 import pyoxigraph as ox
 from anyio import to_thread
 
+from app.disk import needs_room
 from app.store.port import Snapshot
 from app.store.public import body
 from app.store.readers import Limits, Readers, Update
-from app.store.room import needs_room
 
 
 async def changed_once(snapshot: Snapshot, update: Update, limits: Limits) -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,6 +66,9 @@ class Public(Protocol):
     def revision(self) -> int:
         """Number of the revision that answers; StoreEmpty before the first one."""
 
+    def listen(self, on_kill: Callable[[str], None]) -> None:
+        """Call `on_kill` with a reason of `readers` whenever a query is stopped from here on. It must not raise."""
+
     def budget(self, client: str, share: Share) -> tuple[float, int]:
         """Seconds of query time that a client has left, and seconds until some of what it used comes back."""
 
@@ -87,6 +91,11 @@ class PublicQueries:
         self._turn = asyncio.Lock()
         self._accounts = Accounts()
         self._watch: asyncio.Task[None] | None = None
+        self._on_kill: Callable[[str], None] = lambda _: None
+
+    def listen(self, on_kill: Callable[[str], None]) -> None:
+        """Call `on_kill` with the reason whenever a query is stopped."""
+        self._on_kill = on_kill
 
     async def start(self) -> None:
         """Be ready for the newest revision, and follow the store from here on."""
@@ -180,9 +189,13 @@ class PublicQueries:
             waiting=self._scale.waiting,
             megabytes=self._scale.megabytes,
             mode="memory" if in_memory and quads <= self._scale.in_memory_up_to else "disk",
+            on_kill=self._killed,
         )
         await readers.start()
         return readers
+
+    def _killed(self, reason: str) -> None:
+        self._on_kill(reason)
 
     def _keep(self, revision: int, readers: Readers) -> None:
         """Keep an older revision's readers for a while; the one asked for longest ago gives way when it is idle."""

@@ -37,6 +37,8 @@ YOUNG = 0.03
 """Seconds of processor time after which a query gives way to younger ones."""
 TURN = 0.01
 """Seconds after which a query lets the next one begin, if there is a place for it beside."""
+TIME, MEMORY, CROWDED, GONE = "time", "memory", "crowded", "gone"
+"""Why a query was stopped: at its limit, its process died (of memory, most likely), no place, its client has left."""
 _LENGTH = struct.Struct("<I")
 _WINDOW = 60.0
 _STILLBORN = 0.25
@@ -489,10 +491,12 @@ class Readers:
         waiting: int = 64,
         megabytes: int = 512,
         mode: str = "memory",
+        on_kill: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._megabytes = megabytes
         self._mode = mode
+        self._on_kill = on_kill
         self._template = self._new_template()
         self._revival = asyncio.Lock()
         self._idle: list[_Reader] = []
@@ -576,21 +580,24 @@ class Readers:
 
     async def _asked_of(self, chosen: _Reader, turn: _Turn, frame: bytes, limit: float, *, spoils: bool) -> Reply:
         watch = _Watch(chosen, limit, turn.step_aside)
-        fine = False
+        killed: str | None = GONE
         try:
             data = await chosen.wire.ask(frame)
-            fine = True
+            killed = None
             return Reply(data[0], data[1:])
         except ConnectionError as error:
+            killed = MEMORY
             if watch.error is _no_place:
+                killed = CROWDED
                 raise _NoPlaceError from error
             if watch.error is not None:
+                killed = TIME
                 raise watch.error() from error
             raise
         finally:
             watch.stop()
             chosen.old = chosen.old or spoils
-            self._put_back(chosen, turn, fine=fine)
+            self._put_back(chosen, turn, killed)
 
     def _waiting_reader(self) -> _Reader | None:
         """A reader that waits for a query, if there is one; those that somebody killed are left out."""
@@ -632,13 +639,15 @@ class Readers:
     def _new_template(self) -> _Template:
         return _Template(self._folder, megabytes=self._megabytes, mode=self._mode)
 
-    def _put_back(self, chosen: _Reader, turn: _Turn, *, fine: bool) -> None:
+    def _put_back(self, chosen: _Reader, turn: _Turn, killed: str | None) -> None:
         turn.rest()
-        if fine and not chosen.old and len(self._idle) < 2 * self._keep and not self._stopped:
+        if killed is None and not chosen.old and len(self._idle) < 2 * self._keep and not self._stopped:
             self._idle.append(chosen)
             return
         chosen.kill()
-        self.killed += not fine
+        if killed is not None:
+            self.killed += 1
+            self._on_kill(killed)
         self.refill()
 
     def refill(self) -> None:

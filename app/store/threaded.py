@@ -19,7 +19,7 @@ from anyio import CapacityLimiter, to_thread
 from app.errors import AppError, QueryRefused, QueryTimeout, StoreEmpty
 from app.store.once import changed_once
 from app.store.port import GraphStore, Query, Snapshot
-from app.store.readers import Accounts, Limits, Places, Request, Share, Update
+from app.store.readers import TIME, Accounts, Limits, Places, Request, Share, Update
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,11 @@ class ThreadedQueries:
         self._problem: AppError | None = None
         self._watch: asyncio.Task[None] | None = None
         self._working: set[asyncio.Task[bytes | AppError]] = set()
+        self._on_kill: Callable[[str], None] = lambda _: None
+
+    def listen(self, on_kill: Callable[[str], None]) -> None:
+        """Call `on_kill` with the reason whenever the engine is left alone with a query, or stops it at its limit."""
+        self._on_kill = on_kill
 
     async def start(self) -> None:
         """Look for the newest revision, and follow the store from here on. An engine may come up later."""
@@ -130,8 +135,11 @@ class ThreadedQueries:
         task.add_done_callback(end)
         await asyncio.wait({task}, timeout=limits.seconds + _GRACE)
         if not task.done():
+            self._on_kill(TIME)
             raise QueryTimeout("the query ran longer than it may; the engine was left alone with it")
         found = task.result()
+        if isinstance(found, QueryTimeout):
+            self._on_kill(TIME)
         if isinstance(found, AppError):
             raise found
         return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 _SHARE = 8
 """One answer may take one eighth of the room, so that a large one does not drive out all others."""
@@ -15,8 +15,9 @@ _OVERHEAD = 500
 class AnswerCache:
     """Least recently used answers go first. For one event loop; revisions never change, so nothing grows stale."""
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int, on_look: Callable[[bool], None] = lambda _: None) -> None:
         self._room = room
+        self._on_look = on_look
         self._used = 0
         self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
         self.hits = 0
@@ -27,6 +28,7 @@ class AnswerCache:
         if found is not None:
             self._answers.move_to_end(key)
             self.hits += 1
+        self._on_look(found is not None)
         return found
 
     def put(self, key: Hashable, answer: bytes) -> None:

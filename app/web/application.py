@@ -46,11 +46,15 @@ from app.web.abandonment import GiveUp
 from app.web.answers import AnswerCache
 from app.web.caching import NotModified, not_modified
 from app.web.drawing import Drawing
-from app.web.logs import RequestLog
+from app.web.findings import Findings
+from app.web.logs import Named, Watching
+from app.web.metrics import Metrics
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
 from app.web.reading import error_page
 from app.web.revisions import TimeTravel
+from app.web.routes import PlainMount
+from app.web.telemetry import telemetry
 
 
 class Application(FastAPI):
@@ -70,12 +74,14 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         data = services.settings.data_dir
         with in_use(data) if services.public is not None else nullcontext():
+            app.state.findings.start()
             stopping = {"stopping": threading.Event()}  # ends the streams that would keep the server waiting
             async with webhooks.delivering(services), jobs.keeping(services):
                 try:
                     if services.public is None:
                         yield stopping
                         return
+                    services.public.listen(app.state.metrics.killed)
                     await services.public.start()
                     try:
                         yield stopping
@@ -83,6 +89,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
                         app.state.making.stop()
                         await services.public.stop()
                 finally:
+                    app.state.findings.stop()
                     app.state.drawing.stop()
 
     app = Application(
@@ -94,9 +101,13 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         redoc_url=None,
         redirect_slashes=False,
         root_path_in_servers=False,
+        telemetry=telemetry(services.settings),
     )
+    metrics = Metrics()
     app.state.services = services
-    app.state.answers = AnswerCache(services.settings.answer_cache_bytes)
+    app.state.metrics = metrics
+    app.state.findings = Findings(services)
+    app.state.answers = AnswerCache(services.settings.answer_cache_bytes, metrics.looked)
     app.state.drawing = Drawing(app.state.answers, seconds=services.settings.picture_seconds)
     problems.install(app, error_page)
     app.add_exception_handler(NotModified, not_modified)
@@ -129,12 +140,12 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     )
     for part in parts:
         part.register(app)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.router.routes.append(PlainMount("/static", app=StaticFiles(directory=pages.STATIC), name="static"))
+    app.add_middleware(Named)
     app.add_middleware(TimeTravel)
-    app.add_middleware(LastNet)
+    app.add_middleware(LastNet, metrics=metrics)
     app.add_middleware(GiveUp)
     app.add_middleware(HeadAsGet)
-    if services.settings.log_level in {"debug", "info"}:
-        app.add_middleware(RequestLog)
-    app.add_middleware(CommonHeaders, new_id=new_id)
+    app.add_middleware(CommonHeaders)
+    app.add_middleware(Watching, new_id=new_id, metrics=metrics)
     return app

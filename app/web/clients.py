@@ -14,6 +14,7 @@ from app.errors import Forbidden, Unauthorized
 from app.services import Services
 from app.store.readers import Limits, Share
 from app.web.caching import services_of
+from app.web.logs import seen
 
 _SCHEME = "bearer"
 _HOST_BITS = 64
@@ -52,6 +53,7 @@ async def client_of(request: Request, services: Annotated[Services, Depends(serv
     key = services.keys.find(token.strip()) if scheme.lower() == _SCHEME else None
     if key is None:
         raise Unauthorized("the key is not known, or was revoked")
+    seen(request.scope).actor = f"key {key.id}"
     return Client(
         f"key {key.id}",
         Limits(settings.key_query_seconds, settings.max_result_bytes * 10, settings.max_result_rows * 10),

@@ -37,6 +37,7 @@ from app.errors import (
 from app.outcomes import outcome
 from app.services import Services
 from app.web import pages
+from app.web.logs import seen
 from app.web.parameters import pairs
 from app.web.problems import headers_of
 from app.web.sessions import Session, Sessions, is_token
@@ -116,7 +117,10 @@ def sessions_of(request: Request) -> Sessions:
 
 def session_of(request: Request, services: Services) -> Session | None:
     """Who is signed in."""
-    return sessions_of(request).find(request.cookies.get(COOKIE), services.keys, services.now())
+    found = sessions_of(request).find(request.cookies.get(COOKIE), services.keys, services.now())
+    if found is not None:
+        seen(request.scope).actor = f"key {found.key.id}"
+    return found
 
 
 def page(template: str, session: Session | None, trouble: Trouble | None = None, /, **context: object) -> Response:

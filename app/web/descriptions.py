@@ -24,6 +24,7 @@ from app.model.changes import Revision
 from app.model.rdf import Triple
 from app.services import Services
 from app.store.engine import rows_of, written
+from app.store.guard import Form
 from app.store.port import GRAPH_FORMATS, SELECT_FORMATS, Query
 from app.store.readers import Limits
 from app.web import evaluation, negotiation, problems, releases
@@ -158,7 +159,7 @@ async def _statistics(app: FastAPI, services: Services, client: Client, revision
         if revision not in counted.kept:
             rows: dict[str, Any] = {}
             for one in description.statistics_queries():
-                body = await evaluation.evaluate(app, services, patient, Query(one.text), _JSON, revision)
+                body = await evaluation.evaluate(app, services, patient, Query(one.text), Form.SELECT, _JSON, revision)
                 rows[one.name] = await to_thread.run_sync(rows_of, body)
             counted.kept[revision] = description.statistics(rows)
             while len(counted.kept) > _KEPT:

@@ -16,7 +16,6 @@ from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from app import vocab
 from app.compare.questions import questions
@@ -30,10 +29,12 @@ from app.store.port import GRAPH_FORMATS, SELECT_FORMATS
 from app.web import evaluation, negotiation, pages
 from app.web.clients import Client, client_headers
 from app.web.evidence_page import local
+from app.web.logs import seen
 from app.web.operations import DATASET, Operation, operation
 from app.web.problems import headers_of
 from app.web.reading import error_page
 from app.web.revisions import PARAMETER, revision_in
+from app.web.routes import PlainRoute
 
 ENDPOINT = "/sparql"
 OLD = "/query"
@@ -49,7 +50,7 @@ _NUMERIC = frozenset({vocab.xsd.integer, vocab.xsd.decimal, vocab.xsd.double, vo
 
 def register(app: FastAPI) -> None:
     """Add the old address of the page; the new one belongs to the endpoint, which asks `wanted`."""
-    app.router.routes.append(Route(OLD, moved, methods=["GET"], include_in_schema=False))
+    app.router.routes.append(PlainRoute(OLD, moved, methods=["GET"], include_in_schema=False))
 
 
 async def moved(request: Request) -> Response:
@@ -98,6 +99,7 @@ async def _page(request: Request, services: Services, client: Client, fields: Se
         headers["Cache-Control"] = "no-store"
         try:
             asked = operation(request.scope, given)
+            seen(request.scope).asks(asked.query.text)
             if empty is not None:
                 raise empty
             answer = await _answer(request.app, services, client, asked, revision, root)

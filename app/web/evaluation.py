@@ -21,6 +21,7 @@ from app.store.guard import Form, known_form
 from app.store.port import GRAPH_FORMATS, Query, Row
 from app.web import revisions
 from app.web.clients import Client
+from app.web.metrics import Metrics
 
 THREADS = 8
 """Heavy queries in threads leave room for the rest."""
@@ -68,6 +69,7 @@ async def evaluate(
     services: Services,
     client: Client,
     query: Query,
+    form: Form,
     media_type: str,
     revision: int,
     first: int | None = None,
@@ -76,6 +78,20 @@ async def evaluate(
 
     Raises any AppError, and never gives a part of an answer that was to be whole.
     """
+    metrics: Metrics = app.state.metrics
+    with metrics.evaluating(form.value):
+        return await _evaluated(app, services, client, query, media_type, revision, first)
+
+
+async def _evaluated(
+    app: FastAPI,
+    services: Services,
+    client: Client,
+    query: Query,
+    media_type: str,
+    revision: int,
+    first: int | None,
+) -> bytes:
     public = services.public
     if public is None or not public.running:
         found = await to_thread.run_sync(
@@ -110,7 +126,7 @@ async def beginning(
     """At most so many rows or triples of an answer, under the same limits; any AppError."""
     media_type = _JSON if form is Form.ASK else _LINES if form.gives_graph else _TABLE
     first = None if form is Form.ASK else most + 1
-    body = await evaluate(app, services, client, query, media_type, revision, first)
+    body = await evaluate(app, services, client, query, form, media_type, revision, first)
     return await to_thread.run_sync(_read, body, form, most)
 
 

@@ -29,6 +29,7 @@ from app.model.rdf import IRI
 from app.services import Services
 from app.store import documents
 from app.store.documents import GraphName
+from app.store.guard import Form
 from app.store.port import GRAPH_FORMATS, Query
 from app.web import evaluation, negotiation, problems
 from app.web.answers import AnswerCache
@@ -115,7 +116,7 @@ async def read(request: Request, services: Use, client: Asking) -> Response:
     body = answers.get(key)
     if body is None:
         generous = replace(client, limits=replace(client.limits, max_rows=client.limits.max_bytes))
-        body = await evaluation.evaluate(request.app, services, generous, query, media_type, revision)
+        body = await evaluation.evaluate(request.app, services, generous, query, Form.CONSTRUCT, media_type, revision)
         answers.put(key, body)
     return Response(body, headers={**headers, "Content-Type": negotiation.content_type(media_type)})
 

@@ -69,7 +69,7 @@ class Making:
                 raise TooBusy("another release is in the making", retry_after=_AGAIN)
             self._process = subprocess.Popen(  # noqa: S603 - our own command, by our own interpreter
                 [sys.executable, "-c", _COMMAND, "release", name, "--revision", str(revision), "--announce"],
-                env=_environment(self._settings),
+                env={**self._settings.environment(os.environ), "COLUMNS": "10000", "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -141,10 +141,3 @@ def _told(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and {"step", "done", "total"} <= found.keys() else None
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """The service's own settings for the process, whatever they were read from."""
-    given = {f"SLMKG_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value is not None}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLMKG_")}
-    return {**kept, **given, "COLUMNS": "10000", "PYTHONUNBUFFERED": "1"}

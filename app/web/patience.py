@@ -154,7 +154,12 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-OPTIONS: dict[str, Any] = {"http": PatientProtocol, "timeout_keep_alive": 10, "access_log": False}
+OPTIONS: dict[str, Any] = {
+    "http": PatientProtocol,
+    "timeout_keep_alive": 10,
+    "access_log": False,
+    "server_header": False,
+}
 """How uvicorn is run. There is no limit on connections: it would let slow clients shut out all others."""
 
 

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Mount
 
 from app import vocab
+from app.disk import refusal
 from app.errors import (
     AppError,
     BadFile,
@@ -43,6 +44,7 @@ _FOR_PROGRAMS = (
     "/.well-known/",
     "/livez",
     "/readyz",
+    "/metrics",
     "/openapi.json",
 )
 """Addresses that answer problem details whatever the client likes best."""
@@ -157,6 +159,7 @@ def install(app: FastAPI, page: Callable[[AppError], Response]) -> None:
     app.add_exception_handler(AppError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(OSError, _of_system)
 
 
 def answered(request: Request, error: AppError) -> Response:
@@ -185,6 +188,15 @@ def _of_validation(request: Request, error: Exception) -> Response:
         return problem_response("bad-input", first["msg"], pointer="/" + "/".join(path))
     missing = first["type"] == "missing"
     return answered(request, BadParameter(name, "is required" if missing else first["msg"]))
+
+
+def _of_system(request: Request, error: Exception) -> Response:
+    """A disk that is full or cannot be written, wherever it was met; any other failure is as unexpected as before."""
+    reads = request.method in {"GET", "HEAD"}
+    refused = refusal(error) if isinstance(error, OSError) and not reads else None
+    if refused is None:
+        raise error
+    return answered(request, refused)
 
 
 def _of_http(request: Request, error: Exception) -> Response:

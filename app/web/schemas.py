@@ -304,10 +304,26 @@ class ExampleQueries(_Answer):
 
 
 class Health(_Answer):
-    """Whether the service can answer."""
+    """Whether the process answers."""
 
-    status: Literal["alive", "ready"]
+    status: Literal["alive"]
     revision: int | None
+
+
+class Part(_Answer):
+    """One part of the service and how it is."""
+
+    about: Literal["store", "revision", "projection", "shapes", "queue"]
+    state: Literal["good", "note", "bad"]
+    says: str
+
+
+class Readiness(_Answer):
+    """Whether the service can answer, and how its parts are."""
+
+    status: Literal["ready"]
+    revision: int
+    parts: list[Part]
 
 
 def cell(one: values.Cell, prop: values.Property) -> Cell:

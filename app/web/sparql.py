@@ -14,7 +14,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
-from starlette.routing import Route
 from werkzeug.http import parse_options_header
 
 from app.errors import BadParameter, BadQuery, QueryRefused, UnsupportedMedia
@@ -25,8 +24,10 @@ from app.web import descriptions, editor, evaluation, negotiation, problems
 from app.web.answers import AnswerCache
 from app.web.caching import etag, matches, services_of
 from app.web.clients import Client, client_headers, client_of
+from app.web.logs import seen
 from app.web.operations import Operation, operation
 from app.web.parameters import pairs
+from app.web.routes import PlainRoute
 
 PATH = "/sparql"
 FORM = "application/x-www-form-urlencoded"
@@ -75,7 +76,7 @@ def register(app: FastAPI) -> None:
     """
     evaluation.install(app)
     for method, endpoint in (("GET", by_get), ("POST", by_post)):
-        app.router.routes.append(Route(PATH, endpoint, methods=[method], include_in_schema=False))
+        app.router.routes.append(PlainRoute(PATH, endpoint, methods=[method], include_in_schema=False))
     shared: dict[str, Any] = {
         "tags": ["SPARQL"],
         "response_class": Response,
@@ -181,6 +182,7 @@ async def _parties(request: Request) -> tuple[Services, Client]:
 async def _answered(request: Request, services: Services, client: Client, asked: Operation) -> Response:
     """The answer to one operation; from the cache, or 304, where that will do."""
     app = request.app
+    seen(request.scope).asks(asked.query.text)
     form = await evaluation.form_of(app, services, asked.query.text)
     prepared = _prepared(
         asked, form, negotiation.accept_of(request), await evaluation.revision_of(services, asked.revision)
@@ -192,7 +194,9 @@ async def _answered(request: Request, services: Services, client: Client, asked:
     answers: AnswerCache = app.state.answers
     body = answers.get(prepared.key)
     if body is None:
-        body = await evaluation.evaluate(app, services, client, prepared.query, prepared.written_as, prepared.revision)
+        body = await evaluation.evaluate(
+            app, services, client, prepared.query, form, prepared.written_as, prepared.revision
+        )
         if tag is not None:
             answers.put(prepared.key, body)
     headers |= client_headers(services, client)

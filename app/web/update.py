@@ -17,6 +17,8 @@ from app.errors import BadParameter, UnsupportedMedia
 from app.web import problems
 from app.web.caching import Use
 from app.web.clients import Asking
+from app.web.logs import seen
+from app.web.metrics import Metrics
 from app.web.parameters import pairs
 from app.web.writing import (
     UPDATE,
@@ -84,10 +86,13 @@ async def by_post(request: Request, services: Use, client: Asking) -> Response:
     else:
         fields = [("update", text_of(await body_of(request, limit))), *in_address]
     update, using, using_named = _read(fields)
+    seen(request.scope).asks(update)
     base = f"{str(request.base_url).rstrip('/')}{PATH}"
-    written = await services.update(
-        update, author, base=base, using=using, using_named=using_named, expect=expected_revision(request)
-    )
+    metrics: Metrics = request.app.state.metrics
+    with metrics.evaluating("update"):
+        written = await services.update(
+            update, author, base=base, using=using, using_named=using_named, expect=expected_revision(request)
+        )
     change = Change(revision=written.revision, added=written.added, removed=written.removed)
     return Response(change.model_dump_json(), media_type="application/json", headers=result_headers(written))
 

@@ -94,7 +94,11 @@ class Deliverer:
             except NotFound:
                 return
             except Exception:
-                log.exception("webhook %s: a delivery could not be made or written down; tried again", identity)
+                log.exception(
+                    "webhook %s: a delivery could not be made or written down; tried again",
+                    identity,
+                    extra={"webhook": identity},
+                )
                 await asyncio.sleep(self._policy.first_pause)
 
     async def _step(self, identity: str, client: httpx.AsyncClient) -> bool:
@@ -126,6 +130,7 @@ class Deliverer:
             revision,
             error,
             f"try {after.tries}" if after.trying else "given up",
+            extra={"webhook": identity, "revision": revision},
         )
         return True
 

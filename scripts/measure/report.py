@@ -1,6 +1,6 @@
 """Writes what a run file says as a page in Markdown: machine, figures, cost model, and three questions of the survey.
 
-    .venv/bin/python scripts/measure/report.py docs/measurements/RUN.jsonl > docs/measurements/RUN.md
+    .venv/bin/python scripts/measure/report.py data/runs/RUN.jsonl > docs/measurements/RUN.md
 
 Everything is worked out again from the raw samples. CPU time of one thread is the figure to compare where the machine
 was busy; a wall time that is contended is marked with (!).
@@ -41,7 +41,7 @@ def main(path: str) -> None:
 def _page(run: Run, good: Sequence[Row], name: str) -> Iterator[str]:
     yield f"# Measurement run {run.identity}"
     yield ""
-    yield f"Written by `scripts/measure/report.py` from [{name}]({name}), which holds every raw sample."
+    yield f"Written by `scripts/measure/report.py` from [{name}](../../data/runs/{name}), which holds every raw sample."
     yield ""
     yield from _machine(run)
     yield from _table(run, good)

@@ -55,15 +55,20 @@ def states(told: dict[str, Any]) -> dict[str, str]:
 def test_all_is_well(data: Path) -> None:
     code, told = seen(data)
     assert (code, told["healthy"], told["done"]) == (0, True, [])
-    assert states(told) == dict.fromkeys(["layout", "revisions", "leftovers", "disk", "rights", "keys"], "good")
+    found = states(told)
+    assert found.pop("clock") in {"good", "note"}, "whether anything keeps this clock right is not ours to say"
+    assert found.pop("projection") == "note", "nobody has compared anything yet"
+    assert found == dict.fromkeys(["versions", "layout", "revisions", "leftovers", "disk", "rights", "keys"], "good")
     plain = fresh(data, "doctor")
     assert (plain.returncode, plain.stderr) == (0, "all is well\n")
-    assert plain.stdout.splitlines()[0] == "good  layout      version 1"
+    assert "good  layout      version 1" in plain.stdout.splitlines()
 
 
 def test_an_empty_folder_is_no_illness(tmp_path: Path) -> None:
     code, told = seen(tmp_path / "nowhere")
-    assert (code, states(told)) == (0, {"data folder": "note", "keys": "note"})
+    found = states(told)
+    assert found.pop("clock") in {"good", "note"}
+    assert (code, found) == (0, {"versions": "good", "data folder": "note", "keys": "note"})
     assert not (tmp_path / "nowhere").exists()
     assert seen(tmp_path / "nowhere", "--repair")[0] == 0
     assert not (tmp_path / "nowhere").exists()
@@ -131,6 +136,11 @@ def _spoil_revision(data: Path) -> None:
     shutil.rmtree(data / "store" / "revisions" / "000001")
 
 
+def _be_ahead(data: Path) -> None:
+    record = data / "store" / "revisions" / "000002.json"
+    record.write_text(record.read_text().replace("2026-11-21", "2999-11-21"))
+
+
 def _open_to_all(data: Path) -> None:
     (data / "store").chmod(0o777)
 
@@ -144,6 +154,7 @@ def _open_to_all(data: Path) -> None:
         (_spoil_record, "revisions", False),
         (_spoil_revision, "revisions", False),
         (_open_to_all, "rights", False),
+        (_be_ahead, "clock", False),
     ],
 )
 def test_what_is_wrong_is_told(data: Path, spoil: Callable[[Path], None], about: str, mends: bool) -> None:
@@ -203,7 +214,7 @@ def test_an_engine_that_is_not_there(tmp_path: Path) -> None:
     for arguments in ((), ("--repair",)):
         done = slmkg(tmp_path, "doctor", *arguments, store_url="http://127.0.0.1:1/query")
         assert done.returncode == 1
-        assert done.stdout.startswith("bad   engine      the engine cannot be reached")
+        assert "bad   engine      the engine cannot be reached" in done.stdout
         assert "Traceback" not in done.stderr
 
 
@@ -223,10 +234,15 @@ def test_a_writer_on_another_machine(oxigraph_server: Address, tmp_path: Path) -
     assert seen.returncode == 0, seen.stdout
     assert "note  half done   process 1 on elsewhere is writing" in seen.stdout
     assert "--take-over" in seen.stdout
-    assert slmkg(tmp_path, "doctor", "--repair", **own).stdout == seen.stdout
+    assert timeless(slmkg(tmp_path, "doctor", "--repair", **own).stdout) == timeless(seen.stdout)
     ended = slmkg(tmp_path, "doctor", "--repair", "--take-over", **own)
     assert (ended.returncode, ended.stdout.splitlines()[0]) == (0, "removed the claim of process 1 on elsewhere")
     assert store.apply(change([quad("s", 2)]), expect=1).number == 2
+
+
+def timeless(told: str) -> list[str]:
+    """What the doctor says, without what changes by itself."""
+    return [line for line in told.splitlines() if " clock " not in line and " disk " not in line]
 
 
 def test_old_revisions_are_let_go(oxigraph_server: Address, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from app.disk import needs_room
 from app.errors import StaleRevision, StoreBusy, StoreDamaged, StoreEmpty, StoreFull
 from app.store.embedded import EmbeddedStore
 from app.store.port import Snapshot
-from app.store.room import needs_room
 from tests.store.quads import change, content, quad
 
 ROOT = Path(__file__).parents[2]

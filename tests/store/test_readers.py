@@ -28,6 +28,7 @@ from app.store.embedded import EmbeddedStore
 from app.store.engine import table_of, triples_of
 from app.store.public import PublicQueries, Scale
 from app.store.readers import Accounts, Limits, Readers, Request, Share, Update
+from app.store.threaded import ThreadedQueries
 
 JSON = "application/sparql-results+json"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -142,6 +143,57 @@ def test_the_limit_of_memory(store: EmbeddedStore, mode: str) -> None:
         assert await ask(held, COUNT) == SIZE
 
     with_readers(store, work, mode=mode, megabytes=64)
+
+
+def test_why_queries_were_stopped_is_told(store: EmbeddedStore) -> None:
+    reasons: list[str] = []
+
+    async def work(held: Readers) -> None:
+        assert await ask(held, COUNT) == SIZE
+        assert reasons == []
+        with pytest.raises(QueryTimeout):
+            await held.ask(select(ENDLESS), Limits(0.3, 10**6, 100))
+        with pytest.raises(QueryTimeout):
+            await held.ask(select("SELECT * { FILTER(" + "!" * 90_000 + "1) }"), LIMITS)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await held.ask(select(ENDLESS), LIMITS)
+        assert reasons[0] == "time"
+        assert set(reasons[1:-1]) == {"memory"}, "a process that died may have been asked twice"
+        assert reasons[-1] == "gone"
+        assert len(reasons) == held.killed
+
+    with_readers(store, work, on_kill=reasons.append)
+
+
+def test_a_query_without_a_place_is_told(store: EmbeddedStore) -> None:
+    reasons: list[str] = []
+
+    async def work(held: Readers) -> None:
+        asked = [asyncio.create_task(held.ask(select(ENDLESS), Limits(2, 10**6, 100))) for _ in range(4)]
+        ended = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(one) for one in ended} <= {QueryTimeout, TooBusy}
+        assert reasons.count("crowded") >= 1
+        assert set(reasons) == {"crowded", "time"}
+
+    with_readers(store, work, keep=1, at_most=2, waiting=4, on_kill=reasons.append)
+
+
+def test_an_engine_that_is_left_alone_is_told(store: EmbeddedStore) -> None:
+    reasons: list[str] = []
+
+    async def run() -> None:
+        held = ThreadedQueries(store, at_once=2, waiting=1)
+        held.listen(reasons.append)
+        await held.start()
+        try:
+            with pytest.raises(QueryTimeout):
+                await held.ask(select(A_WHILE), revision=1, limits=Limits(0.05, 10**6, 100), client="me", share=SHARE)
+        finally:
+            await held.stop()
+
+    asyncio.run(run())
+    assert reasons == ["time"]
 
 
 def test_a_query_that_breaks_the_engine(store: EmbeddedStore) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import logging
 import re
 import socket
@@ -10,12 +12,14 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
 from app.access import KeyRing, Scope
+from app.logs import FIELDS, places
 from app.store.embedded import EmbeddedStore
 from app.web import logs
 from tests.store.test_readers import change
@@ -170,10 +174,19 @@ def test_no_key_and_no_query(way: str, data: Path, tokens: list[str], revoked: s
     check(text, [*tokens, revoked])
     assert "Traceback" not in text
     assert "failed" not in text, text[-3000:]
-    lines = re.findall(r"^\S+ \S+ INFO request [0-9a-f]{32}: (\w+ \S+ \w+), [\d.]+ ms, \d+ bytes$", text, re.MULTILINE)
+    told = written(text)
+    if way.startswith("slmkg"):
+        plain = [line for line in text.splitlines() if not line.startswith("{")]
+        assert all(line.startswith("serving on http://127.0.0.1:") for line in plain), plain
+    requests = [one for one in told if one["event"] == "request"]
     if level == "warning":
-        assert not lines
+        assert not requests
         return
+    for one in requests:
+        assert re.fullmatch("[0-9a-f]{32}", one["request"])
+        assert one["milliseconds"] >= 0
+        assert one["bytes"] >= 0
+    lines = {f"{one['method']} {one['path']} {one['status']}" for one in requests}
     for line in (
         "GET /sparql 200",
         "GET /sparql 503",
@@ -183,7 +196,24 @@ def test_no_key_and_no_query(way: str, data: Path, tokens: list[str], revoked: s
         "POST /update 401",
     ):
         assert line in lines, line
-    assert ('"GET /sparql HTTP/1.1" 200' in text) is way.startswith("uvicorn"), "uvicorn's own lines"
+    own = any('"GET /sparql HTTP/1.1" 200' in one["event"] for one in told)
+    assert own is way.startswith("uvicorn"), "uvicorn's own lines"
+    keys = {f"key {token.split('_')[1]}" for token in tokens}
+    assert {one["actor"] for one in requests if "actor" in one} == keys, "who was known is named, and nobody else"
+    assert {one["query"] for one in requests if "query" in one} >= {hashed(f"DESCRIBE <urn:{WORD}>")}
+
+
+def hashed(query: str) -> str:
+    return hashlib.sha256(query.encode()).hexdigest()[:16]
+
+
+def written(text: str) -> list[dict[str, Any]]:
+    """The lines of a log; each has fields that are described, in their order, and no others."""
+    told = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    for one in told:
+        assert list(one) == [name for name in FIELDS if name in one]
+        assert {"time", "level", "event", "logger"} <= one.keys()
+    return told
 
 
 def test_an_unexpected_error(data: Path, tokens: list[str], tmp_path: Path) -> None:
@@ -196,17 +226,20 @@ def test_an_unexpected_error(data: Path, tokens: list[str], tmp_path: Path) -> N
             assert response.status_code == 500
             assert response.headers["x-request-id"] in response.text
             assert WORD not in response.text
-            assert f"request {response.headers['x-request-id']}: " in log.read_text()
+            assert response.headers["x-request-id"] in {one.get("request") for one in written(log.read_text())}
         with pytest.raises(httpx.RemoteProtocolError):
             httpx.get(f"{base}/cut?query={WORD}", headers=headers)
         assert httpx.get(f"{base}/livez").status_code == 200
     text = log.read_text()
     check(text, tokens)
-    assert "GET /fail failed: builtins.ExceptionGroup" in text
-    assert "which followed on builtins.ValueError" in text
-    assert "builtins.RuntimeError" in text
-    assert re.search(r"^  <string>:\d+ fail$", text, re.MULTILINE)
-    assert "GET /cut failed: builtins.RuntimeError" in text
+    failed = [one for one in written(text) if one["event"] == "the request failed"]
+    fail = next(one["error"] for one in failed if (one["method"], one["path"]) == ("GET", "/fail"))
+    assert fail.startswith("builtins.ExceptionGroup")
+    assert "which followed on builtins.ValueError" in fail
+    assert "builtins.RuntimeError" in fail
+    assert re.search(r"^  <string>:\d+ fail$", fail, re.MULTILINE)
+    cut = next(one["error"] for one in failed if one["path"] == "/cut")
+    assert cut.startswith("builtins.RuntimeError")
 
 
 # ---- the parts ----
@@ -221,19 +254,19 @@ def raised(work: Callable[[], object]) -> BaseException:
 
 
 def test_words_of_the_system_are_told() -> None:
-    told = logs.places(raised(lambda: open("/no/such/zebracorn")))  # noqa: SIM115, PTH123
+    told = places(raised(lambda: open("/no/such/zebracorn")))  # noqa: SIM115, PTH123
     assert told.startswith("builtins.FileNotFoundError: No such file or directory\n  ")
     assert WORD not in told
-    assert WORD not in logs.places(raised(lambda: exec("raise OSError('zebracorn')")))
-    assert WORD not in logs.places(raised(lambda: exec("raise OSError(1, ['zebracorn'])")))
+    assert WORD not in places(raised(lambda: exec("raise OSError('zebracorn')")))
+    assert WORD not in places(raised(lambda: exec("raise OSError(1, ['zebracorn'])")))
 
 
 def test_what_led_to_an_error_is_told_once() -> None:
     first, second = ValueError(WORD), KeyError(WORD)
     first.__context__, second.__cause__ = second, first
-    assert logs.places(first).count("which followed on") == 1
+    assert places(first).count("which followed on") == 1
     hidden = raised(lambda: exec("try:\n 1/0\nexcept ZeroDivisionError:\n raise KeyError('zebracorn') from None"))
-    assert "ZeroDivisionError" not in logs.places(hidden)
+    assert "ZeroDivisionError" not in places(hidden)
 
 
 @pytest.mark.parametrize(

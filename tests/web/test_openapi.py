@@ -104,6 +104,7 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         ("get", "/dcat"),
         ("get", "/livez"),
         ("get", "/readyz"),
+        ("get", "/metrics"),
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
 import pytest
 
 from app.errors import AppError
+from app.logs import formatter
 from app.outcomes import OUTCOMES
 from app.services import Services
 from app.settings import Settings
@@ -15,6 +17,7 @@ from app.web.application import create_app
 from tests.web.conftest import Client, problem_of
 
 PAGES = ["/", "/docs", "/livez", "/readyz", "/openapi.json", "/static/site.css"]
+PARTS = ("store", "revision", "projection", "shapes", "queue")
 ANSWERS = ["/api/v1/models", "/api/v1/models/opt-125m", "/api/v1/compare?models=opt-125m", "/api/v1/properties"]
 
 
@@ -53,7 +56,7 @@ def test_head_has_the_headers_of_get_and_no_body(client: Client, path: str) -> N
     assert int(head.headers["content-length"]) == len(got.content)
 
 
-@pytest.mark.parametrize("path", [*PAGES, *ANSWERS, "/nope", "/sparql"])
+@pytest.mark.parametrize("path", [*PAGES, *ANSWERS, "/metrics", "/nope", "/sparql"])
 def test_every_response_carries_the_safety_headers(client: Client, path: str) -> None:
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
@@ -61,6 +64,9 @@ def test_every_response_carries_the_safety_headers(client: Client, path: str) ->
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert "camera=()" in headers["permissions-policy"]
+    assert "strict-transport-security" not in headers, "the request did not come by TLS"
     assert headers["access-control-allow-origin"] == "*"
     assert headers["x-request-id"]
     assert headers["cache-control"]
@@ -100,11 +106,13 @@ def test_an_unexpected_exception_tells_nothing_and_is_logged(path: str, caplog: 
     assert "secret" not in response.text
     assert response.headers["x-request-id"] == "request-7"
     assert response.headers["x-content-type-options"] == "nosniff"
-    assert "request-7" in caplog.text
-    assert "builtins.RuntimeError" in caplog.text
-    assert "test_problems.py:" in caplog.text, "the place is told, the words are not"
-    assert "secret" not in caplog.text
-    assert "ASK" not in caplog.text
+    (line,) = (formatter().format(record) for record in caplog.records)
+    told = json.loads(line)
+    assert (told["request"], told["method"], told["event"]) == ("request-7", "GET", "the request failed")
+    assert told["error"].startswith("builtins.RuntimeError")
+    assert "test_problems.py:" in told["error"], "the place is told, the words are not"
+    assert "secret" not in line
+    assert "ASK" not in line
 
 
 def _subclasses(error: type[AppError]) -> set[type[AppError]]:
@@ -133,4 +141,6 @@ def test_before_the_first_load_the_service_lives_and_is_not_ready(empty_client: 
 
 
 def test_the_loaded_service_is_ready(client: Client) -> None:
-    assert client.json("/readyz") == {"status": "ready", "revision": 1}
+    ready = client.json("/readyz")
+    assert (ready["status"], ready["revision"]) == ("ready", 1)
+    assert {part["about"]: part["state"] for part in ready["parts"]} == dict.fromkeys(PARTS, "good")

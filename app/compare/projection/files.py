@@ -51,6 +51,14 @@ class Files:
             return None
         return Projection(revision.number, tables["models"], tables["cells"], tables["observations"], known)
 
+    def has(self, revision: Revision) -> bool:
+        """Whether the projection of a revision is here, in our format; reads the manifest only."""
+        try:
+            found = json.loads((self._place(revision.number) / "manifest.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False
+        return bool(found == _manifest(revision))
+
     def write(self, revision: Revision, projection: Projection) -> None:
         """Keep a projection, in place of one that is there, and let the oldest go."""
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,9 @@ from app.compare.projection.files import Files
 from app.compare.projection.touched import touched
 from app.compare.projection.verify import differences
 from app.compare.projection.view import View
-from app.errors import NotFound
+from app.errors import AppError, NotFound
 from app.model.changes import ChangeSet, Revision
+from app.model.health import Sign, good, note
 from app.model.rdf import IRI
 from app.store.port import GraphStore
 
@@ -46,6 +47,24 @@ class Projections:
                 found = self._files.read(revision) if self._files else None
                 self._keep(found or self._made(revision, build(self._store.at(number), number)))
             return self._open[number]
+
+    def has(self, number: int) -> bool:
+        """Whether the columns of a revision are there already, in memory or whole on disk. Reads none of them."""
+        return number in self._open or (self._files is not None and self._files.has(self._revision(number)))
+
+    def examine(self) -> tuple[Sign, ...]:
+        """Whether the newest revision's columns are kept. They can always be made again, so nothing here is bad."""
+        if self._files is None:
+            return (good("projection", "made in memory when somebody compares"),)
+        try:
+            newest = self._store.head().number
+            kept, whole = self._files.numbers(), self.has(newest)
+        except (AppError, OSError):
+            return ()  # the store's own signs say what is wrong
+        if not whole:
+            says = f"the columns of revision {newest} are not there; the first comparison makes them"
+            return (note("projection", says, "Run `slmkg projection build`, if it shall not wait."),)
+        return (good("projection", f"columns of {len(kept)} revision(s), the newest among them"),)
 
     def build(self, number: int) -> Projection:
         """Build a revision's projection from the whole graph, whatever there is already."""
