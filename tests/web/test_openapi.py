@@ -64,6 +64,7 @@ def test_every_address_of_the_api_is_described(document: Any) -> None:
         *((method, path) for method in ("get", "put", "post", "delete", "patch") for path in GRAPHS),
         ("get", "/api/v1/models"),
         ("get", "/api/v1/models/{slug}"),
+        ("get", "/api/v1/models/{slug}/predictions"),
         *(("get", f"/api/v1/{name}{ending}") for name in COMPARISONS for ending in ("", ".{ending}")),
         ("get", "/api/v1/properties"),
         ("get", "/api/v1/insights"),
