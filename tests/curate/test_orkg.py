@@ -165,6 +165,14 @@ def test_known_errors_of_the_table_are_conflicts(
     assert found.ours == ours
 
 
+def test_dimensions_of_a_smaller_sibling_are_conflicts(seed_services: Services, double: Steering) -> None:
+    later = _only(pulled(double, later_rows=True), "SmolLM2 360M")
+    read = seed_services.read_orkg(later, confirmed(seed_services, later))
+    wrong = {path: _find(read, "smollm2-360m", path) for path in ("P990002", "P990003", "P990004")}
+    assert {(one.cell, one.ours) for one in wrong.values()} == {("30", "32"), ("576", "960"), ("9", "15")}
+    assert {one.verdict for one in wrong.values()} == {Verdict.CONFLICTING}
+
+
 def test_rounded_characters_agree_with_the_exact_value(read: Read) -> None:
     found = _find(read, "opt-125m", "P990006")
     assert (found.cell, found.verdict) == ("50k", Verdict.AGREEING)
