@@ -17,7 +17,11 @@ _Facts = Mapping[str, list[Term]]
 
 
 def recorded(snapshot: Snapshot, sources: Iterable[Source]) -> tuple[list[Claim], list[Result]]:
-    """What these sources say, as read on their days: claims and results, in a stable order."""
+    """What these sources say, as read on their days: claims and results, in a stable order.
+
+    Figures that were measured here are left out: a row cannot hold their file, cell and samples, and one that is read
+    again would say of released weights what was measured on random ones. They travel as run files.
+    """
     claims: list[Claim] = []
     results: list[Result] = []
     registry: Mapping[str, _Facts] | None = None
@@ -27,7 +31,7 @@ def recorded(snapshot: Snapshot, sources: Iterable[Source]) -> tuple[list[Claim]
             kinds = {term.value for term in facts[iri].get(vocab.rdf.type, ())}
             if vocab.slm.Claim in kinds:
                 claims.append(_claim(facts[iri], source))
-            elif kinds & {vocab.slm.BenchmarkResult, vocab.slm.RuntimeResult}:
+            elif kinds & {vocab.slm.BenchmarkResult, vocab.slm.RuntimeResult} and vocab.slm.inCell not in facts[iri]:
                 registry = registry or _facts(snapshot.quads(REGISTRY))
                 results.append(_result(facts[iri], facts, registry, source))
     return claims, results
