@@ -24,7 +24,10 @@ def needs_room() -> Iterator[None]:
         refused = refusal(error)
         if refused is None:
             raise
-        raise refused from error
+        try:
+            raise refused from error
+        finally:
+            del refused  # it would hold this frame, and with it what the block had open, until a collection
 
 
 def refusal(error: OSError) -> StoreError | None:

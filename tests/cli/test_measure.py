@@ -30,14 +30,6 @@ def test_a_prediction_for_no_model_is_an_error_with_advice(seed_folder: Path) ->
     assert "Traceback" not in told.stderr
 
 
-def test_a_plan_for_what_no_machine_measured_is_that_of_a_slow_core(seed_folder: Path) -> None:
-    told = slmkg(seed_folder, "measure", "plan", "--model", "smollm-135m", "--variant", "Q5_0,Q4_1")
-    assert told.returncode == 0, told.stderr
-    assert "as on a slow core" in told.stdout
-    as_json = slmkg(seed_folder, "measure", "plan", "--model", "smollm-135m", "--variant", "Q5_0", "--json")
-    assert [one["seconds_predicted"] for one in json.loads(as_json.stdout)["cells"]] == [False]
-
-
 @pytest.mark.parametrize(("engine", "told"), [("llama.cpp", "--engine torch"), ("torch", "Hugging Face folder")])
 def test_weights_that_the_engine_cannot_read_are_refused_with_the_way(
     seed_folder: Path, tmp_path: Path, engine: str, told: str

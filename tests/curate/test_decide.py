@@ -111,6 +111,6 @@ def test_views_count_what_waits(seed_services: Services) -> None:
     plain = {one.key: one.views for one in disputes(seed_services.store.at(), {})}
     assert plain[KEY] == 1
     layers = next(key for key in plain if key[1] == vocab.slm.hiddenSize)
-    assert plain[layers] == 1 + 7
+    assert plain[layers] == 1 + 9
     weighed = {one.key: one.views for one in disputes(seed_services.store.at(), {KEY[1]: 3})}
     assert weighed[KEY] == 4

@@ -141,3 +141,11 @@ def test_a_worker_elsewhere_measures_into_the_graph(
     shown = httpx.get(f"{base}/api/v1/observations", params={"where": where})
     assert shown.status_code == 200, shown.text
     assert {one["quantisation"] for one in shown.json()["items"]} == {"F16", "Q8_0"}
+
+
+def test_a_plan_for_what_no_machine_measured_is_that_of_a_slow_core(seed_folder: Path) -> None:
+    told = slmkg(seed_folder, "measure", "plan", "--model", "smollm-135m", "--variant", "Q5_0,Q4_1")
+    assert told.returncode == 0, told.stderr
+    assert "as on a slow core" in told.stdout
+    as_json = slmkg(seed_folder, "measure", "plan", "--model", "smollm-135m", "--variant", "Q5_0", "--json")
+    assert [one["seconds_predicted"] for one in json.loads(as_json.stdout)["cells"]] == [False]

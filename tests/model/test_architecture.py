@@ -548,5 +548,5 @@ def test_all_errors_of_the_facts_have_one_parent() -> None:
 
 def test_every_formula_has_a_version_of_its_own() -> None:
     formulas = [value for module in (facts, table) for name, value in vars(module).items() if name.endswith("_FORMULA")]
-    assert len(formulas) == len(set(formulas)) == 8
+    assert len(formulas) == len(set(formulas)) == 10
     assert all(formula.rpartition("/")[2].isdigit() for formula in formulas)

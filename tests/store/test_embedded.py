@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.disk import needs_room
-from app.errors import StaleRevision, StoreBusy, StoreDamaged, StoreEmpty, StoreFull
+from app.errors import StaleRevision, StoreBusy, StoreDamaged, StoreEmpty, StoreFull, StoreReadOnly
 from app.store.embedded import EmbeddedStore
 from app.store.port import Snapshot
 from tests.store.quads import change, content, quad
@@ -136,8 +136,10 @@ def test_what_a_full_disk_says_is_known(number: int) -> None:
     for error in (OSError(number, os.strerror(number)), OSError(f"IO error: while appending: {os.strerror(number)}")):
         with pytest.raises(StoreFull), needs_room():
             raise error
-    with pytest.raises(PermissionError), needs_room():
+    with pytest.raises(StoreReadOnly), needs_room():
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)), needs_room():
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_a_revision_is_never_written_again(store: EmbeddedStore, folder: Path) -> None:

@@ -54,7 +54,7 @@ def test_the_list_names_author_time_and_reason_newest_first(told: Client) -> Non
     older = told.get("/revisions?before=4").text
     assert "load of the data folder" in older
     assert "value 13" in older
-    assert "3,919 cells added" in older
+    assert "4,105 cells added" in older
     assert "1 cell changed" in older
     assert "Older" not in older
 

@@ -427,7 +427,7 @@ def test_jobs_on_a_disk_that_nobody_can_write(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: Any) -> int:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("app.jobs.database.os.open", refuse)
+    monkeypatch.setattr("app.database.os.open", refuse)
     assert queue.standing().waiting == 1
     assert queue.count() == 1
     with pytest.raises(StoreReadOnly, match="nothing was changed"):

@@ -209,22 +209,22 @@ def _chart(table: Table) -> Spec:
     }
     return {
         "description": "Observed time against the time by the work",
+        "data": {"values": values},
         "width": 520,
         "height": 300,
         "layer": [
             {
-                "data": {"values": line},
-                "mark": {"type": "line", "strokeDash": [4, 3], "strokeWidth": 1},
-                "encoding": axes,
-            },
-            {
-                "data": {"values": values},
                 "mark": {"type": "point", "filled": False, "size": 55, "strokeWidth": 1.5},
                 "encoding": {
                     **axes,
                     "color": drawing.axis("kind", "", "nominal"),
                     "shape": drawing.axis("kind", "", "nominal"),
                 },
+            },
+            {
+                "data": {"values": line},
+                "mark": {"type": "line", "strokeDash": [4, 3], "strokeWidth": 1},
+                "encoding": axes,
             },
         ],
     }
