@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,8 @@ from app.measure.gguf.architectures import blueprint, cache_bytes
 from app.measure.gguf.variants import VARIANTS, matrices
 from app.measure.values import Cell, CellResult, Engine, Phase, RandomWeights, Sample, Sampling, Subject
 from app.services import Services
+from app.settings import Settings
+from app.wiring import build
 from tests.curate.people import ADA, take
 from tests.curate.test_measured import result, run
 
@@ -48,11 +52,15 @@ def expected(subject: Subject, prompt: int) -> tuple[float, float]:
     return operations / OPERATIONS, decode_work(subject.architecture, read, 0).amounts["bytes, Q8_0"] / BYTES
 
 
-@pytest.fixture
-def measured(own_services: Services) -> Services:
-    results = [timed(own_services, slug, prompt=prompt) for slug in MEASURED for prompt in (PROMPT, 2 * PROMPT)]
-    take(own_services, bringing_in(run(*results, identity="1111")), ADA)
-    return own_services
+@pytest.fixture(scope="module")
+def measured(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Services:
+    """The seed with the run of a machine that the tests make up, which no test changes."""
+    data = tmp_path_factory.mktemp("measured") / "var"
+    shutil.copytree(seed_folder, data)
+    services = build(Settings(data_dir=data))
+    results = [timed(services, slug, prompt=prompt) for slug in MEASURED for prompt in (PROMPT, 2 * PROMPT)]
+    take(services, bringing_in(run(*results, identity="1111")), ADA)
+    return services
 
 
 def of_run(services: Services, slug: str, **tokens: int) -> Outlook:
@@ -101,15 +109,6 @@ def test_work_that_no_measured_model_had_is_not_predicted(measured: Services) ->
     assert "Q4_K" in str(one.reason)
 
 
-def test_the_newest_run_of_a_place_speaks(measured: Services) -> None:
-    results = [timed(measured, slug) for slug in (*MEASURED[:4], "openelm-270m")]
-    later = replace(run(*results, identity="2222"), ended="2026-11-22T12:01:00Z")
-    take(measured, bringing_in(later), ADA)
-    one = of_run(measured, "qwen2.5-1.5b")
-    assert all("/run/2222-" in told.run for told in one.predicted)
-    assert of_run(measured, "openelm-270m").measured
-
-
 def test_the_time_of_a_cell_is_known_where_its_machine_was_measured(measured: Services) -> None:
     found = cost_models(Reader(measured.store.at()))
     subject, _ = subject_of(measured.store.at(), "qwen2.5-1.5b")
@@ -125,3 +124,14 @@ def test_the_time_of_a_cell_is_known_where_its_machine_was_measured(measured: Se
 def test_nothing_is_predicted_for_a_model_that_is_not_there(measured: Services) -> None:
     with pytest.raises(NotFound):
         measured.predictions("gpt-9", prompt=10, generated=5)
+
+
+def test_the_newest_run_of_a_place_speaks(measured: Services, tmp_path: Path) -> None:
+    shutil.copytree(measured.settings.data_dir, tmp_path / "var")
+    services = build(Settings(data_dir=tmp_path / "var"))
+    results = [timed(services, slug) for slug in (*MEASURED[:4], "openelm-270m")]
+    later = replace(run(*results, identity="2222"), ended="2026-11-22T12:01:00Z")
+    take(services, bringing_in(later), ADA)
+    one = of_run(services, "qwen2.5-1.5b")
+    assert all("/run/2222-" in told.run for told in one.predicted)
+    assert of_run(services, "openelm-270m").measured
