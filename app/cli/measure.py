@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -33,7 +34,7 @@ from app.measure.environment import capture
 from app.measure.gguf.files import bytes_to_write
 from app.measure.gguf.inspect import sha256
 from app.measure.plan import Estimate, Wanted, cells, estimates
-from app.measure.records import read_run, run_text
+from app.measure.records import read_run, run_text, to_json
 from app.measure.statistics import figures
 from app.measure.values import (
     CellResult,
@@ -107,6 +108,9 @@ def plan(
     seed: Seed = 42,
     clean: Clean = 5,
     seconds: Seconds = 60.0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the cells that can be measured to this file, for `jobs make`.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the cells that would be measured, with the memory, disk and time that they need. Measures nothing."""
@@ -125,6 +129,15 @@ def plan(
         )
     else:
         _show_plan(found, written)
+    if out is not None:
+        able = [one for one in found if one.refused is None]
+        title = f"{', '.join(model)} in {', '.join(variant)}"
+        plan_file = {
+            "title": title,
+            "cells": [to_json(one.cell) for one in able],
+            "expected": [one.seconds for one in able],
+        }
+        write_durably(out, json.dumps(plan_file, indent=2) + "\n")
     if all(one.refused is not None for one in found):
         raise typer.Exit(EXIT_FAILURE)
 
