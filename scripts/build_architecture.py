@@ -93,7 +93,9 @@ def needed(found: Mapping[str, set[str]]) -> dict[str, set[str]]:
             below[part] = set().union(*({one} | reach(one) for one in found[part]))
         return below[part]
 
-    return {part: {one for one in to if all(one not in reach(other) for other in to - {one})} for part, to in found.items()}
+    return {
+        part: {one for one in to if all(one not in reach(other) for other in to - {one})} for part, to in found.items()
+    }
 
 
 def purpose(part: str) -> str:

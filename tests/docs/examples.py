@@ -14,7 +14,9 @@ _FENCE = re.compile(
     r"(?P<marks>(?:^ *<!-- example: [^\n]* -->\n)*)^(?P<indent> *)```(?P<language>\w+)\n(?P<body>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
-_MARK = re.compile(r"<!-- example: (?P<what>not run|fails with|saved as|after|instead of|numbers differ)(?:,? (?P<value>.*))? -->")
+_MARK = re.compile(
+    r"<!-- example: (?P<what>not run|fails with|saved as|after|instead of|numbers differ)(?:,? (?P<value>.*))? -->"
+)
 _README = re.compile(r"<!-- example -->.*?<!-- /example -->", re.DOTALL)
 END = "\x01"
 """Stands alone on a line before the exit code of a command."""
@@ -135,13 +137,17 @@ def _commands(example: Example) -> Iterator[Step]:
 
 def script(todo: list[Step]) -> str:
     """One shell script that runs all steps; a line with END and the exit code follows each one's output."""
-    return "set -o pipefail\n" + "".join(f"{{ {step.command}\n}} </dev/null\nprintf '\\n\\001%d\\n' $?\n" for step in todo)
+    return "set -o pipefail\n" + "".join(
+        f"{{ {step.command}\n}} </dev/null\nprintf '\\n\\001%d\\n' $?\n" for step in todo
+    )
 
 
 def wrong(todo: list[Step], printed: str) -> list[str]:
     """What differs between the steps as shown and what the script printed."""
     answers = re.findall(rf"(.*?)\n?\n{END}(\d+)\n", "\n" + printed, re.DOTALL)
-    found = [f"only {len(answers)} of {len(todo)} steps came to an end:\n{printed}"] if len(answers) != len(todo) else []
+    found = (
+        [f"only {len(answers)} of {len(todo)} steps came to an end:\n{printed}"] if len(answers) != len(todo) else []
+    )
     for step, (answer, code) in zip(todo, answers, strict=False):
         text = answer.removeprefix("\n")
         if int(code) != step.code:

@@ -68,7 +68,9 @@ class Lab:
 def command_line(folder: Path) -> Iterator[Path]:
     """A program `slmkg` that starts quickly."""
     door = folder / "zygote"
-    process = subprocess.Popen([sys.executable, zygote.__file__, str(door)], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(
+        [sys.executable, zygote.__file__, str(door)], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     program = folder / "slmkg"
     program.write_text(zygote.CALLER.format(python=sys.executable, path=str(door)), encoding="utf-8")
     program.chmod(0o755)
