@@ -1,7 +1,7 @@
 """Writes docs/architecture.md and its picture from the import graph of the program. With --check it only compares.
 
-What a part is for is the first sentence of its own docstring; who imports whom is what grimp finds; the layers are those
-that import-linter holds (pyproject.toml). It imports nothing of the program and draws nothing that the code does not say.
+What a part is for is the first sentence of its own docstring; who imports whom is what grimp finds; the layers are
+those that import-linter holds (pyproject.toml). It draws nothing that the code does not say.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ imports C, none leads from A to C. The table has all of them.
 TAIL = """
 ## How a question is answered
 
-`web` takes the request and checks its parameters. A comparison is answered by `compare` from columns that were worked out
-once for the revision. A stranger's SPARQL goes to a reader: a process of its own with a limit on time, memory and rows,
-so that no query can end the service. The answer names its revision, and its `ETag` begins with it.
+`web` takes the request and checks its parameters. A comparison is answered by `compare` from columns that were worked
+out once for the revision. A stranger's SPARQL goes to a reader: a process of its own with a limit on time, memory and
+rows, so that no query can end the service. The answer names its revision, and its `ETag` begins with it.
 
 ## How the graph changes
 
 There is one way. `curate` works out a change on the newest revision, `validation` judges it, and one module commits
-(`app/curate/commit.py`; a test finds any other caller). A commit makes a new revision or nothing at all; old revisions stay.
-Proposals, imports, measurements and updates by SPARQL all end there.
+(`app/curate/commit.py`; a test finds any other caller). A commit makes a new revision or nothing at all; old revisions
+stay. Proposals, imports, measurements and updates by SPARQL all end there.
 
 ## Processes
 
-The service and its workers, readers for queries, a process that draws pictures, one for each cell that is measured, one for
-each release that is made. Each can be killed at any time; what was answered as done is on the disk.
+The service and its workers, readers for queries, a process that draws pictures, one for each cell that is measured,
+one for each release that is made. Each can be killed at any time; what was answered as done is on the disk.
 
 ## Why it is so
 

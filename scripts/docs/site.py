@@ -1,7 +1,7 @@
 """Builds the documentation as a site, strictly: a warning, a broken link or anchor, or a foreign host is an error.
 
-The pages are those of docs/ and whatever they link to in this checkout, copied as they lie, so that every link holds. The
-navigation is docs/index.md. Nothing here knows a page by name. It writes to one folder (build/site) and fetches nothing.
+The pages are those of docs/ and whatever they link to in this checkout, copied as they lie, so that every link holds.
+The navigation is docs/index.md. It writes to one folder (build/site) and fetches nothing.
 """
 
 from __future__ import annotations

@@ -127,7 +127,8 @@ def _commands(example: Example) -> Iterator[Step]:
             parts[-1][1].append(line)
         else:
             raise MarkError(f"{example.place}: it does not begin with `$ `")
-    for command, shown in parts:
+    for printed, shown in parts:
+        command = printed
         for word, made in example.instead:
             command = command.replace(word, f"$({made})")
         last = shown is parts[-1][1]

@@ -1,4 +1,4 @@
-"""A folder in which the commands of a page can be run as they are printed, with a service and a data folder of its own."""
+"""A folder in which the commands of a page can be run as they are printed, with a service and a graph of its own."""
 
 from __future__ import annotations
 

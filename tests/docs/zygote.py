@@ -1,7 +1,7 @@
-"""A process that has read the command line once and starts a copy of itself for each command, in a few milliseconds.
+"""A process that has imported the command line once and starts a copy of itself for each command of a shell.
 
-Pages have about a hundred commands; each would spend two seconds on imports. A copy is what `slmkg` itself would be: its
-own process, arguments, folder, environment and files.
+Pages have about a hundred commands; each would spend two seconds on imports. A copy is what `slmkg` itself would be:
+its own process, arguments, folder, environment and files. tests/cli/forker.py does the same for calls from Python.
 """
 
 from __future__ import annotations
