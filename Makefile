@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test check lint heavy engines setup lock clean ci
+.PHONY: help serve test check lint heavy engines docs setup lock clean ci
 
 PREPARE = python=$$(sh scripts/setup/find-python.sh) && "$$python" scripts/setup/prepare.py
 BIN = .venv/bin
@@ -41,6 +41,10 @@ heavy: ## Run the long tests too (processes killed during loads, …)
 engines: ## Run the tests that measure with real engines (builds llama.cpp the first time)
 	@$(PREPARE) engines
 	@$(BIN)/pytest -n auto --dist worksteal tests/engines $(PYTEST_ARGS)
+
+docs: ## Build the documentation as a site in build/site/html
+	@$(PREPARE) test
+	@$(BIN)/python scripts/docs/site.py
 
 setup: ## Only set up: environment, packages, data
 	@$(PREPARE) setup

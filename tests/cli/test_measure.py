@@ -71,4 +71,4 @@ def test_a_plan_becomes_a_file_that_jobs_are_made_of(seed_folder: Path, tmp_path
     assert told.returncode == 0, told.stderr
     made = slmkg(data, "jobs", "make", str(plan), "--json")
     assert made.returncode == 0, made.stderr
-    assert (json.loads(made.stdout)["title"], json.loads(made.stdout)["cells"]) == ("smollm-135m in F16, Q8_0", 2)
+    assert (json.loads(made.stdout)["title"], json.loads(made.stdout)["cells"]) == ("smollm-135m in F16,Q8_0", 2)

@@ -23,7 +23,7 @@ from tests.web.serving import serving
 
 PRINTED = "http://127.0.0.1:8000"
 """The address on the pages."""
-_BAR = re.compile(r"^.*━{5}.*\n", re.MULTILINE)
+_BAR = re.compile(r"^.*(?:━{5}| \d+/\d+ \d:\d\d:\d\d$).*\n", re.MULTILINE)
 """A bar that shows how far a command is; on a terminal it goes away."""
 
 
