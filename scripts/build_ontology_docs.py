@@ -97,7 +97,7 @@ def _said(graph: Graph, term: Node) -> str:
 
 
 def _status(graph: Graph, term: Node) -> str:
-    return "deprecated" if (term, OWL.deprecated, None) in graph else str(graph.value(term, STATUS, default=""))
+    return "deprecated" if (term, OWL.deprecated, None) in graph else str(graph.value(term, STATUS) or "")
 
 
 def _all(graph: Graph, term: Node, *predicates: URIRef) -> str:

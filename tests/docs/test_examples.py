@@ -57,6 +57,7 @@ NOT_RUN = {
         "docs/how-to/import-from-hugging-face.md": 1,
         "docs/how-to/import-measurements.md": 1,
         "docs/how-to/measure-models.md": 1,
+        "docs/how-to/use-a-bigger-engine.md": 2,
         "docs/how-to/use-with-an-assistant.md": 1,
         "docs/how-to/watch-the-service.md": 1,
         "docs/orkg.md": 2,
