@@ -38,6 +38,7 @@ READING = {
         "travel-in-time",
         "use-from-other-languages",
         "use-the-python-client",
+        "use-with-an-assistant",
         "watch-the-service",
         "write-a-dashboard",
     )
