@@ -38,7 +38,6 @@ READING = {
         "compare-models",
         "curate-in-the-browser",
         "draw-a-chart",
-        "follow-changes",
         "manage-keys",
         "measure-models",
         "read-a-claim",
