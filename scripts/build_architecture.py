@@ -118,7 +118,7 @@ def page(rows: list[list[str]], found: Mapping[str, set[str]]) -> str:
 
 def picture(rows: list[list[str]], found: Mapping[str, set[str]]) -> str:
     """The layers as an SVG drawing, in one colour on white, so that it can be read in any theme and in print."""
-    width, high, gap, box = 1120, 30, 44, 118
+    width, high, gap, box = 1120, 34, 42, 124
     place: dict[str, tuple[float, float]] = {}
     for number, row in enumerate(rows):
         step = width / (len(row) + 1)
@@ -129,7 +129,7 @@ def picture(rows: list[list[str]], found: Mapping[str, set[str]]) -> str:
     tall = 24 + len(rows) * (high + gap)
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {tall}" role="img" '
-        'font-family="sans-serif" font-size="14">',
+        'font-family="sans-serif" font-size="17">',
         "<title>The parts of slmkg in their layers, and who imports whom</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#557"/></marker></defs>',
