@@ -18,6 +18,12 @@ _MARK = re.compile(
     r"<!-- example: (?P<what>not run|fails with|saved as|after|instead of|numbers differ)(?:,? (?P<value>.*))? -->"
 )
 _README = re.compile(r"<!-- example -->.*?<!-- /example -->", re.DOTALL)
+_NEVER = re.compile(
+    r"(?:^|[;&|(\n])\s*(?:\w+=\S*\s+)*(?:\S*/)?"
+    r"(?:sudo|su|docker|systemctl|journalctl|apt-get|pip|npm|git|make|oxigraph|lm_eval"
+    r"|slmkg (?:serve|worker|mcp|evaluate|orkg|measure run))\b"
+)
+"""Commands that change the machine, reach out, stay in front or take long: the tests must not meet them by accident."""
 END = "\x01"
 """Stands alone on a line before the exit code of a command."""
 
@@ -131,6 +137,8 @@ def _commands(example: Example) -> Iterator[Step]:
         command = printed
         for word, made in example.instead:
             command = command.replace(word, f"$({made})")
+        if _NEVER.search(command):
+            raise MarkError(f"{example.place}: mark it `<!-- example: not run, REASON -->`; it is never run: {command}")
         last = shown is parts[-1][1]
         text = "\n".join(shown) if shown else None
         yield Step(example.place, command, text, example.code if last else 0, example.numbers_differ)

@@ -201,6 +201,21 @@ def test_a_mark_without_meaning_is_an_error(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "sudo useradd slmkg",
+        "SLMKG_PORT=8001 .venv/bin/slmkg serve",
+        "cd x && pip install y",
+        "docker compose up",
+        "slmkg orkg push R753434",
+    ],
+)
+def test_what_must_not_be_run_wants_a_mark(tmp_path: Path, command: str) -> None:
+    with pytest.raises(MarkError, match="mark it"):
+        list(steps(page(tmp_path, f"```console\n$ {command}\n```\n")))
+
+
+@pytest.mark.parametrize(
     ("shown", "printed", "numbers_differ", "good"),
     [
         ("a\n", "a", False, True),
