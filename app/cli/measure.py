@@ -22,6 +22,7 @@ from app.cli.tables import Head, Shown, printed
 from app.compare.predicted import Predictions, Range, cost_models, seconds_of
 from app.compare.reader import Reader
 from app.curate.measured import bringing_in, subject_of
+from app.durable import write_durably
 from app.errors import BadParameter, NoRoom, StoreEmpty
 from app.ingest.huggingface.hub import download
 from app.jobs import clock
@@ -50,7 +51,6 @@ from app.measure.weights import weights_hash
 from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
-from app.store.durable import write_durably
 from app.web.jobs_pages import in_words
 from app.wiring import build
 
