@@ -1,5 +1,8 @@
 # `make serve` and `make test` do all their own set-up; nothing has to be run before them.
 
+# bytecode is kept: the tests start hundreds of processes, each of which would compile everything anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help serve test check lint heavy engines setup lock clean ci
