@@ -20,8 +20,9 @@ def citation() -> dict[str, Any]:
 
 def test_one_version() -> None:
     project = tomllib.loads(text("pyproject.toml"))["project"]
-    image = yaml.safe_load(text("docker-compose.yml"))["services"]["slmkg"]["image"]
-    assert {project["version"], citation()["version"], image.partition(":")[2]} == {__version__}
+    services = yaml.safe_load(text("docker-compose.yml"))["services"].values()
+    images = {one["image"].partition(":")[2] for one in services if one["image"].startswith("slmkg")}
+    assert {project["version"], citation()["version"], *images} == {__version__}
     assert json.loads(text("package.json"))["version"] == re.sub(r"\.dev\d+$", "", __version__)
     assert f"## [Unreleased] - {__version__}" in text("CHANGELOG.md") or f"## [{__version__}]" in text("CHANGELOG.md")
 
