@@ -19,8 +19,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.spdx import is_expression
 from cyclonedx.validation.json import JsonStrictValidator
 
-from app import __version__
+from app import __version__, vocab
+from app.model.graphs import HISTORY
+from app.model.rdf import Literal, Quad, moment
 from app.release.verify import verify
+from app.services import Services
+from app.store.canonical import canonical
 from scripts.release.packages import Package, UnknownLicence, browser_packages, groups, licence_of, python_packages
 from scripts.release.sbom import HANDED_OUT, bill
 from tests.project.checkout import ROOT, text
@@ -40,6 +44,7 @@ def test_every_locked_package_is_listed_with_a_licence(found: dict[str, list[Pac
         assert set(pinned(lock)) <= listed.keys(), lock
     for packages in found.values():
         for one in packages:
+            assert one.licence, one
             assert is_expression(one.licence), one
     assert {one.name for one in found["service"]} == set(pinned("runtime"))
 
@@ -84,6 +89,23 @@ def test_the_bill_of_materials_fits_its_format_and_names_what_is_handed_out(foun
         assert component["licenses"]
         assert {entry["value"] for entry in component["properties"]} == set(one.sha256)
     assert bill(__version__, MOMENT) == made
+
+
+@pytest.mark.heavy
+def test_the_notes_name_the_hash_of_the_graph(seed_services: Services) -> None:
+    """Who changes data, ontology or derivation makes the release anew, and writes its hash into the notes."""
+    day = yaml.safe_load(text("CITATION.cff"))["date-released"]
+    then = moment(f"{day}T00:00:00Z")
+    quads = [_at(quad, then) for quad in seed_services.store.at(1).quads()]
+    version = re.sub(r"\.dev\d+$", "", __version__)
+    assert canonical(quads).sha256() in text(f"docs/releases/{version}.md")
+
+
+def _at(quad: Quad, then: Literal) -> Quad:
+    """The same, loaded at another time."""
+    if (quad.predicate.value, quad.graph_name) != (vocab.prov.startedAtTime, HISTORY):
+        return quad
+    return Quad(quad.subject, quad.predicate, then, quad.graph_name)
 
 
 def small(folder: Path) -> Path:

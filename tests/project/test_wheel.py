@@ -18,7 +18,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app import __version__
+from app import __version__, vocab
+from app.services import Services
+from app.settings import Settings
+from app.wiring import build as build_services
 from tests.project.checkout import ROOT
 from tests.project.installed import build, environment, install
 
@@ -36,7 +39,7 @@ class Installed:
         """What a newcomer has set: nothing of slmkg, no path to the checkout."""
         clean = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ}
         own = {"PATH": f"{self.programs}:/usr/bin:/bin", "HOME": str(self.folder), "SLMKG_PORT": "0"}
-        return {**clean, **own, "SLMKG_DATA_DIR": str(self.folder / "graph")}
+        return {**clean, **own, "SLMKG_DATA_DIR": str(self.folder / "graph"), "FORWARDED_ALLOW_IPS": "127.0.0.0/28"}
 
     def slmkg(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """One command."""
@@ -115,7 +118,7 @@ def _ready(base: str) -> bool:
 
 @pytest.mark.heavy
 def test_the_wheel_alone_serves_pages_data_and_commands(
-    installed: Installed, served: tuple[httpx.Client, subprocess.Popen[str]]
+    installed: Installed, served: tuple[httpx.Client, subprocess.Popen[str]], seed_services: Services
 ) -> None:
     """The smoke test of a release: everything that a newcomer meets first, and a clean end."""
     client, process = served
@@ -138,6 +141,10 @@ def test_the_wheel_alone_serves_pages_data_and_commands(
     picture = client.get("/api/v1/compare.svg", params={"models": "phi-2,gemma-2-2b", "properties": "numLayers"})
     assert (picture.status_code, picture.headers["content-type"].split(";")[0]) == (200, "image/svg+xml"), picture.text
 
+    assert "strict-transport-security" not in client.get("/livez").headers
+    proxied = client.get("/livez", headers={"X-Forwarded-Proto": "https"})
+    assert "strict-transport-security" in proxied.headers, "a proxy on the network that is named is believed"
+
     looked = installed.slmkg("doctor")
     assert looked.returncode == 0, looked.stdout + looked.stderr
     assert f"slmkg {__version__}" in looked.stdout
@@ -148,6 +155,13 @@ def test_the_wheel_alone_serves_pages_data_and_commands(
     assert process.wait(timeout=40) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}
     assert "Traceback" not in (installed.folder / "log").read_text()
     assert sorted(path.name for path in installed.folder.iterdir()) == ["graph", "log"], "nothing else was written"
+
+    theirs, ours = (
+        set(services.store.at(1).quads())
+        for services in (build_services(Settings(data_dir=installed.folder / "graph")), seed_services)
+    )
+    assert {quad.predicate.value for quad in theirs ^ ours} == {f"{vocab.prov.NS}startedAtTime"}
+    assert len(theirs ^ ours) == 2, "two loads differ by the time of the load, and by nothing else"
 
 
 def test_the_same_checkout_gives_the_same_bytes(tmp_path: Path) -> None:
