@@ -123,7 +123,7 @@ def torch_packages() -> str:
 
 def project() -> str:
     """Install slmkg itself from the checkout; its dependencies are there already."""
-    key = fingerprint(ROOT / "pyproject.toml")
+    key = fingerprint(ROOT / "pyproject.toml", ROOT / "app" / "__init__.py")
     if stamped(STAMPS / "project", key):
         return ""
     _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT), total=1)
