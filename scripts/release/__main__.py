@@ -2,7 +2,8 @@
 
 Wheel, source archive, bill of materials, the release of the data, and SHA256SUMS over all of them. All times are that
 of `date-released` in CITATION.cff, or SOURCE_DATE_EPOCH where it is set: the same checkout with the same locked
-packages gives the same bytes. It loads the data into a folder of its own, and touches no graph.
+packages gives the same bytes; what lies in a checkout and is not ignored by git is packed, too. It loads the data into
+a folder of its own, and touches no graph.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def main() -> int:
     into: Path = given.into
     try:
         at = moment()
-        with tempfile.TemporaryDirectory(prefix="slmkg-release-", dir=_parent(into)) as room:
+        with tempfile.TemporaryDirectory(prefix="slmkg-release-") as room:  # not in the checkout, which is packed
             working = Path(room) / "made"
             working.mkdir()
             packages(working, at)
@@ -101,18 +102,13 @@ def main() -> int:
             graph = data(working, at, given.name, given.data)
             (working / SUMS).write_text(sums(working), encoding="ascii")
             shutil.rmtree(into, ignore_errors=True)
-            working.rename(into)
+            shutil.copytree(working, into)
     except (AppError, NotReleased, UnknownLicence) as error:
         print(f"not released: {error}", file=sys.stderr)
         return 1
     print(f"slmkg {__version__} of {at:%Y-%m-%d} in {into}; graph of {given.name}: {graph}")
     print((into / SUMS).read_text(encoding="ascii"), end="")
     return 0
-
-
-def _parent(folder: Path) -> Path:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return folder.parent
 
 
 if __name__ == "__main__":
