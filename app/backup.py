@@ -26,9 +26,9 @@ from typing import Any, BinaryIO
 
 from app import __version__
 from app.disk import needs_room
+from app.durable import exchange, locked, sync, sync_tree, write_durably
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError, StoreReadOnly
 from app.store.archive import BadArchive, Writer, members, safe_name
-from app.store.durable import exchange, locked, sync, sync_tree, write_durably
 from app.store.port import GraphStore, Holdings
 
 Progress = Callable[[str], None]

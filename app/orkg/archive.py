@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import httpx
 
+from app.durable import write_durably
 from app.errors import BadFile
 from app.orkg.http import Exchange
 from app.orkg.pull import PULLED, Pulled
@@ -90,7 +90,7 @@ class Archive:
             payloads.mkdir(parents=True, exist_ok=True)
             for asked, body in self._heard:
                 if not (payloads / asked.sha256).exists():
-                    _write(payloads / asked.sha256, body)
+                    write_durably(payloads / asked.sha256, body)
             record = {
                 "fingerprint": pulled.fingerprint,
                 "requests": [asdict(asked) for asked, _ in self._heard],
@@ -100,7 +100,7 @@ class Archive:
             (self.folder / "pulls").mkdir(exist_ok=True)
             time = re.sub(r"[^0-9T]", "", pulled.at.split("+")[0])
             name = f"{len(self.pulls()) + 1:06}-{time}"
-            _write(self.folder / "pulls" / f"{name}.json", text.encode())
+            write_durably(self.folder / "pulls" / f"{name}.json", text)
         self.note(Look(pulled.at, "full", pulled.fingerprint, changed))
         self._heard.clear()
         return changed
@@ -171,13 +171,3 @@ def _named(text: str) -> str:
 def time_of(look: Look) -> datetime:
     """When somebody looked."""
     return datetime.fromisoformat(look.at)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    draft.replace(path)
