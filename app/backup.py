@@ -27,6 +27,7 @@ from typing import Any, BinaryIO
 from app import __version__
 from app.disk import needs_room
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError, StoreReadOnly
+from app.folder import IN_USE
 from app.store.archive import BadArchive, Writer, members, safe_name
 from app.store.durable import exchange, locked, sync, sync_tree, write_durably
 from app.store.port import GraphStore, Holdings
@@ -34,8 +35,6 @@ from app.store.port import GraphStore, Holdings
 Progress = Callable[[str], None]
 
 FORMAT = 1
-IN_USE = "IN-USE"
-"""Lock file of a data folder: every service on it holds it, and whoever replaces the folder must have it alone."""
 SECRETS = ("keys.json", "webhooks")
 """Files and folders of the data folder that hold secrets, or their hashes."""
 _INDEX = "backup.json"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from app import resources
 from app.access import KeyRing
@@ -14,6 +18,8 @@ from app.curate.commit import Rules
 from app.curate.curation import Curation
 from app.curate.measured import taking_runs
 from app.curate.write import Writer
+from app.errors import StoreError
+from app.folder import Folder, Say, Step
 from app.jobs.queue import Queue
 from app.model.graphs import PROPOSALS
 from app.release.shelf import Shelf
@@ -30,12 +36,27 @@ from app.validation.records import RecordValidator
 from app.validation.sets import SetValidator
 from app.webhooks.hooks import Hooks
 
+log = logging.getLogger(__name__)
+
 _WITHOUT_CELLS = frozenset({PROPOSALS})
 """Graphs of which comparisons show nothing."""
 
 
+def opened(settings: Settings, say: Callable[[str], None] = log.warning) -> Services:
+    """Services on the data folder, brought to our format first. FolderTooNew, StoreBusy; asks no engine yet."""
+    for done in folder_of(settings.data_dir).upgrade(say):
+        say(f"{settings.data_dir}: {done}: done")
+    return build(settings)
+
+
+def folder_of(path: Path) -> Folder:
+    """A data folder with the steps that lead from each of its formats to the next."""
+    return Folder(path, (Step(1, "keep with each revision what it changed", _complete_patches, needed=False),))
+
+
 def build(settings: Settings, store: GraphStore | None = None) -> Services:
     """Build the services on the store that the settings choose, or on a given one. Asks no engine yet."""
+    folder = folder_of(settings.data_dir)
     loaded = shapes.load(resources.folder("shapes"))
     public: Public | None = None
     backups: Backups | None = None
@@ -50,6 +71,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         kept = Projections(embedded, files, ignored=_WITHOUT_CELLS)
         if not settings.scratch:
             embedded.listen(kept.committed)
+            embedded.listen(lambda *_: _claim(folder))
         backups = Backups(settings.data_dir, embedded.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
@@ -57,6 +79,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
     releases = Shelf(settings.data_dir / "releases", store, sets, resources.folder("data") / "LICENSE.md")
     return Services(
         settings=settings,
+        folder=folder,
         store=store,
         public=public,
         backups=backups,
@@ -94,6 +117,18 @@ def _remote(settings: Settings, url: str) -> RemoteStore:
         checks_here=settings.store_checks_here,
     )
     return RemoteStore(wanted.complete, settings.store_name, kept_bytes=settings.store_kept_bytes)
+
+
+def _complete_patches(folder: Path, say: Say) -> None:
+    """Format 1 to 2; a folder whose graph is in an external engine has no revisions of its own."""
+    if (folder / "store").is_dir():
+        EmbeddedStore(folder / "store").complete_patches(say)
+
+
+def _claim(folder: Folder) -> None:
+    """Mark a folder that has just been made. Where that fails, its format is found from what lies there."""
+    with suppress(StoreError, OSError):
+        folder.claim()
 
 
 def _now() -> datetime:

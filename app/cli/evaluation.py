@@ -22,7 +22,7 @@ from app.measure.weights import weights_hash
 from app.model.graphs import REGISTRY
 from app.services import Services
 from app.settings import Settings
-from app.wiring import build
+from app.cli.opening import opened
 
 
 def evaluate_model(
@@ -56,7 +56,7 @@ def evaluate_model(
     as_json: Json = False,
 ) -> None:
     """Evaluate a model with lm-eval on tasks from your disk, without the network, and propose its scores."""
-    services = build(Settings())
+    services = opened(Settings())
     evaluation = Evaluation(
         model=_slug(services, model),
         weights=RandomWeights() if self_test else RealWeights(str(folder.resolve()), weights_hash(folder)),

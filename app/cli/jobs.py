@@ -31,7 +31,7 @@ from app.outcomes import EXIT_FAILURE
 from app.settings import Settings
 from app.web.jobs_pages import in_words
 from app.web.jobs_schemas import job_out, schedule_out, with_cells
-from app.wiring import build
+from app.cli.opening import opened
 
 app = typer.Typer(
     help="Have models measured, and see how far that is. A running service, or a worker elsewhere, measures.",
@@ -277,7 +277,7 @@ def doing(jobs: Queue, identity: str) -> str | None:
 
 
 def _queue(settings: Settings) -> Queue:
-    return build(settings).jobs
+    return opened(settings).jobs
 
 
 def _person(agent: Agent) -> Person:

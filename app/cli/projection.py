@@ -11,7 +11,7 @@ from app.cli.graph import Json
 from app.cli.output import console, write, write_json
 from app.outcomes import EXIT_VIOLATIONS
 from app.settings import Settings
-from app.wiring import build as wire
+from app.cli.opening import opened as wire
 
 app = typer.Typer(
     help="The columns of a revision, from which comparisons are answered: build them anew, or hold them against the "

@@ -206,6 +206,22 @@ class EmbeddedStore:
         with self._guard:
             self._open.clear()
 
+    def complete_patches(self, say: Callable[[str], None] = lambda _: None) -> int:
+        """Work out the patches that revisions of older versions of slmkg lack; return how many. StoreBusy.
+
+        A revision whose graph, or that before it, is no longer kept stays without one.
+        """
+        oldest = self.oldest()
+        first = oldest if oldest == 1 else oldest + 1
+        newest = self._head_number()
+        lacking = [number for number in range(first, newest + 1) if not self._patch(number).exists()]
+        if lacking:
+            with needs_room(), self._write_lock():
+                for done, number in enumerate(lacking, start=1):
+                    say(f"what revision {number} changed ({done} of {len(lacking)})")
+                    write_durably(self._patch(number), patch.packed(*self._compared(number)))
+        return len(lacking)
+
     def _build(
         self, candidate: Path, newest: int, change: ChangeSet, check: Callable[[Snapshot], None] | None
     ) -> tuple[Revision, bytes]:
