@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -136,6 +136,27 @@ class Database:
         if kind in _DAMAGED:
             return StoreDamaged(f"{self.path} cannot be read: {error}", advice=f"Move it away; it held {self._holds}.")
         return StoreError(f"{self.path}: {error}")
+
+
+def copy_database(path: Path, target: Path) -> None:
+    """Copy a file of tables as it is at one moment, also while others write to it; StoreError."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=_PATIENCE)) as source:
+            os.close(os.open(target, os.O_RDWR | os.O_CREAT, _OWN))
+            with closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be copied: {error}", advice="Run `slmkg doctor`.") from error
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of tables that nobody writes to can be read and is undamaged."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?immutable=1", uri=True)) as file:
+            (found,) = file.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(found == "ok")
 
 
 def _no_room(path: Path) -> bool:

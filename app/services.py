@@ -149,6 +149,7 @@ class Services:
 
         `keep` lets go of the data of all but so many revisions; `take_over` ends a writer that only seems to be alive.
         """
+        self.folder.to_do()  # what a newer slmkg wrote is not for us to mend
         done: list[str] = []
         if keep is not None:
             done.append(f"let go of the data of {self.store.forget(keep)} revision(s)")

@@ -323,7 +323,7 @@ MALICE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
     "a head that is not there": lambda parts, index: put(parts, index, "store/HEAD", b"9\n"),
     "another head than it says": lambda parts, index: put(parts, index, "store/HEAD", b"3\n"),
     "no number in the head": lambda parts, index: put(parts, index, "store/HEAD", b"x\n"),
-    "a later format": lambda parts, index: index.update({"format": 2}),
+    "a later format": lambda parts, index: index.update({"format": 3}),
     "an index without files": lambda parts, index: index.update({"files": []}),
     "a revision that is no number": lambda parts, index: index.update({"revision": "x"}),
     "a time that is none": lambda parts, index: index.update({"made_at": "yesterday"}),

@@ -30,6 +30,7 @@ from app.cli import (
     projection,
     releases,
     service,
+    upgrade,
     webhooks,
 )
 from app.cli.output import console
@@ -57,6 +58,7 @@ app.command("evaluate")(evaluation.evaluate_model)
 app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)
+app.command("upgrade")(upgrade.upgrade)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.add_typer(releases.app, name="release")

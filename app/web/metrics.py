@@ -34,6 +34,7 @@ from prometheus_client.registry import Collector
 from app import __version__
 from app.errors import AppError
 from app.model.health import State
+from app.orkg.archive import last_looks
 from app.services import Services
 from app.store.durable import locked
 from app.web.findings import Findings
@@ -130,8 +131,14 @@ FINDINGS = Described(
     {"severity": "`violation`, `warning` or `info`"},
 )
 FINDINGS_REVISION = Described("slmkg_findings_revision", "gauge", "The revision in which they were found.")
+SYNC = Described(
+    "slmkg_orkg_sync_age_seconds",
+    "gauge",
+    "Seconds since somebody last looked at a comparison of the ORKG with success, also where nothing was new there.",
+    {"host": "of the ORKG", "comparison": "id of the comparison"},
+)
 DISK = Described("slmkg_disk_free_bytes", "gauge", "Room left on the disk of the data folder, for this user.")
-STATE = (BUILD, WORKERS, REVISION, QUADS, MADE, GOOD, JOBS, CELLS, UNDELIVERED, FINDINGS, FINDINGS_REVISION, DISK)
+STATE = (BUILD, WORKERS, REVISION, QUADS, MADE, GOOD, JOBS, CELLS, UNDELIVERED, FINDINGS, FINDINGS_REVISION, SYNC, DISK)
 """What is looked up when somebody asks."""
 
 
@@ -260,6 +267,11 @@ def _state(services: Services, findings: Findings, workers: int) -> Iterator[Met
     if known is not None:
         yield _gauge(FINDINGS, {(name.lower(),): count for name, count in known.counts.items()})
         yield _gauge(FINDINGS_REVISION, {(): known.revision})
+    with suppress(OSError):
+        now = services.now()
+        ages = {key: max((now - at).total_seconds(), 0.0) for key, at in last_looks(services.settings.data_dir).items()}
+        if ages:
+            yield _gauge(SYNC, ages)
     with suppress(OSError):
         yield _gauge(DISK, {(): shutil.disk_usage(services.settings.data_dir).free})
 

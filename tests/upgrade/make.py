@@ -18,22 +18,30 @@ from typing import Any
 FIRST = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 SECOND = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 AUTHOR = "https://w3id.org/slmkg/resource/agent/slmkg-team"
-LAYERS = "https://w3id.org/slmkg/ontology#numLayers"
+NOTE = "http://www.w3.org/2004/02/skos/core#editorialNote"
+NEEDED = ("#type", "#inScheme", "#notation", "#trustRank", "/hasQuantityKind", "#subClassOf")
+"""Ends of the predicates of ontology and concepts that are kept: the folder shall be small, and still be curated."""
+GRAPH = "https://w3id.org/slmkg/graph/"
 SUBJECT = "https://w3id.org/slmkg/resource/architecture/examplelm-135m"
 
 
 def revisions(folder: Path, services: Any) -> None:
-    """Two revisions: the example, and one number in it changed."""
+    """Two revisions: the example, and a note in it."""
     files, changes, rdf = (import_module(f"app.{name}") for name in ("store.files", "model.changes", "model.rdf"))
-    quads = frozenset(files.read_rdf(Path(import_module("app").__file__ or "").parents[1] / "tests/fixtures/example.trig"))
-    services.store.apply(changes.ChangeSet(quads, frozenset(), "the example", AUTHOR, FIRST), expect=0)
-    old = next(
-        quad
-        for quad in quads
-        if (quad.subject.value, quad.predicate.value) == (SUBJECT, LAYERS) and "curated" in quad.graph_name.value
+    root = Path(import_module("app").__file__ or "").parents[1]
+    ours = [
+        *files.read_rdf(root / "tests/fixtures/example.trig"),
+        *files.read_rdf(root / "ontology/slmkg.ttl", rdf.iri(f"{GRAPH}ontology")),
+        *files.read_rdf(root / "ontology/vocab.ttl", rdf.iri(f"{GRAPH}vocab")),
+        *files.read_rdf(root / "ontology/units.ttl", rdf.iri(f"{GRAPH}vocab")),
+    ]
+    large = {f"{GRAPH}ontology", f"{GRAPH}vocab"}
+    quads = frozenset(
+        quad for quad in ours if quad.graph_name.value not in large or quad.predicate.value.endswith(NEEDED)
     )
-    new = rdf.Quad(old.subject, old.predicate, rdf.Literal(31), old.graph_name)
-    change = changes.ChangeSet(frozenset({new}), frozenset({old}), "a layer more", AUTHOR, SECOND)
+    services.store.apply(changes.ChangeSet(quads, frozenset(), "the example", AUTHOR, FIRST), expect=0)
+    note = rdf.Quad(rdf.iri(SUBJECT), rdf.iri(NOTE), rdf.Literal("the second revision"), rdf.iri(f"{GRAPH}registry"))
+    change = changes.ChangeSet(frozenset({note}), frozenset(), "a note", AUTHOR, SECOND)
     services.store.apply(change, expect=1)
 
 
