@@ -319,7 +319,9 @@ def _index(index: bytes, size: int) -> tuple[Contents, dict[str, tuple[int, str]
         data = json.loads(index)
         if data["format"] not in range(1, FORMAT + 1):
             writer = data.get("slmkg")
-            raise BadArchive(f"it has format {data['format']}, which slmkg {writer} wrote; this slmkg reads to {FORMAT}")
+            raise BadArchive(
+                f"it has format {data['format']}, which slmkg {writer} wrote; this slmkg reads to {FORMAT}"
+            )
         wanted = {str(name): (int(length), str(sha)) for name, (length, sha) in data["files"].items()}
         contents = Contents(
             made_at=datetime.fromisoformat(data["made_at"]),

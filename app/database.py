@@ -55,6 +55,20 @@ class Database:
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    def compact(self) -> None:
+        """Give room back to the disk, if most of the file is free; who is killed leaves the file as it was."""
+        with self._lock:
+            try:
+                connection = self._opened()
+                free, pages = (
+                    connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count")
+                )
+                if free * 2 > pages:
+                    connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise self._told(error) from error
+
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
@@ -141,7 +155,9 @@ class Database:
 def copy_database(path: Path, target: Path) -> None:
     """Copy a file of tables as it is at one moment, also while others write to it; StoreError."""
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=_PATIENCE)) as source:
+        with closing(
+            sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=_PATIENCE)
+        ) as source:
             os.close(os.open(target, os.O_RDWR | os.O_CREAT, _OWN))
             with closing(sqlite3.connect(target)) as copy:
                 source.backup(copy)

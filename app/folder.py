@@ -85,9 +85,8 @@ class Folder:
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
             seed = record.get("seed")
-            found = Mark(record["format"], record["slmkg"], None if seed is None else SeedData(**seed))
-            if type(found.format) is not int or found.format < 1 or not isinstance(found.slmkg, str):
-                raise ValueError("no format")
+            number, slmkg = int(record["format"]), str(record["slmkg"])
+            found = Mark(max(number, 1), slmkg, None if seed is None else SeedData(**seed))
         except (FileNotFoundError, NotADirectoryError):
             return Mark(1, "before 0.1.0") if any((self.path / name).exists() for name in PARTS) else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -153,7 +152,9 @@ class Folder:
         if found.format < self.newest:
             says = f"{found.format}, written by slmkg {found.slmkg}; this slmkg writes {self.newest}"
             doing = "; ".join(step.says for step in steps)
-            return note("format", says, f"The next command brings it there: {doing}. `slmkg upgrade` does nothing else.")
+            return note(
+                "format", says, f"The next command brings it there: {doing}. `slmkg upgrade` does nothing else."
+            )
         return good("format", f"{found.format}, written by slmkg {found.slmkg}")
 
     def examine_seed(self, shipped: Path, also: Path, *, filled: bool) -> tuple[Sign, ...]:
@@ -212,8 +213,8 @@ class Folder:
 
 
 LOAD_AGAIN = (
-    "`slmkg load` brings in the shipped one as a new revision; what people proposed, decided, measured and synced stays, "
-    "and nothing changes where nothing differs."
+    "`slmkg load` brings in the shipped one as a new revision; what people proposed, decided and measured stays, and "
+    "nothing changes where nothing differs."
 )
 
 

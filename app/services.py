@@ -11,7 +11,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from app import machine, vocab
+from app import machine, pruning, vocab
 from app.access import KeyRing
 from app.backup import Backups
 from app.compare import models
@@ -45,6 +45,7 @@ from app.orkg import table as orkg_table
 from app.orkg.mapping import Pinned
 from app.orkg.outbox import Outbox
 from app.orkg.pull import Pulled
+from app.pruning import Pruning
 from app.release.shelf import Shelf
 from app.settings import Settings
 from app.store import documents
@@ -89,6 +90,7 @@ class Services:
     curation: Curation
     projections: Projections
     jobs: Queue
+    pruning: Pruning
     public: Public | None = None
     backups: Backups | None = None
     take_run: Taker | None = None
@@ -138,6 +140,7 @@ class Services:
             *self.projections.examine(),
             *self.keys.examine(),
             *self.jobs.examine(),
+            *pruning.examine(self.settings.data_dir),
         )
 
     def seed_signs(self, *, filled: bool = True) -> tuple[Sign, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from app import resources
@@ -14,14 +16,17 @@ from app.backup import Backups
 from app.compare.history import History
 from app.compare.projection.files import Files
 from app.compare.projection.projections import Projections
-from app.curate.commit import Rules
+from app.curate.commit import Rules, head_number
 from app.curate.curation import Curation
 from app.curate.measured import taking_runs
+from app.curate.proposals import Filter, find, read
 from app.curate.write import Writer
 from app.errors import StoreError
 from app.folder import Folder, Say, Step
 from app.jobs.queue import Queue
 from app.model.graphs import PROPOSALS
+from app.model.proposals import State
+from app.pruning import Bounds, Needs, Pruning, pulls_named
 from app.release.shelf import Shelf
 from app.services import Services
 from app.settings import Settings
@@ -61,12 +66,13 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
     public: Public | None = None
     backups: Backups | None = None
     kept: Projections | None = None
+    local: EmbeddedStore | None = None
     if store is None and settings.store_url is not None:
         store = _remote(settings, settings.store_url)
         public = ThreadedQueries(store, at_once=settings.store_queries_at_once, waiting=settings.max_waiting)
     elif store is None:
         embedded = EmbeddedStore(settings.data_dir / "store")
-        store, public = embedded, PublicQueries(embedded, embedded.revisions_folder, _scale(settings))
+        local, store, public = embedded, embedded, PublicQueries(embedded, embedded.revisions_folder, _scale(settings))
         files = Files(settings.data_dir / "projections", settings.projections_kept)
         kept = Projections(embedded, files, ignored=_WITHOUT_CELLS)
         if not settings.scratch:
@@ -77,6 +83,8 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))
     curation = Curation(store, rules, _now, settings.self_review)
     releases = Shelf(settings.data_dir / "releases", store, sets, resources.folder("data") / "LICENSE.md")
+    hooks = Hooks(settings.data_dir / "webhooks", private=settings.webhook_private)
+    queue = Queue(settings.data_dir / "jobs.sqlite")
     return Services(
         settings=settings,
         folder=folder,
@@ -86,8 +94,9 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         projections=kept or Projections(store, None, ignored=_WITHOUT_CELLS),
         writer=Writer(store, public=public, rules=rules, now=_now),
         history=History(store, releases.revision_of),
-        hooks=Hooks(settings.data_dir / "webhooks", private=settings.webhook_private),
-        jobs=Queue(settings.data_dir / "jobs.sqlite"),
+        hooks=hooks,
+        jobs=queue,
+        pruning=_pruning(settings, queue, local, partial(_needs, store, releases, hooks)),
         take_run=taking_runs(curation.take),
         curation=curation,
         keys=KeyRing(settings.data_dir / "keys.json"),
@@ -98,6 +107,38 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         releases=releases,
         now=_now,
     )
+
+
+def _pruning(settings: Settings, queue: Queue, local: EmbeddedStore | None, needs: Callable[[], Needs]) -> Pruning:
+    bounds = Bounds(
+        jobs=timedelta(days=settings.jobs_kept_days),
+        models=settings.jobs_models_bytes,
+        pulls=settings.orkg_pulls_kept,
+        columns=settings.projections_kept,
+        revisions=settings.revisions_kept,
+    )
+    pruning = Pruning(settings.data_dir, bounds, queue, needs, _now)
+    if local is None:
+        return pruning
+    return replace(pruning, revisions=partial(_kept, local), let_go=local.let_go)
+
+
+def _kept(store: EmbeddedStore) -> range:
+    """The revisions whose graph is kept."""
+    newest = head_number(store)
+    return range(store.oldest(), newest + 1) if newest else range(0)
+
+
+def _needs(store: GraphStore, releases: Shelf, hooks: Hooks) -> Needs:
+    """What releases, webhooks and open proposals still need."""
+    newest = head_number(store)
+    if not newest:
+        return Needs(0)
+    snapshot = store.at(newest)
+    titles = [read(snapshot, number).title for number in find(snapshot, Filter(state=State.OPEN))]
+    told = [hooks.state(identity).cursor + 1 for identity in hooks.ids()]
+    held = [release.revision for release in releases.list()]
+    return Needs(min([newest, *told, *held]), pulls_named(titles))
 
 
 def _remote(settings: Settings, url: str) -> RemoteStore:

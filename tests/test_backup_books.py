@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import stat
 import threading
 from pathlib import Path
@@ -129,7 +128,9 @@ def test_a_restore_puts_the_former_queue_aside_with_its_log(data: Path, tmp_path
 
 def test_a_backup_with_a_damaged_queue_is_refused(data: Path, tmp_path: Path) -> None:
     backups_of(data).make(tmp_path / "b.tar")
-    _rewritten(tmp_path / "b.tar", tmp_path / "bad.tar", {"files/jobs.sqlite": b"SQLite format 3\0 and then nothing" * 99})
+    _rewritten(
+        tmp_path / "b.tar", tmp_path / "bad.tar", {"files/jobs.sqlite": b"SQLite format 3\0 and then nothing" * 99}
+    )
     with pytest.raises(BadFile, match=r"jobs\.sqlite in it cannot be read"):
         backups_of(data).restore(tmp_path / "bad.tar", into=tmp_path / "back")
     assert not (tmp_path / "back").exists()
@@ -164,5 +165,3 @@ def _rewritten(source: Path, target: Path, other: dict[str, bytes], *, number: i
                 data = json.dumps(index).encode()
             writer.add(member.name, data)
         writer.end()
-
-

@@ -28,6 +28,7 @@ from app.cli import (
     orkg,
     orkg_out,
     projection,
+    prune,
     releases,
     service,
     upgrade,
@@ -59,6 +60,7 @@ app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)
 app.command("upgrade")(upgrade.upgrade)
+app.command("prune")(prune.prune)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.add_typer(releases.app, name="release")

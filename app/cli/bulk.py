@@ -12,6 +12,7 @@ import typer
 
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.curate import bulk
 from app.errors import BadFile, BadParameter
@@ -25,7 +26,6 @@ from app.ingest.runs.reading import Told
 from app.outcomes import EXIT_USAGE
 from app.services import Services
 from app.settings import Settings
-from app.cli.opening import opened
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what became of each cell; propose nothing.")]
 Title = Annotated[str | None, typer.Option("--title", help="Title of the proposal; the file's name by default.")]

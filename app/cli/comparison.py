@@ -15,6 +15,7 @@ import typer
 
 from app import vocab
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write_json
 from app.cli.tables import Head, Shown, headline, line, number_text, printed
 from app.compare import spec
@@ -32,7 +33,6 @@ from app.errors import BadParameter, NotFound
 from app.services import Services
 from app.settings import Settings
 from app.web import schemas
-from app.cli.opening import opened
 
 _OPTIONS = {"different": "only-differences"}
 """Options that are named otherwise than the parameter."""

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from app.cli.acting import As, acting, agent
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.curate import decide as deciding
 from app.curate import proposals, requests, review, told
@@ -31,7 +32,6 @@ from app.model.rdf import iri
 from app.services import Services
 from app.settings import Settings
 from app.web.curation_schemas import ProposalIn, claim_request, result_request
-from app.cli.opening import opened
 
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 Number = Annotated[int, typer.Argument(min=1, help="Number of the proposal.")]

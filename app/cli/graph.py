@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app import vocab
+from app.cli.opening import opened
 from app.cli.output import console, progress_bar, write, write_json
 from app.compare.audit import named
 from app.compare.reader import Reader
@@ -21,7 +22,6 @@ from app.services import Services
 from app.settings import Settings
 from app.store.port import Query
 from app.validation.findings import Report, Severity
-from app.cli.opening import opened
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 _RESULT_FORMATS = {

@@ -10,6 +10,7 @@ import typer
 
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.compare import audit as told
 from app.compare.audit import Kind as Kinds
@@ -19,7 +20,6 @@ from app.compare.moment import HEAD
 from app.compare.values import Cell, Status
 from app.errors import BadParameter
 from app.settings import Settings
-from app.cli.opening import opened
 
 _LONGEST = 1_000
 _WORDS = {

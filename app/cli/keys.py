@@ -8,9 +8,9 @@ import typer
 
 from app.access import Key, Scope
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.settings import Settings
-from app.cli.opening import opened
 
 app = typer.Typer(
     help="Make, list and revoke the keys that let somebody write, or ask more.",

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from app.cli.acting import As, acting
 from app.cli.graph import Json
 from app.cli.jobs import doing
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.cli.tables import Head, Shown, printed
 from app.compare.predicted import Predictions, Range, cost_models, seconds_of
@@ -52,7 +53,6 @@ from app.services import Services
 from app.settings import Settings
 from app.store.durable import write_durably
 from app.web.jobs_pages import in_words
-from app.cli.opening import opened
 
 app = typer.Typer(
     help="Measure what models cost on this machine, from the architecture facts of the graph or from real weights.",

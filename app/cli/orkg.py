@@ -18,6 +18,7 @@ import typer
 
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, progress_bar, write, write_json
 from app.curate import orkg as curation
 from app.curate.bulk import mapping_of
@@ -35,7 +36,6 @@ from app.orkg.sparql import Endpoint
 from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
-from app.cli.opening import opened
 
 app = typer.Typer(
     name="orkg",

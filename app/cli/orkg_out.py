@@ -22,6 +22,7 @@ import typer
 from app import vocab
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.orkg import Comparison, archive_of, connect, never_pulled
 from app.cli.output import console, write, write_json
 from app.cli.tables import Head, Shown, printed
@@ -46,7 +47,6 @@ from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
 from app.store.engine import written
-from app.cli.opening import opened
 
 _HELD_SHOWN = 20
 _FORMATS = ("csv", "ttl", "nt", "jsonld", "rdfxml")

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from typer.core import TyperGroup
 
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, progress_bar, write, write_json
 from app.outcomes import EXIT_FAILURE
 from app.release.shelf import STEPS, Made
@@ -19,7 +20,6 @@ from app.release.verify import STEPS as STEPS_OF_CHECK
 from app.release.verify import Verified
 from app.services import Services
 from app.settings import Settings
-from app.cli.opening import opened
 
 _MAKE = "make"
 

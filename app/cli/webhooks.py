@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.curate.commit import head_number
 from app.outcomes import EXIT_FAILURE
@@ -16,7 +17,6 @@ from app.settings import Settings
 from app.web.webhooks import policy_of, test_body
 from app.webhooks.delivery import send_test
 from app.webhooks.hooks import Hook, Hooks
-from app.cli.opening import opened
 
 app = typer.Typer(
     help="Tell other services, over HTTP and signed, what was committed. A running service delivers.",

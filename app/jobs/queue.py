@@ -157,6 +157,11 @@ CREATE TABLE schedules (
 
 _MOVE_AWAY = "Move the file away; what was brought into the graph is not lost. Ask for the other jobs anew."
 
+_FORGETTABLE = """
+state IN ('done', 'cancelled') AND ended < ? AND (delivered IS NOT NULL OR NOT EXISTS
+  (SELECT 1 FROM cells WHERE cells.job = jobs.id AND result IS NOT NULL AND status != ?))
+AND id NOT IN (SELECT last_job FROM schedules WHERE last_job IS NOT NULL)
+"""
 _JOBS = """
 SELECT jobs.*,
   COUNT(*) AS cells,
@@ -571,6 +576,32 @@ class Queue:
                 (trouble[:LONGEST_MESSAGE], _iso(moment.wall + timedelta(seconds=pause)), identity),
             )
             _tell(tables, moment, identity, "not-delivered", trouble=trouble[:LONGEST_MESSAGE])
+
+    # ---- those who clean up
+
+    def forgettable(self, before: datetime) -> dict[str, int]:
+        """Jobs that ended before a moment and whose results are brought in, with the bytes of their records.
+
+        A job whose results nobody has taken stays, and so does the last one of each schedule.
+        """
+        if not self.database.exists:
+            return {}
+        with self.database.reading() as tables:
+            size = "SELECT COALESCE(SUM(LENGTH(cell) + COALESCE(LENGTH(result), 0)), 0) FROM cells WHERE job = jobs.id"
+            found = tables.execute(
+                f"SELECT id, ({size}) AS size FROM jobs WHERE {_FORGETTABLE} ORDER BY number",  # noqa: S608 - our own
+                (_iso(before), Status.CANCELLED),
+            )
+            return {row["id"]: row["size"] for row in found}
+
+    def forget(self, identity: str, before: datetime) -> bool:
+        """Forget a job with its cells and events, if it still may go; whether it went."""
+        with self.database.writing() as tables:
+            done = tables.execute(
+                f"DELETE FROM jobs WHERE {_FORGETTABLE} AND id = ?",  # noqa: S608 - our own
+                (_iso(before), Status.CANCELLED, identity),
+            )
+            return done.rowcount > 0
 
     # ---- leases
 

@@ -102,7 +102,9 @@ class Archive:
             text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
             (self.folder / "pulls").mkdir(exist_ok=True)
             time = re.sub(r"[^0-9T]", "", pulled.at.split("+")[0])
-            name = f"{len(self.pulls()) + 1:06}-{time}"
+            files = self.pulls()
+            number = int(files[-1].name.partition("-")[0]) if files else 0
+            name = f"{number + 1:06}-{time}"
             _write(self.folder / "pulls" / f"{name}.json", text.encode())
         self.note(Look(pulled.at, "full", pulled.fingerprint, changed))
         self._heard.clear()
@@ -125,7 +127,7 @@ class Archive:
             raise BadFile(path, f"cannot be read: {error}", advice="Remove the last line.") from error
 
     def last_look(self) -> datetime | None:
-        """When somebody last looked; None where nobody did. Reads the end of the log only, and passes over torn lines."""
+        """When somebody last looked; None where nobody did. Reads the end of the log, and passes over torn lines."""
         path = self.folder / "log.jsonl"
         try:
             with path.open("rb") as handle:

@@ -201,6 +201,21 @@ class EmbeddedStore:
         """All revisions are kept."""
         raise BadParameter("keep", "the store in a folder keeps all revisions", advice="Leave it out.")
 
+    def let_go(self, first: int) -> None:
+        """Keep graphs from a revision on only. Records and patches of those before stay. StoreBusy, BadParameter."""
+        if not 1 <= first <= self._head_number():
+            raise BadParameter("revision", f"there is no revision {first}", advice="Name one that is there.")
+        self.complete_patches()
+        with needs_room(), self._write_lock():
+            if first > self.oldest():
+                write_durably(self._folder / "SINCE", f"{first}\n")
+            for path in self._revisions.glob("[0-9]" * 6):  # also what somebody who was killed had begun to remove
+                if int(path.name) < self.oldest():
+                    shutil.rmtree(path, ignore_errors=True)
+        with self._guard:
+            for number in [number for number in self._open if number < first]:
+                del self._open[number]
+
     def close(self) -> None:
         """Let go of the snapshots that are open."""
         with self._guard:

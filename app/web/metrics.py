@@ -186,6 +186,7 @@ class Metrics:
         self.kills = Counter(KILLS.name, KILLS.says, [*KILLS.labels], registry=self._registry)
         self.cache = Counter(CACHE.name, CACHE.says, [*CACHE.labels], registry=self._registry)
         self.errors = Counter(ERRORS.name, ERRORS.says, registry=self._registry)
+        self._answering = 0
         self._series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: str, seconds: float) -> None:
@@ -214,6 +215,20 @@ class Metrics:
         finally:
             self.query_seconds.labels(kind).observe(time.perf_counter() - begun)
             self.queries.labels(kind, outcome).inc()
+
+    def answering(self) -> int:
+        """How many requests this process is answering now."""
+        return self._answering
+
+    def begun(self) -> None:
+        """A request more is being answered."""
+        self._answering += 1
+        self.in_progress.inc()
+
+    def ended(self) -> None:
+        """One less."""
+        self._answering -= 1
+        self.in_progress.dec()
 
     def killed(self, reason: str) -> None:
         """Count a query that was stopped."""
@@ -269,9 +284,9 @@ def _state(services: Services, findings: Findings, workers: int) -> Iterator[Met
         yield _gauge(FINDINGS_REVISION, {(): known.revision})
     with suppress(OSError):
         now = services.now()
-        ages = {key: max((now - at).total_seconds(), 0.0) for key, at in last_looks(services.settings.data_dir).items()}
-        if ages:
-            yield _gauge(SYNC, ages)
+        looks = last_looks(services.settings.data_dir)
+        if looks:
+            yield _gauge(SYNC, {where: max((now - at).total_seconds(), 0.0) for where, at in looks.items()})
     with suppress(OSError):
         yield _gauge(DISK, {(): shutil.disk_usage(services.settings.data_dir).free})
 

@@ -103,7 +103,7 @@ def test_a_newer_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": "2", "slmkg": "1"}', '{"format": 0, "slmkg": "1"}', "{}"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"format": "two", "slmkg": "1"}', '{"format": 2}', "{}"])
 def test_a_mark_that_cannot_be_read_is_told(content: str, tmp_path: Path) -> None:
     folder = folder_in(tmp_path)
     (tmp_path / MARK).write_text(content)

@@ -1,4 +1,4 @@
-"""Data folders made by older versions of slmkg are read, curated and loaded into by this one; nothing in them is lost."""
+"""Data folders of older versions of slmkg are read, curated and loaded into by this one; nothing in them is lost."""
 
 from __future__ import annotations
 
