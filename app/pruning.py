@@ -81,7 +81,7 @@ class Needs:
 class Pruning:
     """What may go from one data folder. `let_go` drops the graphs before a revision.
 
-    `revisions` are the numbers whose graph is kept. `needs` is asked at each look; where it cannot be answered nothing goes.
+    `revisions` are the numbers whose graph is kept. `needs` is asked at each look; without its answer nothing goes.
     """
 
     data: Path
