@@ -2,6 +2,7 @@
 
     <folder>/FOLDER.json      the format, the version of slmkg that wrote it, and which seed data was loaded last
     <folder>/IN-USE           lock: every service shares it; whoever changes the format must have it alone
+    <folder>/SERVING          lock: held by the one `slmkg serve`, which says there who it is
 
 Format 1 has no such file. Revisions that slmkg made before it kept patches have none.
 Format 2 has the file, and beside every revision whose graph is kept lies its patch.
@@ -15,9 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ FORMAT = 2
 """Raise it with every change that an older slmkg could not read, or that a step has to bring about."""
 MARK = "FOLDER.json"
 IN_USE = "IN-USE"
+SERVING = "SERVING"
 PARTS = ("jobs.sqlite", "keys.json", "orkg", "projections", "releases", "store", "webhooks")
 """Names that only slmkg gives: a folder that holds one of them and no mark has the first format."""
 _READ = frozenset({".csv", ".ttl", ".trig", ".jsonl"})
@@ -141,21 +145,20 @@ class Folder:
             if mark.seed != seed:
                 self._write(replace(mark, seed=seed))
 
-    def examine(self) -> Sign:
-        """Whether we can use the folder."""
+    def examine(self) -> tuple[Sign, ...]:
+        """Whether we can use the folder; nothing where there is none yet."""
         try:
             found, steps = self.mark(), self.to_do()
         except (FolderTooNew, StoreDamaged) as error:
-            return bad("format", error.message, error.advice)
+            return (bad("format", error.message, error.advice),)
         if found is None:
-            return note("format", "there is no data folder yet", "Run `slmkg load` to make it.")
+            return ()
         if found.format < self.newest:
             says = f"{found.format}, written by slmkg {found.slmkg}; this slmkg writes {self.newest}"
             doing = "; ".join(step.says for step in steps)
-            return note(
-                "format", says, f"The next command brings it there: {doing}. `slmkg upgrade` does nothing else."
-            )
-        return good("format", f"{found.format}, written by slmkg {found.slmkg}")
+            advice = f"The next command brings it there: {doing}. `slmkg upgrade` does nothing else."
+            return (note("format", says, advice),)
+        return (good("format", f"{found.format}, written by slmkg {found.slmkg}"),)
 
     def examine_seed(self, shipped: Path, also: Path, *, filled: bool) -> tuple[Sign, ...]:
         """Whether the seed data that was loaded is that of this slmkg. `filled` says whether anything was loaded."""
@@ -216,6 +219,36 @@ LOAD_AGAIN = (
     "`slmkg load` brings in the shipped one as a new revision; what people proposed, decided and measured stays, and "
     "nothing changes where nothing differs."
 )
+
+
+@contextmanager
+def only_service(data: Path, *, address: str, now: datetime) -> Iterator[None]:
+    """Be the one `slmkg serve` on a data folder while the block runs; StoreBusy with what is known of the other one.
+
+    A folder that cannot be written bears no lock, and nobody can spoil it.
+    """
+    place = data / SERVING
+    with ExitStack() as held:
+        try:
+            with suppress(StoreReadOnly), needs_room():
+                data.mkdir(parents=True, exist_ok=True)
+                held.enter_context(locked(place))
+                place.write_text(f"process {os.getpid()} since {now.isoformat(timespec='seconds')} on {address}\n")
+        except BlockingIOError as error:
+            raise StoreBusy(
+                f"another service works on {data.absolute()}: {_told(place)}",
+                advice="Stop that one, or name another folder in SLMKG_DATA_DIR. For more processes set SLMKG_WORKERS; "
+                "SLMKG_BESIDE=true lets this one serve beside it.",
+            ) from error
+        yield
+
+
+def _told(place: Path) -> str:
+    """What the other service wrote down of itself."""
+    try:
+        return place.read_text(encoding="ascii", errors="replace").strip() or "it says nothing of itself"
+    except OSError:
+        return "it says nothing of itself"
 
 
 def digest_of(*folders: Path) -> str:

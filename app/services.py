@@ -133,7 +133,7 @@ class Services:
             newest = None  # the store's own signs tell more
         return (
             *machine.examine(newest, now),
-            self.folder.examine(),
+            *self.folder.examine(),
             *self.seed_signs(filled=newest is not None),
             *self.store.examine(),
             *(machine.folder(self.settings.data_dir) if self.settings.store_url is not None else ()),

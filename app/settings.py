@@ -88,6 +88,10 @@ class Settings(BaseSettings):
         ge=0,
         description="Memory for graphs of the external engine that are kept for the next write, in bytes.",
     )
+    beside: bool = Field(
+        default=False,
+        description="Whether to serve beside another `slmkg serve` on the same data folder, instead of being refused.",
+    )
     seed_dir: Path | None = Field(
         default=None, description="Folder of seed data to load instead of the one that ships with slmkg."
     )

@@ -77,7 +77,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         kept = Projections(embedded, files, ignored=_WITHOUT_CELLS)
         if not settings.scratch:
             embedded.listen(kept.committed)
-            embedded.listen(lambda *_: _claim(folder))
+        embedded.listen(lambda *_: _claim(folder))
         backups = Backups(settings.data_dir, embedded.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))

@@ -6,7 +6,8 @@ import signal
 import socket
 import sys
 import tempfile
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from app.cli.opening import say
 from app.cli.output import console
 from app.curate.commit import begin, head_number
 from app.errors import BadParameter, StoreError
+from app.folder import only_service
 from app.model.health import State
 from app.model.quads import LOADER
 from app.outcomes import EXIT_FAILURE
@@ -61,8 +63,12 @@ def serve(
         _serve_scratch(settings)
         return
     logs.configure(settings.log_level)
-    opened(settings).store.close()  # an upgrade needs the folder alone; what it does stands in the log
-    with in_use(settings.data_dir):  # from before the first look until the last worker has ended
+    with ExitStack() as held:  # from before the first look until the last worker has ended
+        if not settings.beside:
+            address = f"{settings.host}:{settings.port}"
+            held.enter_context(only_service(settings.data_dir, address=address, now=datetime.now(UTC)))
+        opened(settings).store.close()  # an upgrade needs the folder alone; what it does stands in the log
+        held.enter_context(in_use(settings.data_dir))
         services = opened(settings)  # once more: a newer slmkg may have been faster
         if head_number(services.store) == 0:
             where = settings.store_url or settings.data_dir
@@ -71,7 +77,7 @@ def serve(
             console.print(f"loaded {report.models} models, {report.quads} quads")
         with suppress(StoreError):  # a folder that cannot be written is served all the same
             services.folder.claim()
-        for sign in services.seed_signs():
+        for sign in () if settings.scratch else services.seed_signs():
             if sign.state is not State.GOOD:
                 say(f"seed data: {sign.says}. {sign.advice}")
         services.store.close()

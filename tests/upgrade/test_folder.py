@@ -43,7 +43,7 @@ def test_where_nothing_lies_nothing_is_written(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "var")
     assert (folder.mark(), folder.to_do(), folder.upgrade(quiet)) == (None, (), ())
     assert not (tmp_path / "var").exists()
-    assert folder.examine().state is State.NOTE
+    assert folder.examine() == ()
     opened(Settings(data_dir=tmp_path / "var"), quiet)
     assert not (tmp_path / "var").exists()
 
@@ -68,7 +68,7 @@ def test_the_steps_are_done_in_order_and_once(number: int | None, steps: str, tm
     else:
         assert folder.mark() == Mark(3, "0.0.9"), "nothing was written"
     assert folder.upgrade(quiet) == ()
-    assert folder.examine().state is State.GOOD
+    assert [sign.state for sign in folder.examine()] == [State.GOOD]
 
 
 def test_a_step_that_fails_leaves_the_format_before_and_is_begun_anew(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_newer_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
         opened(Settings(data_dir=tmp_path), quiet)
     with pytest.raises(FolderTooNew):
         build(Settings(data_dir=tmp_path)).repair()
-    sign = folder.examine()
+    (sign,) = folder.examine()
     assert (sign.state, "0.9.1" in sign.advice) == (State.BAD, True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
@@ -109,7 +109,7 @@ def test_a_mark_that_cannot_be_read_is_told(content: str, tmp_path: Path) -> Non
     (tmp_path / MARK).write_text(content)
     with pytest.raises(StoreDamaged, match=r"FOLDER\.json"):
         folder.upgrade(quiet)
-    assert folder.examine().state is State.BAD
+    assert [sign.state for sign in folder.examine()] == [State.BAD]
     assert (tmp_path / MARK).read_text() == content
 
 

@@ -155,6 +155,23 @@ def _only_to_read(data: Path) -> Iterator[None]:
             place.chmod(before[place])
 
 
+def test_a_second_service_on_the_same_folder_is_refused(data: Path, tmp_path: Path) -> None:
+    with service(data, tmp_path / "log", scratch="true") as (process, base):
+        port = base.rpartition(":")[2]
+        done = slmkg(data, "serve", port="0")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"another service works on {data}: process {process.pid} since " in done.stderr
+        assert f"127.0.0.1:{port}" in done.stderr
+        assert "SLMKG_WORKERS" in done.stderr
+        with service(data, tmp_path / "other", scratch="true", beside="true") as (_, other):
+            assert httpx.get(f"{other}/readyz", timeout=30).status_code == 200
+        assert slmkg(data, "revisions").returncode == 0, "commands go on"
+        process.kill()
+        process.wait(timeout=30)
+    with service(data, tmp_path / "next", scratch="true") as (_, again):
+        assert httpx.get(f"{again}/readyz", timeout=30).status_code == 200, "a lock ends with its process"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "slmkg.example.org"])
 def test_a_password_that_everybody_knows_is_refused_where_others_get_in(tmp_path: Path, host: str) -> None:
     engine = {"store_url": "http://127.0.0.1:1/q", "store_user": "dba", "store_password": "dba"}
