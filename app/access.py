@@ -12,7 +12,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import stat
 import threading
@@ -21,6 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from app.durable import write_durably
 from app.errors import BadParameter, NotFound, StoreDamaged
 from app.model.agents import Agent, orcid_of
 from app.model.health import Sign, bad, good, note
@@ -179,13 +179,7 @@ class KeyRing:
 
     def _write(self, keys: dict[str, Key]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(self._path.name + ".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWN)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            json.dump([asdict(key) for key in keys.values()], handle, indent=1)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(self._path)
+        write_durably(self._path, json.dumps([asdict(key) for key in keys.values()], indent=1), mode=_OWN)
         self._seen = None
 
 

@@ -30,10 +30,10 @@ from typing import Any, BinaryIO
 from app import __version__
 from app.database import copy_database, is_whole
 from app.disk import needs_room
+from app.durable import exchange, locked, sync, sync_tree, write_durably
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError, StoreReadOnly
 from app.folder import IN_USE, MARK
 from app.store.archive import BadArchive, Writer, members, safe_name
-from app.store.durable import exchange, locked, sync, sync_tree, write_durably
 from app.store.port import GraphStore, Holdings
 
 Progress = Callable[[str], None]
@@ -505,7 +505,7 @@ def _copied_books(data: Path, into: Path) -> dict[str, Path]:
     """Copies of the databases, and of the other files that change, by path below the data folder."""
     found: dict[str, Path] = {}
     for name, path in _below(data, [MARK, "jobs.sqlite", "orkg"]).items():
-        if _never_changes(name) or name in _ASIDE or name.endswith(_JOURNALS) or path.name.startswith("."):
+        if _never_changes(name) or name in _ASIDE or name.endswith(_JOURNALS) or _is_draft(path):
             continue
         place = _place(into, name)
         if name in BOOKS:
@@ -521,7 +521,11 @@ def _copied_books(data: Path, into: Path) -> dict[str, Path]:
 def _never_changes(name: str) -> bool:
     """Whether a file of the archives of the ORKG is written once; drafts begin with a dot."""
     path = Path(name)
-    return path.parts[0] == "orkg" and path.parent.name in {"payloads", "pulls"} and not path.name.startswith(".")
+    return path.parts[0] == "orkg" and path.parent.name in {"payloads", "pulls"} and not _is_draft(path)
+
+
+def _is_draft(path: Path) -> bool:
+    return path.name.startswith(".") or path.suffix == ".new"
 
 
 def _sum(path: Path) -> str:

@@ -26,9 +26,9 @@ from typing import Any
 
 from app import __version__
 from app.disk import needs_room
+from app.durable import locked, write_durably
 from app.errors import FolderTooNew, StoreBusy, StoreDamaged, StoreReadOnly
 from app.model.health import Sign, bad, good, note
-from app.store.durable import locked, write_durably
 
 Say = Callable[[str], None]
 

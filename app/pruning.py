@@ -22,22 +22,25 @@ from pathlib import Path
 from typing import Any
 
 from app.disk import needs_room
+from app.durable import locked
 from app.errors import StoreBusy
 from app.jobs import slot
 from app.jobs.queue import Queue
 from app.model.health import Sign, good
 from app.orkg.archive import FOLDER as ORKG
-from app.store.durable import locked
 
 _DRAFTS = (
     "*.new",
     "store/*.new",
+    "store/revisions/*.new",
     "webhooks/*.new",
+    "webhooks/*/*.new",
     "webhooks/*.gone-*",
     "projections/work-*",
+    f"{ORKG}/*/*/*.new",
+    f"{ORKG}/*/*/*/*.new",
     f"{ORKG}/*/*/.*",
-    f"{ORKG}/*/*/payloads/.*",
-    f"{ORKG}/*/*/pulls/.*",
+    f"{ORKG}/*/*/*/.*",
 )
 """What is written before it gets its name. Nobody who lives writes at one for a day."""
 _ABANDONED = timedelta(days=1)
@@ -172,7 +175,7 @@ class Pruning:
                 used.update(one["sha256"] for one in json.loads(path.read_bytes())["requests"])
         except (OSError, ValueError, KeyError, TypeError):
             return
-        for path in sorted((folder / "payloads").glob("[0-9a-f]*")):
+        for path in sorted((folder / "payloads").glob("[0-9a-f]" * 64)):
             with suppress(FileNotFoundError):
                 if path.name not in used and path.stat().st_mtime < latest:
                     yield self._item("answer", path)

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 
 from app.access import KeyRing, Scope
-from app.backup import IN_USE, Backups, check, in_use
+from app.backup import Backups, check, in_use
+from app.durable import locked
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreEmpty
+from app.folder import IN_USE
 from app.settings import Settings
 from app.store.archive import Writer, members
-from app.store.durable import locked
 from app.store.embedded import EmbeddedStore
 from app.webhooks.hooks import Hooks
 from app.wiring import build

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from app.durable import locked
 from app.errors import AppError, BadParameter, NotFound, StoreBusy
 from app.jobs import slot
 from app.jobs.queue import Queue
@@ -21,7 +22,6 @@ from app.jobs.values import JobState
 from app.measure.values import Status
 from app.pruning import Bounds, Item, Needs, Pruning, examine, pulls_named, summary
 from app.settings import Settings
-from app.store.durable import locked
 from app.store.embedded import EmbeddedStore
 from app.web.metrics import Metrics
 from app.web.upkeep import Upkeep
@@ -129,6 +129,10 @@ def test_the_file_of_the_queue_shrinks(tmp_path: Path) -> None:
 
 def test_drafts_of_killed_processes_go_after_a_day(tmp_path: Path) -> None:
     drafts = [
+        "HEAD.7.new",
+        "orkg/h/R1/log.7.new",
+        "orkg/h/R1/payloads/00.7.new",
+        "webhooks/0a/state.json.7.new",
         "keys.json.new",
         "store/HEAD.new",
         "orkg/h/R1/.mapping.json.1",

@@ -23,6 +23,7 @@ from app.cli.tables import Head, Shown, printed
 from app.compare.predicted import Predictions, Range, cost_models, seconds_of
 from app.compare.reader import Reader
 from app.curate.measured import bringing_in, subject_of
+from app.durable import write_durably
 from app.errors import BadParameter, NoRoom, StoreEmpty
 from app.ingest.huggingface.hub import download
 from app.jobs import clock
@@ -51,7 +52,6 @@ from app.measure.weights import weights_hash
 from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
-from app.store.durable import write_durably
 from app.web.jobs_pages import in_words
 
 app = typer.Typer(
@@ -262,7 +262,7 @@ def _wanted(
     if weights is not None:
         if len(subjects) != 1:
             raise BadParameter("--weights", "belongs to one model", advice="Name one model.")
-        given = _released(weights, engine, Settings())
+        given = _released(weights, engine, services.settings)
     return Wanted(
         tuple(subjects),
         tuple(_parts(variants)),
@@ -466,12 +466,7 @@ def _show_run(measured: Run) -> None:
 def _figure(figure: Figure | None, label: str) -> str:
     if figure is None:
         return ""
-    scale = 1e6 if label.endswith("MB") else 1.0
-    number = float(figure.value) / scale
-    mark = " (!)" if figure.contended else ""
-    if figure.lower is None or figure.upper is None:
-        return f"{number:,.4g}{mark}"
-    return f"{number:,.4g} ± {float(figure.upper - figure.lower) / 2 / scale:,.2g}{mark}"
+    return figure.shown(1e6 if label.endswith("MB") else 1.0) + (" (!)" if figure.contended else "")
 
 
 def _planned(one: Estimate) -> dict[str, Any]:

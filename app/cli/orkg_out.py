@@ -33,7 +33,7 @@ from app.orkg import files
 from app.orkg.archive import Archive
 from app.orkg.client import PRODUCTION, SANDBOX
 from app.orkg.intent import Intent, Wanted, WantedPaper, from_text
-from app.orkg.looked import Looked, keep_look
+from app.orkg.live import LiveTable, keep_live_table
 from app.orkg.mapping import read_pinned
 from app.orkg.outbox import PushRecord
 from app.orkg.outgoing import Options, Outgoing, doi_of, outgoing
@@ -303,7 +303,7 @@ def _prepared(
     else:
         with connect(services.settings) as orkg:
             now = table_now(orkg, pulled.head.id)
-        keep_look(archive.folder, Looked(services.now().isoformat(), now))
+        keep_live_table(archive.folder, LiveTable(services.now().isoformat(), now))
     return services.plan_orkg(pulled, read_pinned(archive.folder), now, also=also), now
 
 

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 from app.compare.reader import Reader, local_name
 from app.errors import AppError
-from app.measure.cost import Fit, Prediction, uniform, work_of
-from app.measure.fits import DECODE, PREFILL
+from app.measure.cost import Fit, Work, uniform, work_of
+from app.measure.fits import METRICS
 from app.measure.gguf.architectures import blueprint
 from app.measure.gguf.variants import matrices, variant
 from app.measure.values import Cell, Engine, Matrices, Phase, RandomWeights, Subject
 from app.model.architecture import ArchitectureError
 from app.model.rdf import python_value
-
-_PHASES = {PREFILL: Phase.PREFILL, DECODE: Phase.DECODE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def cost_models(reader: Reader) -> tuple[CostModel, ...]:
     """The cost models of a revision, of each place and phase the newest one, in the order of their places."""
     newest: dict[tuple[Place, Phase], tuple[str, str, Fit]] = {}
     for row in reader.rows("cost-models"):
-        phase, engine = _PHASES.get(local_name(row["metric"].value)), local_name(row["engine"].value)
+        phase, engine = METRICS.get(local_name(row["metric"].value)), local_name(row["engine"].value)
         if phase is None or engine not in set(Engine):
             continue
         place = Place(
@@ -131,40 +129,43 @@ def outlooks(
         measured = any(subject.slug in fit.models for fit in one.fits.values())
         cell = _cell(subject, one.place, prompt, generated, depth)
         try:
-            predicted = tuple(_predicted(one, cell, phase, fit) for phase, fit in one.fits.items())
+            works = _works(one, cell)
         except (AppError, ArchitectureError) as error:
             yield Outlook(one.place, (), measured, str(error))
             continue
-        yield Outlook(one.place, tuple(filter(None, predicted)), measured, _unknown(one, cell))
+        predicted = tuple(
+            _predicted(one, cell, phase, works[phase]) for phase in works if not _unknown(one, works, phase)
+        )
+        yield Outlook(one.place, predicted, measured, _reason(one, works))
 
 
 def seconds_of(cell: Cell, found: Iterable[CostModel], environment: str) -> float | None:
     """The seconds that one sample of a cell takes in an environment, prompt and generated tokens; None: not known."""
+    wanted = (environment, cell.engine, cell.variant, cell.threads)
     for one in found:
         place = one.place
-        if (place.environment, place.engine, place.variant, place.threads) != (
-            environment,
-            cell.engine,
-            cell.variant,
-            cell.threads,
-        ):
+        if (place.environment, place.engine, place.variant, place.threads) != wanted:
             continue
         try:
-            times = [
-                prediction.seconds * (cell.generated_tokens if phase is Phase.DECODE else 1)
-                for phase, fit in one.fits.items()
-                if (prediction := _prediction(one, cell, phase, fit)) is not None
-            ]
+            works = _works(one, cell)
         except (AppError, ArchitectureError):
             return None
-        return sum(times) if len(times) == len(_PHASES) else None
+        if len(works) < len(METRICS) or any(_unknown(one, works, phase) for phase in works):
+            return None
+        seconds = {phase: one.fits[phase].predict(work).seconds for phase, work in works.items()}
+        return seconds[Phase.PREFILL] + seconds[Phase.DECODE] * cell.generated_tokens
     return None
 
 
-def _predicted(one: CostModel, cell: Cell, phase: Phase, fit: Fit) -> Predicted | None:
-    prediction = _prediction(one, cell, phase, fit)
-    if prediction is None:
-        return None
+def _works(one: CostModel, cell: Cell) -> dict[Phase, Work]:
+    """What each phase that has a fit does; AppError or ArchitectureError where the facts do not give it."""
+    found = _matrices(cell.subject, one.place)
+    return {phase: work_of(cell, found, phase) for phase in one.fits}
+
+
+def _predicted(one: CostModel, cell: Cell, phase: Phase, work: Work) -> Predicted:
+    fit = one.fits[phase]
+    prediction = fit.predict(work)
     tokens = cell.prompt_tokens if phase is Phase.PREFILL else 1
     return Predicted(
         phase,
@@ -176,19 +177,14 @@ def _predicted(one: CostModel, cell: Cell, phase: Phase, fit: Fit) -> Predicted 
     )
 
 
-def _prediction(one: CostModel, cell: Cell, phase: Phase, fit: Fit) -> Prediction | None:
-    """None where the model has work that no measured model had."""
-    work = work_of(cell, _matrices(cell.subject, one.place), phase)
-    return None if fit.unknown(work) else fit.predict(work)
+def _unknown(one: CostModel, works: Mapping[Phase, Work], phase: Phase) -> tuple[str, ...]:
+    """Work of a phase that no measured model had."""
+    return one.fits[phase].unknown(works[phase])
 
 
-def _unknown(one: CostModel, cell: Cell) -> str | None:
-    """Why a phase is not predicted."""
-    kinds = {
-        kind.partition(", ")[2] or kind
-        for phase, fit in one.fits.items()
-        for kind in fit.unknown(work_of(cell, _matrices(cell.subject, one.place), phase))
-    }
+def _reason(one: CostModel, works: Mapping[Phase, Work]) -> str | None:
+    """Why a phase is not predicted; None where all are."""
+    kinds = {kind.partition(", ")[2] or kind for phase in works for kind in _unknown(one, works, phase)}
     return f"none of the models measured there has weights in {', '.join(sorted(kinds))}" if kinds else None
 
 

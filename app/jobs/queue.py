@@ -197,9 +197,7 @@ class Queue:
         try:
             with self.database.reading() as tables:
                 (checked,) = tables.execute("PRAGMA quick_check(1)").fetchone()
-                waiting, running = tables.execute(
-                    "SELECT COUNT(*), COALESCE(SUM(state = 'running'), 0) FROM cells WHERE state != 'ended'"
-                ).fetchone()
+                waiting, running = _to_do(tables)
                 stuck = tables.execute("SELECT id, trouble FROM jobs WHERE trouble IS NOT NULL").fetchall()
         except AppError as error:
             return (bad("jobs", error.message, error.advice),)
@@ -220,9 +218,7 @@ class Queue:
         with self.database.reading() as tables:
             for state, count in tables.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state"):
                 counted[JobState(state)] = count
-            waiting, running = tables.execute(
-                "SELECT COUNT(*), COALESCE(SUM(state = 'running'), 0) FROM cells WHERE state != 'ended'"
-            ).fetchone()
+            waiting, running = _to_do(tables)
             (stuck,) = tables.execute("SELECT COUNT(*) FROM jobs WHERE trouble IS NOT NULL").fetchone()
         return Standing(counted, waiting, running, stuck)
 
@@ -686,6 +682,14 @@ class _Holding:
 
     def __exit__(self, *trouble: Any) -> bool | None:
         return self._block.__exit__(*trouble)
+
+
+def _to_do(tables: sqlite3.Connection) -> tuple[int, int]:
+    """Cells that have not ended, and how many of them are at work."""
+    waiting, running = tables.execute(
+        "SELECT COUNT(*), COALESCE(SUM(state = 'running'), 0) FROM cells WHERE state != 'ended'"
+    ).fetchone()
+    return waiting, running
 
 
 def _make_room(tables: sqlite3.Connection, more: int) -> None:

@@ -20,12 +20,13 @@ Place = tuple[int, str]
 """The number of a result in its run, and a metric."""
 
 PREFILL, DECODE = "prefill-latency", "decode-latency"
-"""Metrics that are fitted, in milliseconds of wall time per token; the others say the same in other units."""
+METRICS = {PREFILL: Phase.PREFILL, DECODE: Phase.DECODE}
+"""Metrics that are fitted, in milliseconds of wall time per token, and their phases; the others say the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What measurements share that one fit covers. `environment` is a fingerprint, `metric` PREFILL or DECODE."""
+    """What measurements share that one fit covers. `environment` is a fingerprint, `metric` one of METRICS."""
 
     metric: str
     environment: str
@@ -36,7 +37,7 @@ class Setting:
     @property
     def phase(self) -> Phase:
         """The phase whose time the metric is."""
-        return Phase.PREFILL if self.metric == PREFILL else Phase.DECODE
+        return METRICS[self.metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,10 @@ def fitted(run: Run, figures: Sequence[Iterable[Figure]]) -> Fitted:
     groups: dict[Setting, list[tuple[Place, Point]]] = defaultdict(list)
     for number, (result, told) in enumerate(zip(run.results, figures, strict=True)):
         for figure in told:
-            if figure.metric not in {PREFILL, DECODE} or figure.contended or figure.value <= 0:
+            if figure.metric not in METRICS or figure.contended or figure.value <= 0:
                 continue
             setting = setting_of(result, figure.metric)
-            point = _point(result, setting.phase, figure)
+            point = point_of(result, setting.phase, figure)
             if point is not None:
                 groups[setting].append(((number, figure.metric), point))
     fits: dict[Setting, Fit] = {}
@@ -85,7 +86,8 @@ def setting_of(result: CellResult, metric: str) -> Setting:
     return Setting(metric, result.environment, result.build, result.cell.variant, result.cell.threads)
 
 
-def _point(result: CellResult, phase: Phase, figure: Figure) -> Point | None:
+def point_of(result: CellResult, phase: Phase, figure: Figure) -> Point | None:
+    """The work of a phase, and its seconds by a figure in milliseconds per token; None where the work is not known."""
     if result.status is not Status.OK or result.artifact is None:
         return None
     cell = result.cell

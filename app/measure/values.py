@@ -212,3 +212,10 @@ class Figure:
     percentile95: Decimal | None = None
     lower: Decimal | None = None
     upper: Decimal | None = None
+
+    def shown(self, scale: float = 1.0) -> str:
+        """For people: the value over `scale` in four digits, and half its interval."""
+        number = f"{float(self.value) / scale:,.4g}"
+        if self.lower is None or self.upper is None:
+            return number
+        return f"{number} ± {float(self.upper - self.lower) / 2 / scale:,.2g}"

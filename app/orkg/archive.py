@@ -21,6 +21,7 @@ from pathlib import Path
 
 import httpx
 
+from app.durable import write_durably
 from app.errors import BadFile
 from app.orkg.http import Exchange
 from app.orkg.pull import PULLED, Pulled
@@ -93,7 +94,7 @@ class Archive:
             payloads.mkdir(parents=True, exist_ok=True)
             for asked, body in self._heard:
                 if not (payloads / asked.sha256).exists():
-                    _write(payloads / asked.sha256, body)
+                    write_durably(payloads / asked.sha256, body)
             record = {
                 "fingerprint": pulled.fingerprint,
                 "requests": [asdict(asked) for asked, _ in self._heard],
@@ -105,7 +106,7 @@ class Archive:
             files = self.pulls()
             number = int(files[-1].name.partition("-")[0]) if files else 0
             name = f"{number + 1:06}-{time}"
-            _write(self.folder / "pulls" / f"{name}.json", text.encode())
+            write_durably(self.folder / "pulls" / f"{name}.json", text)
         self.note(Look(pulled.at, "full", pulled.fingerprint, changed))
         self._heard.clear()
         return changed
@@ -196,13 +197,3 @@ def _named(text: str) -> str:
 def time_of(look: Look) -> datetime:
     """When somebody looked."""
     return datetime.fromisoformat(look.at)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    draft.replace(path)

@@ -8,13 +8,13 @@ JSON that can be read, compared and edited by hand.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.durable import write_durably
 from app.errors import BadFile
 from app.orkg.table import Place
 
@@ -117,7 +117,5 @@ def write_pinned(folder: Path, pinned: Pinned) -> Path:
         ),
         mode="json",
     )
-    draft = folder / f".{FILE}.{os.getpid()}"
-    draft.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    draft.replace(folder / FILE)
+    write_durably(folder / FILE, json.dumps(record, ensure_ascii=False, indent=2) + "\n")
     return folder / FILE

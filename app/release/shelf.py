@@ -27,6 +27,7 @@ from app.compare.diff import Diff, diff
 from app.compare.reader import Reader
 from app.compare.values import Counts
 from app.curate.commit import validate
+from app.durable import locked, sync, sync_tree
 from app.errors import BadParameter, NotFound, ReleaseExists, StoreBusy, StoreDamaged
 from app.model.changes import Revision
 from app.model.rdf import Triple
@@ -43,7 +44,6 @@ from app.release.values import (
 )
 from app.release.verify import Verified, sum_of, verify, write_archive
 from app.store.canonical import canonical
-from app.store.durable import locked, sync, sync_tree
 from app.store.engine import written
 from app.store.port import GraphStore
 from app.validation.sets import SetValidator

@@ -33,6 +33,7 @@ from pathlib import Path
 import pyoxigraph as ox
 
 from app.disk import needs_room
+from app.durable import sync, write_durably
 from app.errors import (
     AppError,
     BadFile,
@@ -47,7 +48,6 @@ from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, bad, good, note
 from app.model.rdf import Quad
 from app.store import patch
-from app.store.durable import sync, write_durably
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Holdings, Snapshot
 

@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from app.durable import locked, write_durably
 from app.errors import AppError
 from app.outcomes import EXIT_OK, EXIT_VIOLATIONS
 from app.services import Services
 from app.settings import Settings
-from app.store.durable import locked, write_durably
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from app.jobs.plans import LONGEST_TITLE, MOST_CELLS, plan_of
 from app.jobs.schedules import Schedules
 from app.jobs.values import CellState, Job, JobCell
 from app.measure.statistics import figures
-from app.measure.values import CellResult, Figure, RandomWeights, Status
+from app.measure.values import CellResult, RandomWeights, Status
 from app.services import Services
 from app.store.port import Row
 from app.web import curation_forms, jobs, pages
@@ -254,18 +254,10 @@ def _figures(result: CellResult | None) -> list[tuple[str, str, bool]]:
     """The headlines of a cell: name, number with its interval, and whether the machine was too busy."""
     found = {} if result is None else {one.metric: one for one in figures(result, _HEADLINES)}
     return [
-        (label, _number(found[metric]), found[metric].contended)
+        (label, found[metric].shown(), found[metric].contended)
         for metric, label in _HEADLINES.items()
         if metric in found
     ]
-
-
-def _number(figure: Figure) -> str:
-    """A figure of four digits, and half its interval."""
-    number = f"{float(figure.value):,.4g}"
-    if figure.lower is None or figure.upper is None:
-        return number
-    return f"{number} ± {float(figure.upper - figure.lower) / 2:,.2g}"
 
 
 def _ingestions(services: Services) -> list[Row]:

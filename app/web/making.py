@@ -18,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from app.durable import write_durably
 from app.errors import TooBusy
 from app.settings import Settings
 
@@ -117,9 +118,7 @@ class Making:
         self._jobs[job.name] = job
         pid = None if self._process is None else self._process.pid
         with contextlib.suppress(OSError):  # a full disk: the others do not know it then
-            new = self._file.with_name(f"{_FILE}.{os.getpid()}.new")
-            new.write_text(json.dumps({"pid": pid, **asdict(job)}), encoding="utf-8")
-            new.replace(self._file)
+            write_durably(self._file, json.dumps({"pid": pid, **asdict(job)}))
 
     def _anywhere(self) -> Job | None:
         """The release that was begun last by any worker; one whose process has gone without a word has failed."""

@@ -32,11 +32,11 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app import __version__
+from app.durable import locked
 from app.errors import AppError
 from app.model.health import State
 from app.orkg.archive import last_looks
 from app.services import Services
-from app.store.durable import locked
 from app.web.findings import Findings
 from app.web.readiness import parts_of
 

@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from app.errors import NotFound, StoreEmpty
 from app.ingest.bulk.fields import BY_NAME
 from app.orkg.archive import Archive, archives
-from app.orkg.looked import FILE as LOOKED
-from app.orkg.looked import Looked, last_look
+from app.orkg.live import FILE as LOOKED
+from app.orkg.live import LiveTable, last_live_table
 from app.orkg.mapping import FILE as MAPPING
 from app.orkg.mapping import read_pinned
 from app.orkg.plan import MEANING, Line, Plan, State, line_json
@@ -298,12 +298,12 @@ def _worked_out(services: Services, archive: Archive, host: str, revision: int, 
     pulled = archive.last()
     if pulled is None:
         raise _missing(archive.folder.name)
-    look: Looked | None = last_look(archive.folder)
-    if look is not None and look.at <= pulled.at:
-        look = None
-    now = pulled.live if look is None else look.table
+    live: LiveTable | None = last_live_table(archive.folder)
+    if live is not None and live.at <= pulled.at:
+        live = None
+    now = pulled.live if live is None else live.table
     prepared = services.plan_orkg(pulled, read_pinned(archive.folder), now, revision=revision)
-    return Found(revision, host, prepared.plan, None if look is None else look.at, tag)
+    return Found(revision, host, prepared.plan, None if live is None else live.at, tag)
 
 
 def _missing(comparison: str) -> NotFound:

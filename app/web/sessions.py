@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.access import Key, KeyRing
+from app.durable import write_durably
 from app.errors import StoreError
-from app.store.durable import write_durably
 
 LIFETIME = timedelta(hours=8)
 MOST = 1_000

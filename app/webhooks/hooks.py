@@ -23,8 +23,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from app.durable import write_durably
 from app.errors import BadParameter, NotFound, StoreDamaged
-from app.store.durable import write_durably
 from app.webhooks.address import checked_url
 from app.webhooks.signature import checked_secret, new_secret
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from app.compare.insights.terms import correlation, shown
-from app.measure.cost import Fit, Point, fit, work_of
+from app.measure.cost import Fit, Point, fit
+from app.measure.fits import point_of
 from app.measure.records import read_run
 from app.measure.statistics import figures
 from app.measure.values import CellResult, Figure, Phase, Run, Status
@@ -116,13 +117,10 @@ def _costs(good: Sequence[Row]) -> Iterator[str]:
 def _points(good: Iterable[Row]) -> dict[tuple[str, str], list[Point]]:
     groups: dict[tuple[str, str], list[Point]] = defaultdict(list)
     for one, told in good:
-        cell, artifact = one.cell, one.artifact
-        assert artifact is not None
-        for phase, metric, tokens in ((Phase.PREFILL, PREFILL_CPU, cell.prompt_tokens), (Phase.DECODE, DECODE_CPU, 1)):
-            if metric in told:
-                seconds = float(told[metric].value) / 1000 * tokens
-                point = Point(cell.subject.slug, work_of(cell, artifact.matrices, phase), seconds)
-                groups[cell.variant, phase.value].append(point)
+        for phase, metric in ((Phase.PREFILL, PREFILL_CPU), (Phase.DECODE, DECODE_CPU)):
+            point = point_of(one, phase, told[metric]) if metric in told else None
+            if point is not None:
+                groups[one.cell.variant, phase.value].append(point)
     return groups
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.backup import IN_USE
+from app.durable import locked
+from app.folder import IN_USE
 from app.model.rdf import IRI, Literal
 from app.settings import Settings
-from app.store.durable import locked
 from app.wiring import build
 from tests.cli.run import RUN, slmkg
 from tests.cli.workers import family, ready, running, stopped, two_workers, until

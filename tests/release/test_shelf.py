@@ -15,13 +15,13 @@ import polars as pl
 import pyoxigraph as ox
 import pytest
 
+from app.durable import locked
 from app.errors import BadParameter, NotFound, ReleaseExists, StoreBusy, StoreDamaged, StoreEmpty
 from app.model.rdf import IRI, Blank, Literal, Quad
 from app.release.values import FILES, MANIFEST, SUMS
 from app.services import Services
 from app.settings import Settings
 from app.store.canonical import canonical
-from app.store.durable import locked
 from app.wiring import build
 from tests.store.quads import change
 

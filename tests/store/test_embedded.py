@@ -87,7 +87,7 @@ def test_a_failed_commit_leaves_no_file(store: EmbeddedStore, folder: Path) -> N
 
 def test_a_commit_that_fails_at_its_end_leaves_no_file(store: EmbeddedStore, folder: Path) -> None:
     """The revision is in its place already when its record cannot be written."""
-    record = folder / "revisions" / "000003.json.new"
+    record = folder / "revisions" / f"000003.json.{os.getpid()}.new"
     with pytest.raises(IsADirectoryError):
         store.apply(change([quad("s", 3)]), expect=2, check=lambda _: record.mkdir())
     assert files(folder) == LAID_OUT

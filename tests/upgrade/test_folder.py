@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from app import __version__
+from app.durable import locked
 from app.errors import FolderTooNew, StoreBusy, StoreDamaged, StoreFull, StoreReadOnly
 from app.folder import FORMAT, IN_USE, MARK, Folder, Mark, Say, Step
 from app.model.health import State
 from app.settings import Settings
-from app.store.durable import locked
 from app.wiring import build, folder_of, opened
 
 

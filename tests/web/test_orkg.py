@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.orkg.archive import Archive
-from app.orkg.looked import Looked, keep_look
+from app.orkg.live import LiveTable, keep_live_table
 from app.orkg.plan import State
 from app.orkg.seen import table_now
 from app.services import Services
@@ -91,7 +91,7 @@ def test_a_later_look_is_shown_and_asked_for_by_nobody_here(orkg: Client, servic
     before = orkg.json(PLAN)
     with there.client() as reader:
         now = table_now(reader, COMPARISON)
-    keep_look(folder, Looked("2026-11-22T10:00:00+00:00", now))
+    keep_live_table(folder, LiveTable("2026-11-22T10:00:00+00:00", now))
     there.orkg.forget_log()
     try:
         after = orkg.json(PLAN)

@@ -27,10 +27,7 @@ def fetch(repository: str, *, revision: str | None = None, endpoint: str | None 
 
     `endpoint` is another hub's address. BadParameter for an id or revision that the hub does not know, HubUnavailable.
     """
-    with _asking(repository, revision) as hub:
-        api = hub.HfApi(endpoint=endpoint, token=False)
-        info = api.model_info(repository, revision=revision, timeout=_SECONDS, files_metadata=True)
-        sizes = {one.rfilename: one.size or 0 for one in info.siblings or ()}
+    with _asking(repository, revision, endpoint) as (api, info, sizes):
         wanted = [name for name in (CONFIG, CARD) if name in sizes]
         _check_sizes(repository, {name: sizes[name] for name in wanted})
         with tempfile.TemporaryDirectory() as folder:
@@ -59,10 +56,7 @@ def download(
     They lie in a folder of their repository and commit; what is there already is not fetched again, and a fetch that
     was cut off goes on. Errors as `fetch`, and NoRoom before anything is fetched.
     """
-    with _asking(repository, revision) as hub:
-        api = hub.HfApi(endpoint=endpoint, token=False)
-        info = api.model_info(repository, revision=revision, timeout=_SECONDS, files_metadata=True)
-        sizes = {one.rfilename: one.size or 0 for one in info.siblings or ()}
+    with _asking(repository, revision, endpoint) as (api, info, sizes):
         wanted = [name for name in sizes if name == file or (file is None and _is_of_model(name))]
         if not wanted:
             raise BadParameter(
@@ -89,8 +83,8 @@ def _is_of_model(name: str) -> bool:
 
 
 @contextmanager
-def _asking(repository: str, revision: str | None) -> Iterator[Any]:
-    """Give the library that speaks with the hub, and turn its errors into ours."""
+def _asking(repository: str, revision: str | None, endpoint: str | None) -> Iterator[tuple[Any, Any, dict[str, int]]]:
+    """Give what speaks with the hub, what it knows of the model, and its files' bytes; turn its errors into ours."""
     check_repository(repository)
     try:
         import huggingface_hub as hub  # noqa: PLC0415 - an extra: only who asks the hub needs it
@@ -104,7 +98,9 @@ def _asking(repository: str, revision: str | None) -> Iterator[Any]:
             "what speaks with the hub is not installed", advice="pip install 'slmkg[hub]', or give a file or folder."
         ) from error
     try:
-        yield hub
+        api = hub.HfApi(endpoint=endpoint, token=False)
+        info = api.model_info(repository, revision=revision, timeout=_SECONDS, files_metadata=True)
+        yield api, info, {one.rfilename: one.size or 0 for one in info.siblings or ()}
     except AppError:
         raise
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:

@@ -17,14 +17,20 @@ _EXCHANGE = 2
 def write_durably(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
     """Replace a file so that after a crash either the old or the new content is there, never a part.
 
-    `mode` are the rights of the new file, less the umask: 0o600 for what its owner alone may read.
+    `mode` are the rights of the new file, less the umask: 0o600 for what its owner alone may read. Each process has a
+    draft of its own, so that two that write at once never mix; the last one wins.
     """
-    temporary = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as handle:
-        handle.write(content.encode("utf-8") if isinstance(content, str) else content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(content.encode("utf-8") if isinstance(content, str) else content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 
