@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -20,6 +21,9 @@ from app.errors import AppError, StoreBusy, StoreDamaged, StoreError, StoreFull,
 _OWN = 0o600
 _PATIENCE = 10.0
 """Seconds that one process waits for another to finish writing."""
+_LITTLE = 1_000_000
+_PROBE = 65_536
+"""Bytes that must be free, and that are written to see whether they can be."""
 _FULL = frozenset({"SQLITE_FULL"})
 _READ_ONLY = frozenset({"SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"})
 _BUSY = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
@@ -176,9 +180,15 @@ def is_whole(path: Path) -> bool:
 
 
 def _no_room(path: Path) -> bool:
-    """Whether the disk is (nearly) full: a log that cannot grow is told as an error of reading and writing."""
+    """Whether there is no room beside a file: a log that cannot grow is told as an error of reading and writing."""
     try:
         free = os.statvfs(path.parent)
-    except OSError:
-        return False
-    return free.f_bavail * free.f_frsize < 1_000_000
+        if free.f_bavail * free.f_frsize < _LITTLE:
+            return True
+        with tempfile.TemporaryFile(dir=path.parent) as probe:  # a quota shows only to who writes
+            probe.write(bytes(_PROBE))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return isinstance(refusal(error), StoreFull)
+    return False
