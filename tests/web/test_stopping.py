@@ -24,12 +24,12 @@ from app.store.embedded import EmbeddedStore
 from tests.cli.run import RUN, slmkg
 from tests.jobs.making import ADA, plan
 from tests.store.quads import change, quad
-from tests.store.test_readers import ENDLESS
 from tests.web.conftest import problem_of
 from tests.web.scratch import NOW
 from tests.web.serving import _wait_until_ready
 
 INSERT = b'INSERT DATA { <https://example.org/s> <https://example.org/p> "zebracorn" }'
+ENDLESS = "SELECT (COUNT(*) AS ?n) { GRAPH ?x { ?a ?b ?c } GRAPH ?y { ?d ?e ?f } GRAPH ?z { ?g ?h ?i } }"
 _DROP_FROM_BOUNDS = 24
 _RIGHTS_OF_ROOT = (1, 2)
 """CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: without them root, too, writes only where the mode of a folder lets it."""
