@@ -114,14 +114,16 @@ class Folder:
     def upgrade(self, say: Say) -> tuple[str, ...]:
         """Bring the folder to our format; return what was done, in words.
 
-        StoreBusy while a service or another upgrade is at work there. A folder that cannot be written stays as it is,
-        if it can be read so.
+        StoreBusy while a service or another upgrade is at work there. Nothing is said of a folder without a graph, such
+        as one in which only a key was made. A folder that cannot be written stays as it is, if it can be read so.
         """
         if not self.to_do() and not self._lacks_number():
             return ()
+        hardly_begun = not (self.path / MARK).exists() and not (self.path / "store").exists()
         try:
             with self._alone():
-                return tuple(self._steps(say))
+                done = tuple(self._steps(_silent if hardly_begun else say))
+                return () if hardly_begun else done
         except StoreReadOnly:
             if any(step.needed for step in self.to_do()):
                 raise
@@ -213,6 +215,10 @@ class Folder:
         if mark.seed is not None:
             record["seed"] = {"digest": mark.seed.digest, "slmkg": mark.seed.slmkg, "shipped": mark.seed.shipped}
         write_durably(self.path / MARK, json.dumps(record, indent=1) + "\n")
+
+
+def _silent(_: str) -> None:
+    """Say nothing."""
 
 
 LOAD_AGAIN = (
