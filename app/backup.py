@@ -32,7 +32,7 @@ from app.database import copy_database, is_whole
 from app.disk import needs_room
 from app.durable import exchange, locked, sync, sync_tree, write_durably
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError, StoreReadOnly
-from app.folder import IN_USE, MARK
+from app.folder import IN_USE, LOCKS, MARK
 from app.store.archive import BadArchive, Writer, members, safe_name
 from app.store.port import GraphStore, Holdings
 
@@ -400,7 +400,8 @@ def _put(working: Path, target: Path, *, occupied: bool, inside: bool) -> Path |
         sync(target)
         return None
     if not occupied:
-        (target / IN_USE).unlink(missing_ok=True)
+        for name in LOCKS:
+            (target / name).unlink(missing_ok=True)
         working.rename(target)  # an empty folder gives way
         sync(target.parent)
         return None
@@ -433,7 +434,7 @@ def _occupied(target: Path) -> bool:
     mark = f".{target.name}.partial-"
     if not target.is_dir() or (target / _UNFINISHED).exists():
         return False
-    return any(not path.name.startswith(mark) and path.name != IN_USE for path in target.iterdir())
+    return any(not path.name.startswith(mark) and path.name not in LOCKS for path in target.iterdir())
 
 
 @contextmanager

@@ -37,6 +37,9 @@ FORMAT = 2
 MARK = "FOLDER.json"
 IN_USE = "IN-USE"
 SERVING = "SERVING"
+PRUNING = "PRUNING"
+LOCKS = frozenset({IN_USE, SERVING, PRUNING})
+"""Files that say nothing of a folder once nobody works there."""
 PARTS = ("jobs.sqlite", "keys.json", "orkg", "projections", "releases", "store", "webhooks")
 """Names that only slmkg gives: a folder that holds one of them and no mark has the first format."""
 _READ = frozenset({".csv", ".ttl", ".trig", ".jsonl"})

@@ -24,6 +24,7 @@ from typing import Any
 from app.disk import needs_room
 from app.durable import locked
 from app.errors import StoreBusy
+from app.folder import PRUNING
 from app.jobs import slot
 from app.jobs.queue import Queue
 from app.model.health import Sign, good
@@ -111,7 +112,7 @@ class Pruning:
     def prune(self) -> tuple[Item, ...]:
         """Let it go; return what went. StoreBusy while another process does so; StoreReadOnly."""
         try:
-            with needs_room(), locked(self.data / "PRUNING"):
+            with needs_room(), locked(self.data / PRUNING):
                 found = self.look()
                 return tuple(self._removed(found))
         except BlockingIOError as error:

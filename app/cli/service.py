@@ -63,6 +63,8 @@ def serve(
         _serve_scratch(settings)
         return
     logs.configure(settings.log_level)
+    with in_use(settings.data_dir):
+        pass  # nobody replaces the folder now
     with ExitStack() as held:  # from before the first look until the last worker has ended
         if not settings.beside:
             address = f"{settings.host}:{settings.port}"
