@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from app import vocab
@@ -103,13 +104,24 @@ def derivation_iri(subject: IRI, predicate: str) -> IRI:
     return resource("derivation", digest(subject.value, predicate))
 
 
-@dataclass(slots=True)
+@dataclass
 class _Facts:
     """Facts of one architecture gathered for the formulas, with the claims that state them."""
 
     values: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, tuple[Claim, ...]] = field(default_factory=dict)
     is_open: bool = False
+
+    @cached_property
+    def without(self) -> Mapping[str, Architecture | None]:
+        """The architecture without each fact; None where it cannot be without. Look when all facts are gathered."""
+        found: dict[str, Architecture | None] = {}
+        for name in self.values:
+            try:
+                found[name] = Architecture(**{key: value for key, value in self.values.items() if key != name})
+            except ArchitectureError:
+                found[name] = None
+        return found
 
     def inputs(self, *names: str) -> tuple[Claim, ...]:
         return tuple(claim for name in names or tuple(self.claims) for claim in self.claims.get(name, ()))
@@ -192,10 +204,9 @@ def _used(shape: Architecture, formula: Callable[[Architecture], int | float], f
     """The claims without which the formula fails or gives another value, so that no input is named in vain."""
     result = formula(shape)
     needed: list[str] = []
-    for name in facts.values:
-        without = {key: value for key, value in facts.values.items() if key != name}
+    for name, without in facts.without.items():
         try:
-            if formula(Architecture(**without)) != result:
+            if without is None or formula(without) != result:
                 needed.append(name)
         except ArchitectureError:
             needed.append(name)
