@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -19,7 +20,6 @@ from app import logs
 from app.access import Scope
 from app.backup import in_use
 from app.cli.graph import run_load
-from app.cli.opening import say
 from app.cli.output import console
 from app.curate.commit import begin, head_number
 from app.errors import BadParameter, StoreError
@@ -33,6 +33,8 @@ from app.web.metrics import shared_counts
 from app.web.patience import OPTIONS, allow_many_connections
 from app.web.telemetry import telemetry
 from app.wiring import build, opened
+
+log = logging.getLogger(__name__)
 
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -81,7 +83,7 @@ def serve(
             services.folder.claim()
         for sign in () if settings.scratch else services.seed_signs():
             if sign.state is not State.GOOD:
-                say(f"seed data: {sign.says}. {sign.advice}")
+                log.warning("seed data: %s. %s", sign.says, sign.advice)
         services.store.close()
         with shared_counts() if settings.workers > 1 else nullcontext():
             _run("app.asgi:app", settings, workers=settings.workers)
