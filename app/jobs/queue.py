@@ -594,7 +594,7 @@ class Queue:
         """Forget a job with its cells and events, if it still may go; whether it went."""
         with self.database.writing() as tables:
             done = tables.execute(
-                "DELETE FROM jobs WHERE " + _FORGETTABLE + " AND id = ?",
+                "DELETE FROM jobs WHERE " + _FORGETTABLE + " AND id = ?",  # noqa: S608 - our own constants
                 (_iso(before), Status.CANCELLED, identity),
             )
             return done.rowcount > 0
