@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test check lint heavy engines setup lock clean ci
+.PHONY: help serve test check lint heavy engines setup lock release audit clean ci
 
 PREPARE = python=$$(sh scripts/setup/find-python.sh) && "$$python" scripts/setup/prepare.py
 BIN = .venv/bin
@@ -51,6 +51,18 @@ setup: ## Only set up: environment, packages, data
 lock: ## Write the lock files anew (UPGRADE=1 takes the newest versions)
 	@$(PREPARE) test
 	@$(BIN)/python scripts/setup/prepare.py lock $(if $(UPGRADE),--upgrade)
+
+release: ## Make wheel, source archive, bill of materials and data release in dist/
+	@$(PREPARE) test
+	@$(BIN)/python -m scripts.release
+
+# --strict: a package that the advisories know nothing of is a failure too. Both ask services on the internet.
+audit: ## Ask for known weaknesses of the locked packages
+	@$(PREPARE) test
+	@set -e; for lock in runtime telemetry measure; do \
+		$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt; \
+	done
+	npm audit --omit=dev
 
 ci: ## Run what continuous integration runs
 	@bash .ci/run
