@@ -48,6 +48,7 @@
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
         ├── StoreDamaged        the data folder cannot be read                            (store-damaged)
         ├── StoreFull           the disk has no room for the change                       (store-full)
+        ├── FolderTooNew        a newer slmkg wrote the data folder                       (folder-too-new)
         ├── StoreReadOnly       the data folder cannot be written                         (store-read-only)
         └── EngineUnavailable   an external engine does not answer, or not as it should   (engine-unavailable)
 
@@ -467,6 +468,19 @@ class StoreReadOnly(StoreError):
         super().__init__(
             f"the data folder cannot be written: {problem}; nothing was changed",
             advice="Mount it so that it can be written, by its owner (`slmkg doctor` tells more), and try again.",
+        )
+
+
+class FolderTooNew(StoreError):
+    """A newer slmkg has written the data folder, in a format that this one does not know; nothing was changed."""
+
+    code: ClassVar[str] = "folder-too-new"
+
+    def __init__(self, folder: str, found: int, known: int, writer: str, ours: str) -> None:
+        super().__init__(
+            f"{folder} has format {found}, which slmkg {writer} wrote; slmkg {ours} knows formats up to {known}, and "
+            "changed nothing",
+            advice=f"Install slmkg {writer} or newer, or name another folder in SLMKG_DATA_DIR.",
         )
 
 

@@ -59,6 +59,7 @@ OUTCOMES: dict[str, Outcome] = {
     "store-damaged": Outcome(503, EXIT_FAILURE, "The data folder cannot be read"),
     "store-full": Outcome(507, EXIT_FAILURE, "There is no room to write the change"),
     "store-read-only": Outcome(503, EXIT_FAILURE, "The data folder cannot be written"),
+    "folder-too-new": Outcome(503, EXIT_FAILURE, "A newer slmkg wrote the data folder"),
     "engine-unavailable": Outcome(503, EXIT_FAILURE, "The external engine does not answer as it should"),
     "unauthorized": Outcome(401, EXIT_FAILURE, "The key is not known"),
     "forbidden": Outcome(403, EXIT_FAILURE, "The key does not allow this"),

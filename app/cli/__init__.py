@@ -28,8 +28,10 @@ from app.cli import (
     orkg,
     orkg_out,
     projection,
+    prune,
     releases,
     service,
+    upgrade,
     webhooks,
 )
 from app.cli.output import console
@@ -57,6 +59,8 @@ app.command("evaluate")(evaluation.evaluate_model)
 app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)
+app.command("upgrade")(upgrade.upgrade)
+app.command("prune")(prune.prune)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.add_typer(releases.app, name="release")

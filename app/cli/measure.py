@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from app.cli.acting import As, acting
 from app.cli.graph import Json
 from app.cli.jobs import doing
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.cli.tables import Head, Shown, printed
 from app.compare.predicted import Predictions, Range, cost_models, seconds_of
@@ -53,7 +54,6 @@ from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
 from app.web.jobs_pages import in_words
-from app.wiring import build
 
 app = typer.Typer(
     help="Measure what models cost on this machine, from the architecture facts of the graph or from real weights.",
@@ -115,7 +115,7 @@ def plan(
 ) -> None:
     """Show the cells that would be measured, with the memory, disk and time that they need. Measures nothing."""
     settings = Settings()
-    services = build(settings)
+    services = opened(settings)
     wanted = _wanted(services, model, variant, prompt, depth, threads, generated, engine, weights, seed, clean, seconds)
     found = _estimated(services, wanted, settings)
     written = _to_write(wanted, found, settings)
@@ -165,7 +165,7 @@ def run(
 ) -> None:
     """Measure models on this machine and bring the figures into the graph, as one revision."""
     settings = Settings()
-    services = build(settings)
+    services = opened(settings)
     if keep_out and out is None:
         raise BadParameter("--out", "is missing", advice="Say where the run is written: --out run.jsonl.")
     wanted = _wanted(services, model, variant, prompt, depth, threads, generated, engine, weights, seed, clean, seconds)
@@ -206,7 +206,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Tell what models would take on the machines on which others were measured. Measures nothing."""
-    services = build(Settings())
+    services = opened(Settings())
     found = [services.predictions(slug, prompt=prompt, generated=generated, depth=depth) for slug in _parts(model)]
     if as_json:
         write_json([asdict(one) for one in found])
@@ -222,7 +222,7 @@ def add(
 ) -> None:
     """Bring in a run that another machine measured. The same run again changes nothing."""
     settings = Settings()
-    services = build(settings)
+    services = opened(settings)
     measured = read_run(file)
     before = services.store.head().number
     taken = services.curation.take(bringing_in(measured), acting(as_, settings))

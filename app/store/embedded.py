@@ -201,10 +201,41 @@ class EmbeddedStore:
         """All revisions are kept."""
         raise BadParameter("keep", "the store in a folder keeps all revisions", advice="Leave it out.")
 
+    def let_go(self, first: int) -> None:
+        """Keep graphs from a revision on only. Records and patches of those before stay. StoreBusy, BadParameter."""
+        if not 1 <= first <= self._head_number():
+            raise BadParameter("revision", f"there is no revision {first}", advice="Name one that is there.")
+        self.complete_patches()
+        with needs_room(), self._write_lock():
+            if first > self.oldest():
+                write_durably(self._folder / "SINCE", f"{first}\n")
+            for path in self._revisions.glob("[0-9]" * 6):  # also what somebody who was killed had begun to remove
+                if int(path.name) < self.oldest():
+                    shutil.rmtree(path, ignore_errors=True)
+        with self._guard:
+            for number in [number for number in self._open if number < first]:
+                del self._open[number]
+
     def close(self) -> None:
         """Let go of the snapshots that are open."""
         with self._guard:
             self._open.clear()
+
+    def complete_patches(self, say: Callable[[str], None] = lambda _: None) -> int:
+        """Work out the patches that revisions of older versions of slmkg lack; return how many. StoreBusy.
+
+        A revision whose graph, or that before it, is no longer kept stays without one.
+        """
+        oldest = self.oldest()
+        first = oldest if oldest == 1 else oldest + 1
+        newest = self._head_number()
+        lacking = [number for number in range(first, newest + 1) if not self._patch(number).exists()]
+        if lacking:
+            with needs_room(), self._write_lock():
+                for done, number in enumerate(lacking, start=1):
+                    say(f"what revision {number} changed ({done} of {len(lacking)})")
+                    write_durably(self._patch(number), patch.packed(*self._compared(number)))
+        return len(lacking)
 
     def _build(
         self, candidate: Path, newest: int, change: ChangeSet, check: Callable[[Snapshot], None] | None

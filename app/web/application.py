@@ -55,6 +55,7 @@ from app.web.reading import error_page
 from app.web.revisions import TimeTravel
 from app.web.routes import PlainMount
 from app.web.telemetry import telemetry
+from app.web.upkeep import Upkeep
 
 
 class Application(FastAPI):
@@ -76,6 +77,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         with in_use(data) if services.public is not None else nullcontext():
             app.state.findings.start()
             stopping = {"stopping": threading.Event()}  # ends the streams that would keep the server waiting
+            upkeep = Upkeep(services, app.state.metrics)
             async with webhooks.delivering(services), jobs.keeping(services):
                 try:
                     if services.public is None:
@@ -84,7 +86,8 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
                     services.public.listen(app.state.metrics.killed)
                     await services.public.start()
                     try:
-                        yield stopping
+                        with upkeep.running():
+                            yield stopping
                     finally:
                         app.state.making.stop()
                         await services.public.stop()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app.backup import IN_USE, Backups, check
+from app.backup import Backups, check
+from app.folder import IN_USE
 from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
