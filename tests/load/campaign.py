@@ -10,9 +10,9 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,8 @@ _SETTLE = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a campaign shall do. `data` is a folder with the seed and the tiny model in it; without it one is made."""
+    """What a campaign shall do. `data` is a folder with the seed and the tiny model in it; without it one is made.
+    `settings` are further settings of the service."""
 
     seconds: float
     out: Path
@@ -55,6 +56,7 @@ class Wish:
     every: float = 5.0
     data: Path | None = None
     stand_in: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(wish: Wish) -> int:
@@ -74,8 +76,10 @@ def run(wish: Wish) -> int:
         data = wish.data or folder / "data"
         if wish.data is None:
             prepared(data)
-        keys = {who: KeyRing(data / "keys.json").create(who, scopes, datetime.now(UTC))[1] for who, scopes in _KEYS.items()}
-        settings = {"jobs_worker": "false", "log_level": "warning"}
+        keys = {
+            who: KeyRing(data / "keys.json").create(who, scopes, datetime.now(UTC))[1] for who, scopes in _KEYS.items()
+        }
+        settings = {"jobs_worker": "false", "log_level": "warning", **wish.settings}
         service = Service(data, _free_port(), wish.out.with_suffix(".log"), record, settings)
         world = World(service, record, keys, wish.seed, folder, cells=_cells())
         service.start()
@@ -208,15 +212,16 @@ def _ask_again(service: Service, record: Record) -> None:
     """After the last restart the service answers with the same revision."""
     with httpx.Client(base_url=service.base, trust_env=False, timeout=60) as client:
         answer = client.get("/api/v1/models?limit=1")
-        record.add("note", text=f"after the last restart: status {answer.status_code}, revision {answer.headers.get('x-revision')}")
+        record.add(
+            "note",
+            text=f"after the last restart: status {answer.status_code}, revision {answer.headers.get('x-revision')}",
+        )
         if answer.status_code != 200:
             record.add("finding", text="the service does not answer after the last restart")
 
 
 def _cells() -> tuple[dict[str, Any], ...]:
-    wanted = Wanted(
-        (Subject(SLUG, FACTS),), ("F16", "Q8_0"), (20,), generated=8, sampling=Sampling(2, seconds=0.5)
-    )
+    wanted = Wanted((Subject(SLUG, FACTS),), ("F16", "Q8_0"), (20,), generated=8, sampling=Sampling(2, seconds=0.5))
     return tuple(to_json(one) for one in cells(wanted))
 
 

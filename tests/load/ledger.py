@@ -29,7 +29,7 @@ from tests.load.record import Line
 
 _CLAIMS = f"SELECT ?c {{ GRAPH ?g {{ ?c a <{vocab.slm.Claim}> }} }}"
 _RESULTS = f"SELECT ?c {{ GRAPH ?g {{ ?c <{vocab.slm.ofModel}> ?m }} }}"
-_GRAPHS = f"SELECT ?g (COUNT(*) AS ?n) {{ GRAPH ?g {{ ?s <https://example.org/says> ?o }} }} GROUP BY ?g"
+_GRAPHS = "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s <https://example.org/says> ?o } } GROUP BY ?g"
 
 
 @dataclass(slots=True)

@@ -31,7 +31,7 @@ from tests.web.test_curation import DECISION
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 TURTLE = {"Accept": "text/turtle"}
 PAGES = (
-    *("/", "/models", "/compare", "/compare?limit=10", "/benchmarks", "/trends", "/fit", "/insights", "/questions"),
+    *("/", "/models", "/compare", "/compare?limit=10", "/benchmarks", "/trends", "/fit", "/insights", "/releases"),
     *("/revisions", "/jobs", "/curate", "/curate/disagreements", "/curate/proposals", "/docs", "/sparql"),
 )
 FACTS = ("numLayers", "vocabularySize", "hiddenSize")
