@@ -76,9 +76,8 @@ def run(wish: Wish) -> int:
         data = wish.data or folder / "data"
         if wish.data is None:
             prepared(data)
-        keys = {
-            who: KeyRing(data / "keys.json").create(who, scopes, datetime.now(UTC))[1] for who, scopes in _KEYS.items()
-        }
+        ring, now = KeyRing(data / "keys.json"), datetime.now(UTC)
+        keys = {who: ring.create(who, scopes, now)[1] for who, scopes in _KEYS.items()}
         settings = {"jobs_worker": "false", "log_level": "warning", **wish.settings}
         service = Service(data, _free_port(), wish.out.with_suffix(".log"), record, settings)
         world = World(service, record, keys, wish.seed, folder, cells=_cells())
@@ -212,10 +211,8 @@ def _ask_again(service: Service, record: Record) -> None:
     """After the last restart the service answers with the same revision."""
     with httpx.Client(base_url=service.base, trust_env=False, timeout=60) as client:
         answer = client.get("/api/v1/models?limit=1")
-        record.add(
-            "note",
-            text=f"after the last restart: status {answer.status_code}, revision {answer.headers.get('x-revision')}",
-        )
+        told = f"status {answer.status_code}, revision {answer.headers.get('x-revision')}"
+        record.add("note", text=f"after the last restart: {told}")
         if answer.status_code != 200:
             record.add("finding", text="the service does not answer after the last restart")
 

@@ -1,4 +1,4 @@
-"""Whether every accepted write of a campaign is there, and every one whose answer was lost is there whole or not at all.
+"""Whether all accepted writes of a campaign are there, and those whose answer was lost are there whole or not at all.
 
 Looks at the data folder itself, with no service between. A write that was accepted must be found
 

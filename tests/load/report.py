@@ -120,7 +120,7 @@ def _judge_requests(
             found.requests["refused for a while (503 with Retry-After)"] += 1
         elif status == 503 and any(begun - _MARGIN < moment < ended + _MARGIN for moment in readers):
             found.requests["stopped with its reader"] += 1
-        elif killed and (status == 0 or status == 503):
+        elif killed and status in {0, 503}:
             found.requests["cut off by a kill of the service"] += 1
         elif downs and status in _AFTER_A_KILL:
             found.requests["refused, as a lost answer had changed it"] += 1
@@ -205,9 +205,11 @@ def _section(found: Judgement) -> str:
         lines += [
             f"At the end: revision {found.graph['revision']:,}, {found.graph['quads']:,} quads, which "
             f"{'conform' if found.graph['conforms'] else 'do not conform'} to the shapes. On disk "
-            f"{found.disk[0] if found.disk else 0:,.0f} MB with {found.revisions[0] if found.revisions else 0} revisions "
-            f"at first, {found.disk[-1] if found.disk else 0:,.0f} MB with "
-            f"{found.revisions[-1] if found.revisions else 0} at the last look.",
+            + "; then ".join(
+                f"{size:,.0f} MB with {number} revisions"
+                for size, number in list(zip(found.disk, found.revisions, strict=False))[:: max(1, len(found.disk) - 1)]
+            )
+            + ".",
             "",
         ]
     lines += _growth_table(found)
@@ -277,10 +279,10 @@ def _number(value: Any) -> str:
 
 _INTRODUCTION = """# Under load
 
-Mixed traffic on a service of its own, on the loopback of one machine, at bounded rates: four readers (pages, the example
-questions by SPARQL, descriptions), two dashboards that send back entity tags, a curator who proposes, reviews, commits and
-decides, an importer (tables and graphs over REST, runs of llama-bench by the command line beside it), and somebody who
-has tiny models measured by a worker. Each accepted write is entered in a ledger; at the end the data folder itself is
+Mixed traffic on a service of its own, on the loopback of one machine, at bounded rates: four readers (pages, the
+example questions by SPARQL, descriptions), two dashboards that send back entity tags, a curator who proposes, reviews,
+commits and decides, an importer (tables and graphs over REST, runs of llama-bench by the command line beside it), and
+somebody who has tiny models measured by a worker. Each accepted write is entered in a ledger; at the end the data folder itself is
 looked through for each of them, in the graph and at the revision that was answered. `tests/load` holds the campaign:
 
 ```console

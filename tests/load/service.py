@@ -146,7 +146,7 @@ def _of(pid: int) -> tuple[float, int, int] | None:
     try:
         pages = int((folder / "statm").read_text(encoding="ascii").split()[1])
         threads = int((folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[17])
-        return round(pages * _PAGE / 1e6, 1), len(os.listdir(folder / "fd")), threads
+        return round(pages * _PAGE / 1e6, 1), len(list((folder / "fd").iterdir())), threads
     except OSError:
         return None
 
@@ -167,7 +167,7 @@ def disk(folder: Path) -> float:
     for place, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                found = os.lstat(os.path.join(place, name))
+                found = (Path(place) / name).lstat()
                 if (found.st_dev, found.st_ino) not in seen:
                     seen.add((found.st_dev, found.st_ino))
                     total += found.st_blocks * 512

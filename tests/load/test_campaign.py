@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ PATIENT = {"query_seconds": "60", "seconds_per_minute": "10000"}
 
 
 @pytest.fixture(scope="module")
-def done(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Line], Services]]:
+def done(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Line], Services]:
     """The record of a campaign, and the store that it left."""
     folder = tmp_path_factory.mktemp("campaign")
     data, out = folder / "data", folder / "record.jsonl"
@@ -38,7 +37,7 @@ def done(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     add_tiny_model(services)
     services.store.close()
     run(Wish(SECONDS, out, seed=3, kills=KILLS, pace=2, every=1, data=data, settings=PATIENT))
-    yield read(out), build(Settings(data_dir=data))
+    return read(out), build(Settings(data_dir=data))
 
 
 @pytest.mark.heavy
@@ -70,7 +69,7 @@ def test_what_is_lost_or_was_never_entered_is_found(done: tuple[list[Line], Serv
         {"kind": "write", "what": "job", "sure": True, "title": "never", "id": "0" * 12, "cells": 1},
     ]
     assert [text.split(":")[0] for text in look([*lines, *never], services).wrong] == ["accepted and lost"] * 5
-    gone = [quad for quad in services.store.at().quads(IRI(graph["graph"]))][:1]
+    gone = list(services.store.at().quads(IRI(graph["graph"])))[:1]
     now = datetime.now(UTC)
     commit_change(services.store, [], gone, rules=None, reason="a fault", author=LOADER, now=now)
     assert look(lines, services).wrong == [f"graph {graph['graph']} has 4 triples of 5"]
