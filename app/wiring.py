@@ -44,10 +44,10 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         store = _remote(settings, settings.store_url)
         public = ThreadedQueries(store, at_once=settings.store_queries_at_once, waiting=settings.max_waiting)
     elif store is None:
-        embedded = EmbeddedStore(settings.data_dir / "store")
+        embedded = EmbeddedStore(settings.data_dir / "store", writes=not settings.read_only)
         store, public = embedded, PublicQueries(embedded, embedded.revisions_folder, _scale(settings))
         files = Files(settings.data_dir / "projections", settings.projections_kept)
-        kept = Projections(embedded, files, ignored=_WITHOUT_CELLS)
+        kept = Projections(embedded, files, ignored=_WITHOUT_CELLS, writes=not settings.read_only)
         if not settings.scratch:
             embedded.listen(kept.committed)
         backups = Backups(settings.data_dir, embedded.holdings, EmbeddedStore, _now)

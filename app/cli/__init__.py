@@ -30,6 +30,7 @@ from app.cli import (
     projection,
     releases,
     service,
+    site,
     webhooks,
 )
 from app.cli.output import console
@@ -53,6 +54,7 @@ app.command("show")(comparison.show)
 app.command("import")(bulk.import_files)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
+app.command("export-site")(site.export_site)
 app.command("evaluate")(evaluation.evaluate_model)
 app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)

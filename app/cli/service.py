@@ -60,6 +60,8 @@ def serve(
         return
     with in_use(settings.data_dir):  # from before the first look until the last worker has ended
         services = build(settings)
+        if head_number(services.store) == 0 and settings.read_only:
+            services.store.head()  # says that there is nothing yet
         if head_number(services.store) == 0:
             where = settings.store_url or settings.data_dir
             console.print(f"first start: loading the seed data into {where}", markup=False, soft_wrap=True)
