@@ -63,6 +63,8 @@ _NAMED = re.compile(
     r'(?P<before><[a-zA-Z][^<>]*?)\s(?P<name>href|src|action|data-[a-z-]*(?:url|href|src))="(?P<to>[^"]*)"'
 )
 _HOST = "http://export.invalid"
+_PATIENCE = 600.0
+_PAGE = 100
 _DONE = "files.json"
 _MARK = ".making.json"
 
@@ -124,7 +126,7 @@ def export(
     write_durably(work / _DONE, json.dumps(mark | {"files": listed}, indent=1, sort_keys=True) + "\n")
     (work / _MARK).unlink()
     work.rename(out)
-    return Exported(number, out, len(listed), sum(one["bytes"] for one in listed.values()), made, new=True)
+    return Exported(number, out, len(listed), sum(int(str(one["bytes"])) for one in listed.values()), made, new=True)
 
 
 _HEADERS = {
@@ -143,7 +145,7 @@ class _Asking:
         self._prefix = f"/r/{revision}"
         self._loop = asyncio.new_event_loop()
         transport = httpx.ASGITransport(app=create_app(services))
-        self._client = httpx.AsyncClient(transport=transport, base_url=_HOST, timeout=None)
+        self._client = httpx.AsyncClient(transport=transport, base_url=_HOST, timeout=_PATIENCE)
 
     def __call__(self, address: str) -> bytes:
         """The answer to an address; NotFound where it has none."""
@@ -167,14 +169,23 @@ def _files(services: Services, revision: int, ask: _Asking) -> list[File]:
     found += [File(f"benchmarks/{_named(one)}.html", f"/benchmarks/{one}") for one in dict.fromkeys(listed)]
     rows = services.store.at(revision).query(Query(_THINGS)).rows()
     things = [row["s"].value.removeprefix(vocab.BASE) for row in rows]
-    models = [thing.removeprefix("resource/model/") for thing in things if thing.startswith("resource/model/")]
-    for model in models:
+    for model in _models(ask):
         found.append(File(f"models/{_named(model)}.html", f"/models/{model}"))
         found.append(File(f"api/v1/models/{_named(model)}.json", f"/api/v1/models/{model}"))
     for thing in things:
         if thing.count("/") == 2:  # as the service serves them
             found += [File(f"{_named(thing)}{ending}", f"/{thing}{ending}") for ending in (".html", ".ttl", ".jsonld")]
     return found
+
+
+def _models(ask: _Asking) -> Iterator[str]:
+    """The models that have pages."""
+    page, total = 0, 1
+    while page * _PAGE < total:
+        page += 1
+        told = json.loads(ask(f"/api/v1/models?limit={_PAGE}&page={page}"))
+        total = told["total"]
+        yield from (one["slug"] for one in told["items"])
 
 
 def _named(text: str) -> str:

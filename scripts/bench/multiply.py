@@ -1,5 +1,4 @@
-"""Makes graphs of any size that keep to the schema: the loaded seed, with all that is said of its models once more under
-new names, and once more, until there is enough; or a part of it.
+"""Makes graphs of any size that keep to the schema: the loaded seed with copies of its models, or a part of it.
 
 What is copied are models with their architectures, claims, cases, sources, runs, observations and derived values, each
 with its graphs. What all of them share stays as it is: ontology, vocabularies, benchmarks, metrics, devices, makers,
@@ -76,7 +75,11 @@ def part_of(quads: Iterable[Quad], wanted: int) -> list[Quad]:
     """
     everything = list(quads)
     sizes = Counter(quad.graph_name.value for quad in everything if isinstance(quad.graph_name, IRI))
-    claims = {quad.graph_name.value for quad in everything if getattr(quad.object, "value", None) == vocab.slm.Claim}
+    claims = {
+        getattr(quad.graph_name, "value", "")
+        for quad in everything
+        if getattr(quad.object, "value", None) == vocab.slm.Claim
+    }
     left_out: set[str] = set()
     left = len(everything)
     for name, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):

@@ -51,7 +51,7 @@ from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.wiring import build
-from scripts.bench import multiply, servers
+from scripts.bench import multiply, scale_report, servers
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 _THOUSAND = 1000
@@ -66,7 +66,7 @@ _PAGES = {
     "compare five": "/compare?models=phi-2,opt-125m,gemma-2-2b,opt-350m,openelm-270m",
     "compare, filtered and sorted": "/compare?where=parameters:..1B&sort=-parameters&limit=20",
     "REST, models": "/api/v1/models?limit=50",
-    "REST, compare": "/api/v1/compare?limit=50",
+    "REST, compare": "/api/v1/compare.csv?limit=50",
     "description": "/resource/model/phi-2.ttl",
     "disagreements": "/api/v1/disagreements?limit=50",
 }
@@ -404,7 +404,8 @@ def within(phase: str, folder: Path, quads: int, bounds: Bounds) -> dict[str, An
         errors.seek(0)
         if process.returncode:
             return told | {"stopped": f"failed: {errors.read()[-500:]}"}
-        return told | json.loads(output.read())
+        found: dict[str, Any] = told | json.loads(output.read())
+        return found
 
 
 def _resident(pid: int) -> float:
@@ -478,8 +479,6 @@ def main(arguments: list[str]) -> None:
         print(json.dumps(found))
         return
     if arguments[:1] == ["report"]:
-        from scripts.bench import scale_report
-
         scale_report.write(Path(arguments[1]), servers.ROOT / "docs")
         return
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])

@@ -280,11 +280,11 @@ def _number(value: Any) -> str:
 _INTRODUCTION = """# Under load
 
 Mixed traffic on a service of its own, on the loopback of one machine, at bounded rates: four readers (pages, the
-example questions by SPARQL, descriptions), two dashboards that send back entity tags, a curator who proposes, reviews,
-commits and decides, an importer (tables and graphs over REST, runs of llama-bench by the command line beside it), and
-somebody who has tiny models measured by a worker. Each accepted write is entered in a ledger; at the end the data folder
-itself is
-looked through for each of them, in the graph and at the revision that was answered. `tests/load` holds the campaign:
+example questions by SPARQL, descriptions), two dashboards that send back entity tags, a curator who proposes,
+reviews, commits and decides, an importer (tables and graphs over REST, runs of llama-bench by the command line
+beside it), and somebody who has tiny models measured by a worker. Each accepted write is entered in a ledger; at
+the end the data folder itself is looked through for each of them, in the graph and at the revision that was
+answered. `tests/load` holds the campaign:
 
 ```console
 $ .venv/bin/python -m tests.load --minutes 20 --out load.jsonl

@@ -1,0 +1,94 @@
+"""One way through the whole service on Virtuoso: load, curate, measure, compare, release. Nothing lies in a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import vocab
+from app.access import KeyRing, Scope
+from app.measure.records import run_text
+from app.measure.values import Phase, Run
+from app.model.graphs import CURATED
+from app.services import Services
+from app.store.remote_http import Address
+from app.web.curation_schemas import EXAMPLE
+from tests.jobs.making import ADA, HERE, SAMPLE, cell, result
+from tests.web.scratch import NOW
+from tests.web.test_engines import Running, served
+
+MODEL = "phi-2"
+
+
+@pytest.fixture(scope="module")
+def running(
+    virtuoso_server: Address, seed_services: Services, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """The seed without its measurement runs, which are most of it, in an engine that many share."""
+    everything = list(seed_services.store.at(1).quads())
+    claims = {quad.graph_name for quad in everything if getattr(quad.object, "value", "") == vocab.slm.Claim}
+    source = f"{vocab.BASE}graph/source/"
+    quads = [
+        quad
+        for quad in everything
+        if quad.graph_name in claims or not str(getattr(quad.graph_name, "value", "")).startswith(source)
+    ]
+    with served(virtuoso_server, quads, tmp_path_factory.mktemp("path")) as service:
+        yield service
+
+
+def send(running: Running, key: str, method: str, path: str, status: int, **options: Any) -> Any:
+    answer = running.service.send(method, path, key=key, **options)
+    assert answer.status_code == status, answer.text
+    return answer
+
+
+def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
+    ring = KeyRing(running.service.data / "keys.json")
+    ada = ring.create("Ada", (Scope.PROPOSE,), NOW)[1]
+    bob = ring.create("Bob", (Scope.REVIEW, Scope.COMMIT), NOW)[1]
+
+    made = send(running, ada, "POST", "/api/v1/proposals", 201, json=EXAMPLE)
+    path, tag = made.headers["location"], made.headers["etag"]
+    verdict = {"rest": {"verdict": "accept", "reason": "it is so"}}
+    judged = send(running, bob, "POST", f"{path}/review", 200, json=verdict, headers={"If-Match": tag})
+    done = send(running, bob, "POST", f"{path}/commit", 200, headers={"If-Match": judged.headers["etag"]})
+    recorded = done.json()["items"][0]["recorded_as"]
+    case = running.service.send("GET", f"/api/v1/claims?model={MODEL}&property=vocabularySize", key=None).json()
+    assert recorded in {claim["iri"] for claim in case["claims"] if claim["status"] == "Accepted"}
+    found = running.ask(f"SELECT ?v {{ GRAPH <{CURATED.value}> {{ ?a <{vocab.slm.vocabularySize}> ?v }} }} LIMIT 1")
+    assert found.text.split()[0] == "v"
+
+    measured = replace(cell(), subject=replace(cell().subject, slug=MODEL))
+    samples = tuple(replace(SAMPLE, phase=phase) for phase in (Phase.PREFILL, Phase.DECODE) for _ in range(2))
+    told = replace(result(measured), samples=samples)
+    run = Run("e2e-on-virtuoso", told.started, told.started, ADA.iri, {HERE.fingerprint: HERE}, (told,))
+    file = tmp_path / "run.jsonl"
+    file.write_text(run_text(run), encoding="utf-8")
+    added = running.slmkg("measure", "add", str(file), "--as", "ada", "--json")
+    assert added.returncode == 0, added.stderr
+    assert json.loads(added.stdout)["new"] is True
+    again = running.slmkg("measure", "add", str(file), "--as", "ada", "--json")
+    assert json.loads(again.stdout)["new"] is False
+
+    where = f"model:{MODEL},metric:decode-throughput,weights:Random"
+    shown = running.service.send("GET", "/api/v1/observations", key=None, params={"where": where})
+    assert shown.status_code == 200, shown.text
+    assert shown.json()["total"] >= 1
+    table = running.service.send(
+        "GET", f"/api/v1/compare?models={MODEL},opt-125m&properties=vocabularySize,numLayers", key=None
+    )
+    assert table.json()["rows"][0]["cells"]["vocabularySize"]["value"] == 51200
+
+    released = running.slmkg("release", "2026.11", "--json")
+    assert released.returncode == 0, released.stderr
+    manifest = json.loads(released.stdout)
+    assert manifest["revision"] == json.loads(added.stdout)["revision"]
+    verified = running.slmkg("release", "verify", "2026.11", "--json")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert running.service.send("GET", "/releases/2026.11", key=None).status_code == 200
