@@ -137,8 +137,10 @@ class _Compilation:
             yield self._query(component, message, f"?this {path} ?value . FILTER({broken})", path, "?value")
 
     def _too_many(self, message: str, path: str, most: int) -> CompiledQuery:
-        """More values than may be at the end of several steps. Counted: EXISTS begins at the wrong end of such paths,
-        and its time grows with the square of the graph."""
+        """More values than may be at the end of several steps.
+
+        They are counted: EXISTS begins at the wrong end of such paths, and takes the square of the graph's size in time.
+        """
         value = self._fresh()
         counted = f"GROUP BY ?this HAVING(COUNT(DISTINCT {value}) > {most})"
         text = f"SELECT ?this WHERE {{ {{ {self._targets()} }} ?this {path} {value} }} {counted}"

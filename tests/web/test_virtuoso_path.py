@@ -12,32 +12,34 @@ import pytest
 
 from app import vocab
 from app.access import KeyRing, Scope
+from app.measure.environment import capture
 from app.measure.records import run_text
 from app.measure.values import Phase, Run
-from app.model.graphs import CURATED
+from app.model.claims import resource
+from app.model.graphs import CURATED, REGISTRY
+from app.model.rdf import IRI
 from app.services import Services
 from app.store.remote_http import Address
 from app.web.curation_schemas import EXAMPLE
-from tests.jobs.making import ADA, HERE, SAMPLE, cell, result
+from tests.jobs.making import ADA, SAMPLE, cell, result
+from tests.release import small
 from tests.web.scratch import NOW
 from tests.web.test_engines import Running, served
 
-MODEL = "phi-2"
+MODEL = "phi-3-mini-4k-instruct"
+VALUE = 32064
+ITEM = {**EXAMPLE["items"][0], "model": MODEL, "value": VALUE, "reported": str(VALUE)}
 
 
 @pytest.fixture(scope="module")
 def running(
     virtuoso_server: Address, seed_services: Services, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """The seed without its measurement runs, which are most of it, in an engine that many share."""
-    everything = list(seed_services.store.at(1).quads())
-    claims = {quad.graph_name for quad in everything if getattr(quad.object, "value", "") == vocab.slm.Claim}
-    source = f"{vocab.BASE}graph/source/"
-    quads = [
-        quad
-        for quad in everything
-        if quad.graph_name in claims or not str(getattr(quad.graph_name, "value", "")).startswith(source)
-    ]
+    """The example graph, with the metrics of the seed, in an engine that many share. It is small, to be quick."""
+    metric = resource("metric", "").value
+    registry = seed_services.store.at(1).quads(REGISTRY)
+    metrics = [quad for quad in registry if isinstance(quad.subject, IRI) and quad.subject.value.startswith(metric)]
+    quads = small.quads() | frozenset(metrics)
     with served(virtuoso_server, quads, tmp_path_factory.mktemp("path")) as service:
         yield service
 
@@ -53,7 +55,7 @@ def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
     ada = ring.create("Ada", (Scope.PROPOSE,), NOW)[1]
     bob = ring.create("Bob", (Scope.REVIEW, Scope.COMMIT), NOW)[1]
 
-    made = send(running, ada, "POST", "/api/v1/proposals", 201, json=EXAMPLE)
+    made = send(running, ada, "POST", "/api/v1/proposals", 201, json={**EXAMPLE, "items": [ITEM]})
     path, tag = made.headers["location"], made.headers["etag"]
     verdict = {"rest": {"verdict": "accept", "reason": "it is so"}}
     judged = send(running, bob, "POST", f"{path}/review", 200, json=verdict, headers={"If-Match": tag})
@@ -64,10 +66,11 @@ def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
     found = running.ask(f"SELECT ?v {{ GRAPH <{CURATED.value}> {{ ?a <{vocab.slm.vocabularySize}> ?v }} }} LIMIT 1")
     assert found.text.split()[0] == "v"
 
+    here = capture()
     measured = replace(cell(), subject=replace(cell().subject, slug=MODEL))
     samples = tuple(replace(SAMPLE, phase=phase) for phase in (Phase.PREFILL, Phase.DECODE) for _ in range(2))
-    told = replace(result(measured), samples=samples)
-    run = Run("e2e-on-virtuoso", told.started, told.started, ADA.iri, {HERE.fingerprint: HERE}, (told,))
+    told = replace(result(measured), samples=samples, environment=here.fingerprint)
+    run = Run("e2e-on-virtuoso", told.started, told.started, ADA.iri, {here.fingerprint: here}, (told,))
     file = tmp_path / "run.jsonl"
     file.write_text(run_text(run), encoding="utf-8")
     added = running.slmkg("measure", "add", str(file), "--as", "ada", "--json")
@@ -81,9 +84,9 @@ def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
     assert shown.status_code == 200, shown.text
     assert shown.json()["total"] >= 1
     table = running.service.send(
-        "GET", f"/api/v1/compare?models={MODEL},opt-125m&properties=vocabularySize,numLayers", key=None
+        "GET", f"/api/v1/compare?models={MODEL},examplelm-135m&properties=vocabularySize,numLayers", key=None
     )
-    assert table.json()["rows"][0]["cells"]["vocabularySize"]["value"] == 51200
+    assert table.json()["rows"][0]["cells"]["vocabularySize"]["value"] == VALUE
 
     released = running.slmkg("release", "2026.11", "--json")
     assert released.returncode == 0, released.stderr
