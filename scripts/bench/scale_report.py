@@ -214,7 +214,7 @@ def curve(title: str, unit: str, names: Sequence[str], found: Sequence[Measured]
         return '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>\n'
     across = (math.floor(math.log10(min(x for x, _ in points))), math.ceil(math.log10(max(x for x, _ in points))))
     up = (math.floor(math.log10(min(y for _, y in points))), math.ceil(math.log10(max(y for _, y in points))))
-    up = (up[0], max(up[1], up[0] + 1))
+    across, up = ((low, max(high, low + 1)) for low, high in (across, up))
 
     def place(x: float, y: float) -> tuple[float, float]:
         inner = (_WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM)

@@ -26,8 +26,8 @@ from tests.release import small
 from tests.web.scratch import NOW
 from tests.web.test_engines import Running, served
 
-MODEL = "phi-3-mini-4k-instruct"
-VALUE = 32064
+MODEL = "examplelm-135m"
+VALUE = 49152
 ITEM = {**EXAMPLE["items"][0], "model": MODEL, "value": VALUE, "reported": str(VALUE)}
 
 
@@ -84,7 +84,7 @@ def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
     assert shown.status_code == 200, shown.text
     assert shown.json()["total"] >= 1
     table = running.service.send(
-        "GET", f"/api/v1/compare?models={MODEL},examplelm-135m&properties=vocabularySize,numLayers", key=None
+        "GET", f"/api/v1/compare?models={MODEL},examplelm-300m-layered&properties=vocabularySize,numLayers", key=None
     )
     assert table.json()["rows"][0]["cells"]["vocabularySize"]["value"] == VALUE
 
