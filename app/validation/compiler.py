@@ -139,7 +139,7 @@ class _Compilation:
     def _too_many(self, message: str, path: str, most: int) -> CompiledQuery:
         """More values than may be at the end of several steps.
 
-        They are counted: EXISTS begins at the wrong end of such paths, and takes the square of the graph's size in time.
+        They are counted: EXISTS begins at the wrong end of such paths, and takes the square of the graph in time.
         """
         value = self._fresh()
         counted = f"GROUP BY ?this HAVING(COUNT(DISTINCT {value}) > {most})"

@@ -272,9 +272,9 @@ class Importer(Curator):
 
     def turn(self) -> None:
         kind = self.turns % 4
-        if kind == 1:
+        if kind == 2:
             self.send_table()
-        elif kind == 3:
+        elif kind == 0:
             self.import_run()
         else:
             self.send_graph()

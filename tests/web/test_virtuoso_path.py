@@ -68,7 +68,11 @@ def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
 
     here = capture()
     measured = replace(cell(), subject=replace(cell().subject, slug=MODEL))
-    samples = tuple(replace(SAMPLE, phase=phase) for phase in (Phase.PREFILL, Phase.DECODE) for _ in range(2))
+    samples = tuple(
+        replace(SAMPLE, phase=phase, wall_ns=500_000_000, cpu_ns=490_000_000)
+        for phase in (Phase.PREFILL, Phase.DECODE)
+        for _ in range(2)
+    )
     told = replace(result(measured), samples=samples, environment=here.fingerprint)
     run = Run("e2e-on-virtuoso", told.started, told.started, ADA.iri, {here.fingerprint: here}, (told,))
     file = tmp_path / "run.jsonl"
