@@ -12,16 +12,14 @@ import pytest
 
 from app import vocab
 from app.access import KeyRing, Scope
-from app.measure.environment import capture
 from app.measure.records import run_text
-from app.measure.values import Phase, Run
 from app.model.claims import resource
 from app.model.graphs import CURATED, REGISTRY
 from app.model.rdf import IRI
 from app.services import Services
 from app.store.remote_http import Address
 from app.web.curation_schemas import EXAMPLE
-from tests.jobs.making import ADA, SAMPLE, cell, result
+from tests.curate.test_measured import result, run
 from tests.release import small
 from tests.web.scratch import NOW
 from tests.web.test_engines import Running, served
@@ -50,7 +48,7 @@ def send(running: Running, key: str, method: str, path: str, status: int, **opti
     return answer
 
 
-def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
+def test_from_a_claim_to_a_release(running: Running, seed_services: Services, tmp_path: Path) -> None:
     ring = KeyRing(running.service.data / "keys.json")
     ada = ring.create("Ada", (Scope.PROPOSE,), NOW)[1]
     bob = ring.create("Bob", (Scope.REVIEW, Scope.COMMIT), NOW)[1]
@@ -66,17 +64,10 @@ def test_from_a_claim_to_a_release(running: Running, tmp_path: Path) -> None:
     found = running.ask(f"SELECT ?v {{ GRAPH <{CURATED.value}> {{ ?a <{vocab.slm.vocabularySize}> ?v }} }} LIMIT 1")
     assert found.text.split()[0] == "v"
 
-    here = capture()
-    measured = replace(cell(), subject=replace(cell().subject, slug=MODEL))
-    samples = tuple(
-        replace(SAMPLE, phase=phase, wall_ns=500_000_000, cpu_ns=490_000_000)
-        for phase in (Phase.PREFILL, Phase.DECODE)
-        for _ in range(2)
-    )
-    told = replace(result(measured), samples=samples, environment=here.fingerprint)
-    run = Run("e2e-on-virtuoso", told.started, told.started, ADA.iri, {here.fingerprint: here}, (told,))
+    like = result(seed_services)
+    told = replace(like, cell=replace(like.cell, subject=replace(like.cell.subject, slug=MODEL)))
     file = tmp_path / "run.jsonl"
-    file.write_text(run_text(run), encoding="utf-8")
+    file.write_text(run_text(run(told)), encoding="utf-8")
     added = running.slmkg("measure", "add", str(file), "--as", "ada", "--json")
     assert added.returncode == 0, added.stderr
     assert json.loads(added.stdout)["new"] is True
