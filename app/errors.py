@@ -14,6 +14,7 @@
     ├── NotFound                no such thing                                             (not-found)
     ├── Unauthorized            no key, or an unknown one                                 (unauthorized)
     ├── Forbidden               the key lacks a scope                                     (forbidden)
+    ├── WritesElsewhere         a process that only reads was asked to write              (writes-elsewhere)
     ├── SelfReview              nobody reviews what they proposed                         (self-review)
     ├── FormRefused             a form that was not sent from our own page                (form-refused)
     ├── Conflict                what is asked collides with what stands                   (conflict)
@@ -507,6 +508,17 @@ class Forbidden(AppError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"the key lacks the scope {scope!r}", advice="Ask for a key that has it.")
         self.scope = scope
+
+
+class WritesElsewhere(AppError):
+    """A process that only reads was asked to write; nothing was changed. `where` is the address of who writes."""
+
+    code: ClassVar[str] = "writes-elsewhere"
+
+    def __init__(self, where: str | None) -> None:
+        place = "the service that writes to this data folder" if where is None else where
+        super().__init__("this service only reads", advice=f"Send it to {place}.")
+        self.where = where
 
 
 class EngineRefused(AppError):

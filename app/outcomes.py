@@ -33,6 +33,7 @@ OUTCOMES: dict[str, Outcome] = {
     "query-refused": Outcome(400, EXIT_USAGE, "The query is not allowed here"),
     "not-acceptable": Outcome(406, EXIT_USAGE, "No accepted format is on offer"),
     "unsupported-media": Outcome(415, EXIT_USAGE, "The body's format is not read here"),
+    "writes-elsewhere": Outcome(403, EXIT_FAILURE, "This service only reads"),
     "not-found": Outcome(404, EXIT_FAILURE, "Not found"),
     "stale-revision": Outcome(412, EXIT_FAILURE, "The graph has changed meanwhile"),
     "condition-failed": Outcome(412, EXIT_FAILURE, "A condition of the request does not hold"),

@@ -34,6 +34,16 @@ class Settings(BaseSettings):
         description="Processes that answer requests. Each has readers and limits of its own, and may see a new "
         "revision a moment after the one that made it.",
     )
+    read_only: bool = Field(
+        default=False,
+        description="Whether this service only reads a data folder, or an engine, that another service writes to: it "
+        "changes nothing, runs no jobs and tells no webhooks. Any number of them may share one folder.",
+    )
+    writer_url: str | None = Field(
+        default=None,
+        pattern=_ADDRESS,
+        description="Address of the service that writes, which a service that only reads tells to those who want to.",
+    )
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s<>\"{}|^`\\]+$",
@@ -233,6 +243,8 @@ class Settings(BaseSettings):
         """What only makes sense with, or without, an external engine."""
         if self.scratch and self.store_url is not None:
             raise ValueError("SLMKG_SCRATCH keeps its graph in a folder; leave SLMKG_STORE_URL out")
+        if self.scratch and self.read_only:
+            raise ValueError("SLMKG_SCRATCH begins with nothing to read; leave SLMKG_READ_ONLY out")
         if self.store_password is not None and self.store_user is None:
             raise ValueError("SLMKG_STORE_PASSWORD needs SLMKG_STORE_USER")
         if (self.orkg_password is None) != (self.orkg_user is None):

@@ -48,8 +48,15 @@ _WITHOUT_CELLS = frozenset({PROPOSALS})
 
 
 def opened(settings: Settings, say: Callable[[str], None] = log.warning) -> Services:
-    """Services on the data folder, brought to our format first. FolderTooNew, StoreBusy; asks no engine yet."""
-    for done in folder_of(settings.data_dir).upgrade(say):
+    """Services on the data folder, brought to our format first. FolderTooNew, StoreBusy; asks no engine yet.
+
+    Who only reads leaves that to who writes.
+    """
+    folder = folder_of(settings.data_dir)
+    if settings.read_only:
+        folder.to_do()  # says when it is not for us
+        return build(settings)
+    for done in folder.upgrade(say):
         say(f"{settings.data_dir}: {done}: done")
     return build(settings)
 
@@ -71,10 +78,10 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         store = _remote(settings, settings.store_url)
         public = ThreadedQueries(store, at_once=settings.store_queries_at_once, waiting=settings.max_waiting)
     elif store is None:
-        embedded = EmbeddedStore(settings.data_dir / "store")
+        embedded = EmbeddedStore(settings.data_dir / "store", writes=not settings.read_only)
         local, store, public = embedded, embedded, PublicQueries(embedded, embedded.revisions_folder, _scale(settings))
         files = Files(settings.data_dir / "projections", settings.projections_kept)
-        kept = Projections(embedded, files, ignored=_WITHOUT_CELLS)
+        kept = Projections(embedded, files, ignored=_WITHOUT_CELLS, writes=not settings.read_only)
         if not settings.scratch:
             embedded.listen(kept.committed)
         embedded.listen(lambda *_: _claim(folder))

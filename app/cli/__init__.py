@@ -31,6 +31,7 @@ from app.cli import (
     prune,
     releases,
     service,
+    site,
     upgrade,
     webhooks,
 )
@@ -55,6 +56,7 @@ app.command("show")(comparison.show)
 app.command("import")(bulk.import_files)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
+app.command("export-site")(site.export_site)
 app.command("evaluate")(evaluation.evaluate_model)
 app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)

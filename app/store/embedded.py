@@ -43,6 +43,7 @@ from app.errors import (
     StoreBusy,
     StoreDamaged,
     StoreEmpty,
+    WritesElsewhere,
 )
 from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, bad, good, note
@@ -64,10 +65,14 @@ _WRITABLE_BY_ALL = 0o002
 
 
 class EmbeddedStore:
-    """A folder of revisions (see `port.GraphStore`). Opening it reads nothing but the head."""
+    """A folder of revisions (see `port.GraphStore`). Opening it reads nothing but the head.
 
-    def __init__(self, folder: Path) -> None:
+    Without `writes` it changes nothing, whatever it is asked: WritesElsewhere.
+    """
+
+    def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self._folder = folder
+        self._writes = writes
         self._revisions = folder / "revisions"
         self._open: dict[int, EngineSnapshot] = {}
         self._described: dict[int, Revision] = {}
@@ -244,7 +249,7 @@ class EmbeddedStore:
         if newest:
             self._open_read_only(newest).backup(str(candidate))
         store = ox.Store(str(candidate))
-        before = len(store)
+        before = self._describe(newest).quads if newest else 0  # to count them takes as long as there are many
         wanted = as_stored(change.add)
         removed = [quad for quad in as_stored(change.remove) - wanted if quad in store]
         added = [quad for quad in wanted if quad not in store]
@@ -380,7 +385,7 @@ class EmbeddedStore:
 
     def _keep_patch(self, number: int, delta: bytes) -> None:
         """Keep a patch that was worked out, unless somebody writes now or the folder is not ours to write."""
-        with suppress(StoreBusy, OSError), self._write_lock():
+        with suppress(StoreBusy, WritesElsewhere, OSError), self._write_lock():
             write_durably(self._patch(number), delta)
 
     def _path(self, number: int) -> Path:
@@ -444,6 +449,8 @@ class EmbeddedStore:
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         """Hold the folder's write lock; the operating system lets go of it when the process ends, however it ends."""
+        if not self._writes:
+            raise WritesElsewhere(None)
         self._revisions.mkdir(parents=True, exist_ok=True)
         with (self._folder / "LOCK").open("w") as handle:
             try:

@@ -51,11 +51,22 @@ from app.web.logs import Named, Watching
 from app.web.metrics import Metrics
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
+from app.web.read_only import ReadOnly
 from app.web.reading import error_page
 from app.web.revisions import TimeTravel
 from app.web.routes import PlainMount
 from app.web.telemetry import telemetry
 from app.web.upkeep import Upkeep
+
+
+@asynccontextmanager
+async def _beside(services: Services) -> AsyncIterator[None]:
+    """What a service does beside answering; one that only reads does nothing."""
+    if services.settings.read_only:
+        yield
+        return
+    async with webhooks.delivering(services), jobs.keeping(services):
+        yield
 
 
 class Application(FastAPI):
@@ -78,7 +89,7 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
             app.state.findings.start()
             stopping = {"stopping": threading.Event()}  # ends the streams that would keep the server waiting
             upkeep = Upkeep(services, app.state.metrics)
-            async with webhooks.delivering(services), jobs.keeping(services):
+            async with _beside(services):
                 try:
                     if services.public is None:
                         yield stopping
@@ -144,6 +155,8 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     for part in parts:
         part.register(app)
     app.router.routes.append(PlainMount("/static", app=StaticFiles(directory=pages.STATIC), name="static"))
+    if services.settings.read_only:
+        app.add_middleware(ReadOnly, where=services.settings.writer_url)
     app.add_middleware(Named)
     app.add_middleware(TimeTravel)
     app.add_middleware(LastNet, metrics=metrics)

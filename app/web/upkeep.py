@@ -36,7 +36,8 @@ class Upkeep:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Do it, in a thread, until the block ends."""
-        if not self.services.settings.prune or self.services.settings.scratch:
+        settings = self.services.settings
+        if not settings.prune or settings.scratch or settings.read_only:
             yield
             return
         thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
