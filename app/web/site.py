@@ -53,9 +53,9 @@ _TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-_THINGS = f"""SELECT DISTINCT ?s WHERE {{
-  {{ ?s ?p ?o }} FILTER(STRSTARTS(STR(?s), "{vocab.BASE}resource/"))
-}} ORDER BY ?s"""
+_THINGS = """SELECT DISTINCT ?s WHERE {
+  { ?s ?p ?o } FILTER(STRSTARTS(STR(?s), "https://w3id.org/slmkg/resource/"))
+} ORDER BY ?s"""
 _BENCHMARKS = re.compile(r'href="(?:/r/\d+)?/benchmarks/([^"/?#]+)["?#]')
 _FORM = re.compile(r"<form\b.*?</form>", re.DOTALL)
 _SCRIPT = re.compile(r"<script\b[^>]*></script>\s*")
