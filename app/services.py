@@ -121,8 +121,11 @@ class Services:
         return validate(self.store.to_check(revision), self.set_validator, on_step)
 
     def validate_record(self, record: IRI) -> Report:
-        """Validate one thing of the newest revision with pySHACL."""
-        return self.record_validator.validate(self.store.at().quads(), [record])
+        """Validate one thing of the newest revision with pySHACL; NotFound."""
+        quads = list(self.store.at().quads())
+        if not any(quad.subject == record for quad in quads):
+            raise NotFound("thing", record.value, advice="Name it as type:name, such as model:phi-2, or by its IRI.")
+        return self.record_validator.validate(quads, [record])
 
     def examine(self) -> tuple[Sign, ...]:
         """How the machine, the store, the columns, the keys and the jobs are; reads only."""

@@ -58,6 +58,7 @@ _THOUSAND = 1000
 _MEGA = 1_000_000
 _LOOK = 0.1
 _HTTP_SECONDS = 120.0
+_ACCEPT = "text/html, */*;q=0.5"
 _PAGES = {
     "first page": "/",
     "models": "/models",
@@ -274,7 +275,7 @@ def serve(folder: Path, quads: int) -> dict[str, Any]:
         found: dict[str, Any] = {"start, s": ready}
         found["memory after the start, MB"] = _memory(process.pid)
         client = _Client(port)
-        found["pages"] = {name: client.often(path, "text/html") for name, path in _PAGES.items()}
+        found["pages"] = {name: client.often(path) for name, path in _PAGES.items()}
         found["memory after the pages, MB"] = _memory(process.pid)
         found["questions"] = {
             one.name: client.once("GET", f"/sparql?query={quote(one.text)}", accept=_ANSWERS) for one in questions()
@@ -313,7 +314,7 @@ class _Client:
         finally:
             connection.close()
 
-    def once(self, method: str, path: str, *, accept: str = "text/html") -> dict[str, Any]:
+    def once(self, method: str, path: str, *, accept: str = _ACCEPT) -> dict[str, Any]:
         """One request: milliseconds and bytes, or its status where it was not answered."""
         try:
             status, ms, _, body = self.send(method, path, Accept=accept)
@@ -321,12 +322,12 @@ class _Client:
             return {"status": 0, "ms": _THOUSAND * _HTTP_SECONDS}
         return {"ms": ms, "bytes": len(body)} | ({} if status == 200 else {"status": status})
 
-    def often(self, path: str, accept: str) -> dict[str, Any]:
+    def often(self, path: str) -> dict[str, Any]:
         """The first time, and the median of five more."""
-        first = self.once("GET", path, accept=accept)
+        first = self.once("GET", path)
         if "status" in first or first["ms"] > _THOUSAND * 30:
             return {"first": first}
-        later = [self.once("GET", path, accept=accept)["ms"] for _ in range(5)]
+        later = [self.once("GET", path)["ms"] for _ in range(5)]
         return {"first": first, "later, ms": statistics.median(later)}
 
 
