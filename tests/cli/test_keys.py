@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 
 from app.access import KeyRing, Scope
 from tests.cli.run import RUN, slmkg
+from tests.ports import free_port
 from tests.web.scratch import Service
 
 
@@ -78,9 +78,7 @@ def test_what_cannot_be_done_is_told(tmp_path: Path, arguments: tuple[str, ...],
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Service, Path]]:
     """`slmkg serve --scratch`, started as a script would, with its temporary folder below the test's."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     var = tmp_path / "var"
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, "serve", "--scratch"],

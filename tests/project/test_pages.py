@@ -21,6 +21,7 @@ from app.model.rdf import python_value
 from app.services import Services
 from app.store.port import Query
 from app.store.readers import Limits, Share
+from tests.ports import free_port
 from tests.project.checkout import ROOT, files, text
 
 SCRIPT = ROOT / "scripts" / "build_readme_examples.py"
@@ -131,9 +132,7 @@ def test_the_numbers_of_the_readme(what: str, seed_services: Services) -> None:
 @pytest.fixture(scope="module")
 def address(seed_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service on the seed, started as `make serve` starts it."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     environment = os.environ | {"SLMKG_PORT": str(port), "SLMKG_DATA_DIR": str(seed_folder)}
     environment.pop("SLMKG_HOST", None)
     log = tmp_path_factory.mktemp("service") / "log"

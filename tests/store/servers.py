@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from app.store.remote_http import Address
+from tests.ports import free_port
 
 _START = 60.0
 _VIRTUOSO = """
@@ -59,7 +59,7 @@ def oxigraph(folder: Path, *options: str) -> Iterator[Address]:
     program = shutil.which("oxigraph", path=str(Path(sys.executable).parent)) or shutil.which("oxigraph")
     if program is None:
         pytest.fail("the tests of the remote store need Oxigraph's server: pip install oxigraph")
-    port = _free_port()
+    port = free_port()
     command = [program, "serve", "--location", str(folder / "oxigraph"), "--bind", f"127.0.0.1:{port}", *options]
     with _running(command, folder, f"http://127.0.0.1:{port}/"):
         here = f"http://127.0.0.1:{port}"
@@ -72,7 +72,7 @@ def virtuoso(folder: Path) -> Iterator[Address]:
     for program in ("virtuoso-t", "isql-vt"):
         if shutil.which(program) is None:
             pytest.fail(f"the tests of the remote store need {program}: apt-get install virtuoso-opensource-7-bin")
-    port, sql_port = _free_port(), _free_port()
+    port, sql_port = free_port(), free_port()
     settings = folder / "virtuoso.ini"
     settings.write_text(_VIRTUOSO.format(folder=folder, port=port, sql_port=sql_port), encoding="utf-8")
     here = f"http://127.0.0.1:{port}"
@@ -135,9 +135,3 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
         except httpx.HTTPError:
             time.sleep(0.05)
     pytest.fail(f"{process.args!r} did not start within {_START:g} s: {log.read_text(errors='replace')}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

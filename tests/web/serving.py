@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+
+from tests.ports import free_port
 
 UVICORN = (sys.executable, "-m", "uvicorn", "app.asgi:app", "--log-level", "warning", "--port")
 
@@ -22,9 +23,7 @@ def serving(data: Path, *command: str, log: Path | None = None, **settings: str)
 
     All that the service says goes into the file `log`, if there is one.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     named = {f"SLMKG_{name.upper()}": value for name, value in settings.items()}
     output = log.open("wb") if log is not None else None
     process = subprocess.Popen(

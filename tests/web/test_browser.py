@@ -168,17 +168,17 @@ def test_no_page_scrolls_sideways(page: Page, path: str, width: int) -> None:
 
 
 def test_charts_of_insights_are_drawn_without_scripts(browser: Browser, address: str) -> None:
-    """Six pictures from this address alone; contents lead to their sections."""
+    """Six insights and the check of times: seven pictures from this address alone; contents lead to their sections."""
     context = browser.new_context(base_url=address, java_script_enabled=False)
     asked: list[str] = []
     opened = context.new_page()
     opened.on("request", lambda one: asked.append(one.url))
     opened.goto("/insights")
     pictures = opened.locator("figure img")
-    assert pictures.count() == 6
+    assert pictures.count() == 7
     assert all(width is not None and width["width"] > 300 for width in (one.bounding_box() for one in pictures.all()))
     drawn = [one for one in asked if ".svg" in one and "/insights/" in one]
-    assert len(drawn) == 6
+    assert len(drawn) == 7
     assert {urlsplit(one).netloc for one in asked} == {urlsplit(address).netloc}
     opened.get_by_role("navigation", name="Insights").get_by_role("link", name="Key-value cache and memory").click()
     assert opened.url.endswith("/insights#memory")

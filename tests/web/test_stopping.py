@@ -23,6 +23,7 @@ from app.jobs.queue import Queue
 from app.store.embedded import EmbeddedStore
 from tests.cli.run import RUN, slmkg
 from tests.jobs.making import ADA, plan
+from tests.ports import free_port
 from tests.store.quads import change, quad
 from tests.web.conftest import problem_of
 from tests.web.scratch import NOW
@@ -49,9 +50,7 @@ def token(data: Path) -> str:
 @contextmanager
 def service(data: Path, log: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """`slmkg serve` on a folder; root has no more rights there than others."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     named = {f"SLMKG_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as output:
         process = subprocess.Popen(

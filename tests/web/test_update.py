@@ -21,6 +21,7 @@ import pytest
 from app.access import KeyRing, Scope
 from app.services import Services
 from app.store.embedded import EmbeddedStore
+from tests.ports import free_port
 from tests.store.test_killed import assert_whole
 from tests.web.conftest import problem_of
 from tests.web.scratch import NOW, Service, begun, keyed, scratch
@@ -347,9 +348,7 @@ def test_a_killed_server_leaves_a_committed_head(tmp_path: Path) -> None:
 
 def _kill_while_writing(folder: Path, token: str, pause: float) -> int:
     """Write numbers one after the other until the server is killed; the last one that was acknowledged."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "app.asgi:app", "--port", str(port), "--log-level", "critical"],
         env={**os.environ, "SLMKG_DATA_DIR": str(folder), "SLMKG_SCRATCH": "true"},
@@ -407,9 +406,7 @@ def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path) -> None:
 @contextmanager
 def _process(folder: Path, token: str) -> Iterator[tuple[subprocess.Popen[bytes], Service]]:
     """A throw-away service whose process a test can reach."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", "app.asgi:app", "--port", str(port), "--log-level", "critical"],
         env={**os.environ, "SLMKG_DATA_DIR": str(folder), "SLMKG_SCRATCH": "true"},
@@ -436,9 +433,7 @@ def test_no_log_holds_a_key_or_an_update(tmp_path: Path) -> None:
     services_log = tmp_path / "log"
     begun(tmp_path / "var")
     _, token = KeyRing(tmp_path / "var" / "keys.json").create("a test", (Scope.UPDATE,), NOW)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with services_log.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "app.asgi:app", "--port", str(port), "--no-access-log"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from app.webhooks.hooks import Hooks
 from app.wiring import build
 from tests import edits
 from tests.cli.workers import two_workers, until
+from tests.ports import free_port
 from tests.store.quads import change, quad
 from tests.web.conftest import Client, problem_of
 from tests.webhooks.receiver import Receiver, receiving
@@ -196,9 +196,7 @@ class Running:
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

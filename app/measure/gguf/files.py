@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from app.durable import sync
 from app.errors import BadFile, BadParameter, ExtraMissing, NoRoom, PreparationFailed, Unmeasurable
 from app.measure.gguf import inspect
 from app.measure.gguf.architectures import Blueprint, blueprint
@@ -194,7 +195,7 @@ def _appearing(target: Path) -> Iterator[Path]:
         os.fsync(handle)
         temporary.chmod(0o644)
         temporary.replace(target)
-        _sync_folder(target.parent)
+        sync(target.parent)
     except BadFile as error:
         raise PreparationFailed(f"the file that was made for {target.name} {error.problem}") from error
     except OSError as error:
@@ -205,15 +206,6 @@ def _appearing(target: Path) -> Iterator[Path]:
     finally:
         os.close(handle)
         temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name safe on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove_leftovers(folder: Path) -> None:
