@@ -6,7 +6,6 @@ import importlib.util
 import os
 import platform
 import random
-import socket
 import tempfile
 import threading
 import time
@@ -32,6 +31,7 @@ from tests.load.ledger import look
 from tests.load.record import Record, read
 from tests.load.roles import Measuring, World, everybody
 from tests.load.service import Service, disk
+from tests.ports import free_port
 
 _KEYS = {
     "ada": (Scope.PROPOSE,),
@@ -79,7 +79,7 @@ def run(wish: Wish) -> int:
         ring, now = KeyRing(data / "keys.json"), datetime.now(UTC)
         keys = {who: ring.create(who, scopes, now)[1] for who, scopes in _KEYS.items()}
         settings = {"jobs_worker": "false", "log_level": "warning", **wish.settings}
-        service = Service(data, _free_port(), wish.out.with_suffix(".log"), record, settings)
+        service = Service(data, free_port(), wish.out.with_suffix(".log"), record, settings)
         world = World(service, record, keys, wish.seed, folder, cells=_cells())
         service.start()
         try:
@@ -220,9 +220,3 @@ def _ask_again(service: Service, record: Record) -> None:
 def _cells() -> tuple[dict[str, Any], ...]:
     wanted = Wanted((Subject(SLUG, FACTS),), ("F16", "Q8_0"), (20,), generated=8, sampling=Sampling(2, seconds=0.5))
     return tuple(to_json(one) for one in cells(wanted))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

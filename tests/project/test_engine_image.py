@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,15 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import slmkg
+from tests.ports import free_port
 from tests.project.checkout import ROOT
 
 PASSWORD = "a-long.password_7"
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 @contextmanager
@@ -52,7 +46,7 @@ def started(files: Path, data: Path, **environment: str) -> Iterator[subprocess.
 @pytest.mark.heavy
 def test_the_engine_starts_takes_our_writes_and_starts_again_after_a_kill(tmp_path: Path) -> None:
     files = Path(shutil.copytree(ROOT / "docs" / "deploy" / "virtuoso", tmp_path / "files"))
-    sql, web = free_port(), free_port()
+    sql, web = str(free_port()), str(free_port())
     for name in ("virtuoso.ini", "start.sh", "healthy.sh"):
         told = (files / name).read_text()
         told = told.replace("127.0.0.1:1111", f"127.0.0.1:{sql}").replace("127.0.0.1/8890", f"127.0.0.1/{web}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from app.store.memory import MemoryStore
 from app.web.application import create_app
 from app.wiring import build
 from tests.cli.run import RUN
+from tests.ports import free_port
 from tests.store.quads import quad
 from tests.web.conftest import Client, problem_of
 from tests.web.scratch import NOW
@@ -87,9 +87,7 @@ class Three:
 
 
 def started(data: Path, **settings: str) -> Process:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     named = {f"SLMKG_{name.upper()}": value for name, value in settings.items()}
     environment = {**os.environ, "SLMKG_DATA_DIR": str(data), "SLMKG_READERS": "1", **named}
     return Process(f"http://127.0.0.1:{port}", subprocess.Popen([*UVICORN, str(port)], env=environment))
