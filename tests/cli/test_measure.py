@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -61,14 +60,3 @@ def test_weights_come_from_the_hub_at_a_commit(own_services: Services, monkeypat
         )  # fmt: skip
     assert refused.returncode == 2
     assert "model-Q8_0.gguf" in refused.stderr
-
-
-def test_a_plan_becomes_a_file_that_jobs_are_made_of(seed_folder: Path, tmp_path: Path) -> None:
-    data = tmp_path / "var"
-    shutil.copytree(seed_folder, data)
-    plan = tmp_path / "plan.json"
-    told = slmkg(data, "measure", "plan", "--model", "smollm-135m", "--variant", "F16,Q8_0", "--out", str(plan))
-    assert told.returncode == 0, told.stderr
-    made = slmkg(data, "jobs", "make", str(plan), "--json")
-    assert made.returncode == 0, made.stderr
-    assert (json.loads(made.stdout)["title"], json.loads(made.stdout)["cells"]) == ("smollm-135m in F16,Q8_0", 2)

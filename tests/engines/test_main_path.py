@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -149,3 +150,14 @@ def test_a_plan_for_what_no_machine_measured_is_that_of_a_slow_core(seed_folder:
     assert "as on a slow core" in told.stdout
     as_json = slmkg(seed_folder, "measure", "plan", "--model", "smollm-135m", "--variant", "Q5_0", "--json")
     assert [one["seconds_predicted"] for one in json.loads(as_json.stdout)["cells"]] == [False]
+
+
+def test_a_plan_becomes_a_file_that_jobs_are_made_of(seed_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "var"
+    shutil.copytree(seed_folder, data)
+    plan = tmp_path / "plan.json"
+    told = slmkg(data, "measure", "plan", "--model", "smollm-135m", "--variant", "F16,Q8_0", "--out", str(plan))
+    assert told.returncode == 0, told.stderr
+    made = slmkg(data, "jobs", "make", str(plan), "--json")
+    assert made.returncode == 0, made.stderr
+    assert (json.loads(made.stdout)["title"], json.loads(made.stdout)["cells"]) == ("smollm-135m in F16,Q8_0", 2)
