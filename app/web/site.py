@@ -36,8 +36,8 @@ import httpx
 from app import vocab
 from app.durable import write_durably
 from app.errors import BadParameter, NotFound
+from app.model.rdf import IRI
 from app.services import Services
-from app.store.port import Query
 from app.web.application import create_app
 from app.web.pages import STATIC
 from app.web.revisions import FOR_EVER, existing
@@ -53,9 +53,6 @@ _TYPES = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-_THINGS = """SELECT DISTINCT ?s WHERE {
-  { ?s ?p ?o } FILTER(STRSTARTS(STR(?s), "https://w3id.org/slmkg/resource/"))
-} ORDER BY ?s"""
 _BENCHMARKS = re.compile(r'href="(?:/r/\d+)?/benchmarks/([^"/?#]+)["?#]')
 _FORM = re.compile(r"<form\b.*?</form>", re.DOTALL)
 _SCRIPT = re.compile(r"<script\b[^>]*></script>\s*")
@@ -167,13 +164,13 @@ def _files(services: Services, revision: int, ask: _Asking) -> list[File]:
     found.append(File("api/v1/properties.json", "/api/v1/properties"))
     listed = _BENCHMARKS.findall(ask("/benchmarks").decode())
     found += [File(f"benchmarks/{_named(one)}.html", f"/benchmarks/{one}") for one in dict.fromkeys(listed)]
-    rows = services.store.at(revision).query(Query(_THINGS)).rows()
-    things = [row["s"].value.removeprefix(vocab.BASE) for row in rows]
+    subjects = {quad.subject for quad in services.store.at(revision).quads()}
+    names = sorted(one.value.removeprefix(vocab.BASE) for one in subjects if isinstance(one, IRI))
     for model in _models(ask):
         found.append(File(f"models/{_named(model)}.html", f"/models/{model}"))
         found.append(File(f"api/v1/models/{_named(model)}.json", f"/api/v1/models/{model}"))
-    for thing in things:
-        if thing.count("/") == 2:  # as the service serves them
+    for thing in names:
+        if thing.startswith("resource/") and thing.count("/") == 2:  # as the service serves them
             found += [File(f"{_named(thing)}{ending}", f"/{thing}{ending}") for ending in (".html", ".ttl", ".jsonld")]
     return found
 

@@ -33,6 +33,7 @@ _READ = {
     "asttokens": "Apache-2.0",
     "comm": "BSD-3-Clause",
     "cronsim": "BSD-3-Clause",
+    "diskcache": "Apache-2.0",
     "grimp": "BSD-2-Clause",
     "hishel": "BSD-3-Clause",
     "import-linter": "BSD-2-Clause",
