@@ -22,7 +22,11 @@ from app.jobs.worker import Pace, Worker
 from app.measure.records import from_json, to_json
 from app.measure.values import Cell, CellResult, Phase, Sample, Status
 
-_HERE = {"fingerprint": "0123456789abcdef", "hardware": {"cpu": "a processor"}, "software": {"system": "Linux"}}
+_HERE = {
+    "fingerprint": "0123456789abcdef",
+    "hardware": {"cpu": {"model": "a processor"}},
+    "software": {"system": "Linux"},
+}
 
 
 def answer() -> None:

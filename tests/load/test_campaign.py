@@ -47,7 +47,7 @@ def test_nothing_is_lost_though_the_service_is_killed(done: tuple[list[Line], Se
     found = report.judged(lines)
     assert found.wrong == []
     assert (found.kills, found.readers_killed > 0) == (KILLS, True)
-    assert found.requests["304"] > 0
+    assert found.requests["answered"] > 0
     assert set(found.ledger) >= {"proposal", "graph", "job"}
     assert all(sum(counts.values()) > 0 for counts in found.ledger.values())
     assert "finding(s)" not in report.page([])

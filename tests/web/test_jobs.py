@@ -262,6 +262,7 @@ def test_a_worker_elsewhere_takes_keeps_and_hands_in(office: Office) -> None:
         ({"environment": {}}, "/environment/fingerprint"),
         ({"environment": {**ENVIRONMENT, "fingerprint": "other"}}, "/result/environment"),
         ({"environment": {**ENVIRONMENT, "hardware": 1}}, "/environment/hardware"),
+        ({"environment": {**ENVIRONMENT, "hardware": {"cpu": "x"}}}, "/environment/hardware"),
         ({"token": "x"}, "/token"),
     ],
 )
@@ -477,8 +478,8 @@ def test_a_service_with_open_streams_ends_when_it_is_told_to(tmp_path: Path) -> 
     process = subprocess.Popen([sys.executable, "-c", RUN, "serve"], env=environment, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        told = re.search(r"serving on (http://\S+)/", process.stderr.readline())
-        assert told is not None
+        lines_of_it = iter(process.stderr.readline, "")  # it brings the folder to its format first
+        told = next(found for line in lines_of_it if (found := re.search(r"serving on (http://\S+)/", line)))
         until(lambda: ready(f"{told[1]}/"))
         with httpx.stream("GET", f"{told[1]}{JOBS}/{made.id}/events", timeout=60) as stream:
             lines = stream.iter_lines()
