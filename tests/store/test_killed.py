@@ -127,7 +127,7 @@ def kill_a_committer(folder: Path, commits: int, after: float) -> tuple[int, int
     return (int(said[-1]) if said else 0), head
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [5, pytest.param(60, marks=pytest.mark.heavy)])
 def test_a_writer_killed_at_random_keeps_every_acknowledged_commit(tmp_path: Path, kills: int) -> None:
     chance = random.Random(SEED)
     folder = tmp_path / "store"
@@ -232,12 +232,12 @@ class Campaign:
 def test_a_load_killed_at_any_time_leaves_a_whole_revision(
     half_loaded: Path, seed_services: Services, tmp_path: Path
 ) -> None:
-    """Eight kills: half of them anywhere, half of them after the load has begun to commit."""
+    """Six kills: half of them anywhere, half of them after the load has begun to commit."""
     campaign = Campaign(half_loaded, seed_services, tmp_path / "var")
     whole, commit = campaign.undisturbed()
     chance = random.Random(SEED)
-    anywhere = [whole * (number + chance.random()) / 4 for number in range(4)]
-    committing = [commit + (whole * 1.05 - commit) * (number + chance.random()) / 4 for number in range(4)]
+    anywhere = [whole * (number + chance.random()) / 3 for number in range(3)]
+    committing = [commit + (whole * 1.05 - commit) * (number + chance.random()) / 3 for number in range(3)]
     times: list[float] = sorted(anywhere + committing)
     campaign.fresh()
     for number, after in enumerate(times):
@@ -245,8 +245,8 @@ def test_a_load_killed_at_any_time_leaves_a_whole_revision(
         if campaign.outcomes[-1][1] == 2 or number % 3 == 2:  # it was done before the kill: begin again
             campaign.finish()
             campaign.fresh()
-    assert len(campaign.outcomes) == 8
-    assert sum(head == 1 for _, head in campaign.outcomes) > 4
+    assert len(campaign.outcomes) == 6
+    assert sum(head == 1 for _, head in campaign.outcomes) > 3
     phases = {phase for phase, _ in campaign.outcomes}
     assert "validating and committing" in phases
     assert len(phases) > 1, phases
