@@ -21,9 +21,9 @@ serve: ## Serve on http://127.0.0.1:8000; the first start loads the seed data
 	@$(PREPARE) serve
 	@exec $(BIN)/slmkg serve
 
-test: ## Run the tests (PYTEST_ARGS="-k word" picks some)
+test: ## Run the tests (PYTEST_ARGS="-k word" picks some; HEAVY=1 runs the long ones too)
 	@$(PREPARE) test
-	@$(BIN)/pytest -n auto --dist worksteal -m "not heavy" --ignore=tests/engines $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(if $(HEAVY),,-m "not heavy") --ignore=tests/engines $(PYTEST_ARGS)
 
 check: lint test ## Run every check: lint, then the tests
 
@@ -37,7 +37,7 @@ lint: ## Check style, types, imports, dependencies and generated files
 	@echo "[6/6] generated files" && set -e; for script in $(GENERATORS); do \
 		echo "      $$script --check"; $(BIN)/python $$script --check; done
 
-heavy: ## Run the long tests too (processes killed during loads, …)
+heavy: ## Run the long tests alone (processes killed during loads, …)
 	@$(PREPARE) test
 	@$(BIN)/pytest -n auto --dist worksteal -m heavy --ignore=tests/engines $(PYTEST_ARGS)
 
