@@ -36,7 +36,9 @@ PATIENCE = 120
 """Seconds, so that a busy machine fails no test."""
 LONGEST_ADDRESS = 60_000
 """Bytes. The server itself refuses what is longer than 64 KiB, before the application hears of it."""
-roomy = partial(serving, seconds_per_minute="100000", key_seconds_per_minute="100000", jobs_worker="false")
+roomy = partial(
+    serving, query_seconds="60", seconds_per_minute="100000", key_seconds_per_minute="100000", jobs_worker="false"
+)
 """A service that answers as much as it is asked."""
 
 

@@ -20,6 +20,7 @@ from app.ingest.bulk.headers import ROLES, Role
 from app.ingest.bulk.recorded import recorded
 from app.ingest.bulk.sheets import read_sheet
 from app.ingest.bulk.table import Content, Options, Reading, key_of, read_table
+from app.ingest.cells import is_placeholder
 from app.model.claims import Claim, Interval, Source, resource
 from app.model.rdf import IRI, Literal, Term, literal
 from app.model.rdf import date as month_literal
@@ -153,14 +154,14 @@ def test_any_claims_come_back_as_they_were(desk: Desk, data: st.DataObject) -> N
 @settings(max_examples=60)
 @given(data=st.data())
 def test_any_claims_come_back_from_a_wide_table(desk: Desk, data: st.DataObject) -> None:
-    """A wide table keeps values and sources; a text loses the blanks around it."""
+    """A wide table keeps values and sources; a text loses the blanks around it; one that says "nothing" is none."""
     claims = [
         replace(claim, value=literal(claim.value.value.strip()))
         if BY_PREDICATE_KIND[claim.predicate] is Kind.TEXT and isinstance(claim.value, Literal)
         else claim
         for claim in data.draw(made_claims(desk))
     ]
-    placeholders = [claim for claim in claims if claim.value.value.lower() in {"-", "none", "na", "nan", "null", "n/a"}]
+    placeholders = [claim for claim in claims if is_placeholder(quantities.escaped(claim.value.value))]
     reading = read(desk, export.wide_table(claims, desk.names), known=False)
     assert reading.refused == ()
     assert {key_of(item) for item in reading.items} == {key_of(one) for one in claims if one not in placeholders}
