@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help serve test check lint heavy engines setup lock clean ci
+.PHONY: help serve test check lint heavy engines docs setup lock release audit clean ci
 
 PREPARE = python=$$(sh scripts/setup/find-python.sh) && "$$python" scripts/setup/prepare.py
 BIN = .venv/bin
@@ -21,9 +21,9 @@ serve: ## Serve on http://127.0.0.1:8000; the first start loads the seed data
 	@$(PREPARE) serve
 	@exec $(BIN)/slmkg serve
 
-test: ## Run the tests (PYTEST_ARGS="-k word" picks some)
+test: ## Run the tests (PYTEST_ARGS="-k word" picks some; HEAVY=1 runs the long ones too)
 	@$(PREPARE) test
-	@$(BIN)/pytest -n auto --dist worksteal -m "not heavy" --ignore=tests/engines $(PYTEST_ARGS)
+	@$(BIN)/pytest -n auto --dist worksteal $(if $(HEAVY),,-m "not heavy") --ignore=tests/engines $(PYTEST_ARGS)
 
 check: lint test ## Run every check: lint, then the tests
 
@@ -37,7 +37,7 @@ lint: ## Check style, types, imports, dependencies and generated files
 	@echo "[6/6] generated files" && set -e; for script in $(GENERATORS); do \
 		echo "      $$script --check"; $(BIN)/python $$script --check; done
 
-heavy: ## Run the long tests too (processes killed during loads, …)
+heavy: ## Run the long tests alone (processes killed during loads, …)
 	@$(PREPARE) test
 	@$(BIN)/pytest -n auto --dist worksteal -m heavy --ignore=tests/engines $(PYTEST_ARGS)
 
@@ -45,12 +45,28 @@ engines: ## Run the tests that measure with real engines (builds llama.cpp the f
 	@$(PREPARE) engines
 	@$(BIN)/pytest -n auto --dist worksteal tests/engines $(PYTEST_ARGS)
 
+docs: ## Build the documentation as a site in build/site/html
+	@$(PREPARE) test
+	@$(BIN)/python scripts/docs/site.py
+
 setup: ## Only set up: environment, packages, data
 	@$(PREPARE) setup
 
 lock: ## Write the lock files anew (UPGRADE=1 takes the newest versions)
 	@$(PREPARE) test
 	@$(BIN)/python scripts/setup/prepare.py lock $(if $(UPGRADE),--upgrade)
+
+release: ## Make wheel, source archive, bill of materials and data release in dist/
+	@$(PREPARE) test
+	@$(BIN)/python -m scripts.release
+
+# --strict: a package that the advisories know nothing of is a failure too. Both ask services on the internet.
+audit: ## Ask for known weaknesses of the locked packages
+	@$(PREPARE) test
+	@set -e; for lock in runtime telemetry measure; do \
+		$(BIN)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements/$$lock.txt; \
+	done
+	npm audit --omit=dev
 
 ci: ## Run what continuous integration runs
 	@bash .ci/run

@@ -1,3 +1,3 @@
 """slmkg: knowledge-graph curation and query service for small language models."""
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"

@@ -11,7 +11,7 @@ from app import logs
 from app.settings import Settings
 from app.web.application import create_app
 from app.web.logs import hide_parameters
-from app.wiring import build
+from app.wiring import opened
 
 _PARENT_DEATH_SIGNAL = 1
 
@@ -30,4 +30,4 @@ _end_with_parent()
 settings = Settings()
 logs.configure(settings.log_level)
 hide_parameters()
-app = create_app(build(settings))
+app = create_app(opened(settings))

@@ -2,6 +2,9 @@
 
     files/store/…        revisions and their records; nothing of them ever changes
     files/releases/…     whole releases
+    files/FOLDER.json    the format of the folder
+    files/jobs.sqlite    the queue: jobs, their results, schedules; as it is at one moment
+    files/orkg/…         archives of pulls, the mapping that people confirmed, the record of pushes
     files/keys.json …    keys, and webhooks with their secrets, only when asked for
     blobs/SHA256         files that several revisions share, once each
     backup.json          comes last: what the backup holds, and every sum
@@ -25,19 +28,25 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app import __version__
+from app.database import copy_database, is_whole
 from app.disk import needs_room
 from app.durable import exchange, locked, sync, sync_tree, write_durably
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreError, StoreReadOnly
+from app.folder import IN_USE, LOCKS, MARK
 from app.store.archive import BadArchive, Writer, members, safe_name
 from app.store.port import GraphStore, Holdings
 
 Progress = Callable[[str], None]
 
-FORMAT = 1
-IN_USE = "IN-USE"
-"""Lock file of a data folder: every service on it holds it, and whoever replaces the folder must have it alone."""
+FORMAT = 2
+"""1 had neither the queue nor what lies in `orkg`, nor the format of the folder; it is read as well."""
 SECRETS = ("keys.json", "webhooks")
 """Files and folders of the data folder that hold secrets, or their hashes."""
+BOOKS = ("jobs.sqlite", "orkg/outbox.sqlite")
+"""Databases: copied through their engine, so that a copy is a whole one while others write."""
+_ASIDE = ("orkg/kept.sqlite",)
+"""What can be fetched again."""
+_JOURNALS = ("-journal", "-shm", "-wal")
 _INDEX = "backup.json"
 _UNFINISHED = "RESTORE-UNFINISHED"
 _SHARED = ".sst"
@@ -104,11 +113,14 @@ class Backups:
             raise BadParameter("FILE", f"{target} is there already", advice="Name a new file.")
         if not target.parent.is_dir():
             raise BadParameter("FILE", f"there is no folder {target.parent}", advice="Make it first.")
-        progress("reading the head")
-        held = self.holdings(all_revisions)
-        with _working(target) as working:
+        with _working(target) as working, _working(target, folder=True, kind="-books") as books:
+            progress("reading the head")
+            # Before the head: a job that is brought in meanwhile is in the graph, and in the queue not yet, which mends
+            # itself. The other way round it would be lost.
+            kept = _copied_books(self.data, books)
+            held = self.holdings(all_revisions)
             progress("copying")
-            self._write(working, held, with_keys=with_keys)
+            self._write(working, held, kept, with_keys=with_keys)
             progress("checking")
             contents = check(working)
             sync(working)
@@ -154,7 +166,7 @@ class Backups:
                 aside = _put(working, target, occupied=occupied, inside=inside)
         return Restored(contents, target, aside)
 
-    def _write(self, out: Path, held: Holdings, *, with_keys: bool) -> None:
+    def _write(self, out: Path, held: Holdings, books: Mapping[str, Path], *, with_keys: bool) -> None:
         files: dict[str, list[Any]] = {}
         with out.open("wb") as handle:
             writer = Writer(handle, time=int(self.now().timestamp()))
@@ -168,6 +180,8 @@ class Backups:
             releases = _releases(self.data / "releases")
             paths |= _below(self.data, [f"releases/{name}" for name in releases])
             paths |= _below(self.data, SECRETS if with_keys else ())
+            paths |= {name: path for name, path in _below(self.data, ["orkg"]).items() if _never_changes(name)}
+            paths |= books
             for name, path in paths.items():
                 if name.startswith(SECRETS) and not path.exists():
                     continue  # a webhook that was removed meanwhile
@@ -198,6 +212,9 @@ class Backups:
 
     def _try(self, source: Path, folder: Path, contents: Contents) -> None:
         """Open a restored store and count it; BadFile when it is not what the backup says."""
+        for name in BOOKS:
+            if (folder / name).exists() and not is_whole(folder / name):
+                raise BadFile(source, f"the {name} in it cannot be read", advice=_OTHER)
         try:
             store = self.open_store(folder / "store")
             head = store.head()
@@ -300,8 +317,11 @@ def _index(index: bytes, size: int) -> tuple[Contents, dict[str, tuple[int, str]
     """The contents, and size and sum of every path."""
     try:
         data = json.loads(index)
-        if data["format"] != FORMAT:
-            raise BadArchive(f"it has format {data['format']}, this slmkg reads format {FORMAT}")
+        if data["format"] not in range(1, FORMAT + 1):
+            writer = data.get("slmkg")
+            raise BadArchive(
+                f"it has format {data['format']}, which slmkg {writer} wrote; this slmkg reads to {FORMAT}"
+            )
         wanted = {str(name): (int(length), str(sha)) for name, (length, sha) in data["files"].items()}
         contents = Contents(
             made_at=datetime.fromisoformat(data["made_at"]),
@@ -316,7 +336,7 @@ def _index(index: bytes, size: int) -> tuple[Contents, dict[str, tuple[int, str]
         raise BadArchive(f"its {_INDEX} cannot be used: {error}") from error
     if len(wanted) > _MOST_PATHS:
         raise BadArchive(f"it names more than {_MOST_PATHS} files")
-    allowed = {"store", "releases", *SECRETS}
+    allowed = {"store", "releases", MARK, "jobs.sqlite", "orkg", *SECRETS}
     for name in wanted:
         if not safe_name(name) or name.partition("/")[0] not in allowed:
             raise BadArchive(f"it names the file {name!r}")
@@ -355,6 +375,8 @@ def _arrange(folder: Path, wanted: Mapping[str, tuple[int, str]]) -> None:
             os.link(folder / "blobs" / sha, _place(folder, name))
         else:
             (folder / "files" / name).rename(_place(folder, name))
+        if name in BOOKS:
+            (folder / name).chmod(0o600)
         if name.startswith(SECRETS):
             (folder / name).chmod(0o600)
             for above in list(Path(name).parents)[:-1]:
@@ -367,8 +389,10 @@ def _put(working: Path, target: Path, *, occupied: bool, inside: bool) -> Path |
     """Give a restored folder its name in one step; return where the former content is."""
     if inside:  # a mount point cannot be renamed: until the mark is gone, nothing in it counts
         write_durably(target / _UNFINISHED, "a restore began here and has not ended\n")
-        for name in (*SECRETS, "releases", "store"):
+        for name in (*SECRETS, "jobs.sqlite", "orkg", "releases", "store", MARK):
             _remove(target / name)
+            for journal in _JOURNALS:
+                _remove(target / f"{name}{journal}")
             if (working / name).exists():
                 (working / name).rename(target / name)
         sync(target)
@@ -376,7 +400,8 @@ def _put(working: Path, target: Path, *, occupied: bool, inside: bool) -> Path |
         sync(target)
         return None
     if not occupied:
-        (target / IN_USE).unlink(missing_ok=True)
+        for name in LOCKS:
+            (target / name).unlink(missing_ok=True)
         working.rename(target)  # an empty folder gives way
         sync(target.parent)
         return None
@@ -409,7 +434,7 @@ def _occupied(target: Path) -> bool:
     mark = f".{target.name}.partial-"
     if not target.is_dir() or (target / _UNFINISHED).exists():
         return False
-    return any(not path.name.startswith(mark) and path.name != IN_USE for path in target.iterdir())
+    return any(not path.name.startswith(mark) and path.name not in LOCKS for path in target.iterdir())
 
 
 @contextmanager
@@ -429,7 +454,7 @@ def _alone(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _working(target: Path, *, folder: bool = False) -> Iterator[Path]:
+def _working(target: Path, *, folder: bool = False, kind: str = "") -> Iterator[Path]:
     """A file or folder beside the target to work in. What killed processes left is removed: its lock is free."""
     mark = f".{target.name}.partial-"
     for leftover in target.parent.glob(f"{mark}*"):
@@ -440,7 +465,7 @@ def _working(target: Path, *, folder: bool = False) -> Iterator[Path]:
                 lock.unlink(missing_ok=True)
         except BlockingIOError:
             continue
-    working = target.with_name(f"{mark}{os.getpid()}")
+    working = target.with_name(f"{mark}{os.getpid()}{kind}")
     lock = working.with_name(f"{working.name}.lock")
     with locked(lock):
         try:
@@ -475,6 +500,33 @@ def _below(data: Path, names: Iterable[str]) -> dict[str, Path]:
             if one.is_file() and not one.is_symlink() and one.name != "LOCK":
                 found[one.relative_to(data).as_posix()] = one
     return found
+
+
+def _copied_books(data: Path, into: Path) -> dict[str, Path]:
+    """Copies of the databases, and of the other files that change, by path below the data folder."""
+    found: dict[str, Path] = {}
+    for name, path in _below(data, [MARK, "jobs.sqlite", "orkg"]).items():
+        if _never_changes(name) or name in _ASIDE or name.endswith(_JOURNALS) or _is_draft(path):
+            continue
+        place = _place(into, name)
+        if name in BOOKS:
+            copy_database(path, place)
+        else:
+            with suppress(FileNotFoundError):
+                shutil.copyfile(path, place)
+        if place.exists():
+            found[name] = place
+    return found
+
+
+def _never_changes(name: str) -> bool:
+    """Whether a file of the archives of the ORKG is written once; drafts begin with a dot."""
+    path = Path(name)
+    return path.parts[0] == "orkg" and path.parent.name in {"payloads", "pulls"} and not _is_draft(path)
+
+
+def _is_draft(path: Path) -> bool:
+    return path.name.startswith(".") or path.suffix == ".new"
 
 
 def _sum(path: Path) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +21,9 @@ from app.errors import AppError, StoreBusy, StoreDamaged, StoreError, StoreFull,
 _OWN = 0o600
 _PATIENCE = 10.0
 """Seconds that one process waits for another to finish writing."""
+_LITTLE = 1_000_000
+_PROBE = 65_536
+"""Bytes that must be free, and that are written to see whether they can be."""
 _FULL = frozenset({"SQLITE_FULL"})
 _READ_ONLY = frozenset({"SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"})
 _BUSY = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED"})
@@ -54,6 +58,20 @@ class Database:
         """A change: written as a whole when the block ends, not at all when it raises. StoreFull, StoreBusy."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
+
+    def compact(self) -> None:
+        """Give room back to the disk, if most of the file is free; who is killed leaves the file as it was."""
+        with self._lock:
+            try:
+                connection = self._opened()
+                free, pages = (
+                    connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count")
+                )
+                if free * 2 > pages:
+                    connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise self._told(error) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -138,10 +156,39 @@ class Database:
         return StoreError(f"{self.path}: {error}")
 
 
+def copy_database(path: Path, target: Path) -> None:
+    """Copy a file of tables as it is at one moment, also while others write to it; StoreError."""
+    try:
+        with closing(
+            sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=_PATIENCE)
+        ) as source:
+            os.close(os.open(target, os.O_RDWR | os.O_CREAT, _OWN))
+            with closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be copied: {error}", advice="Run `slmkg doctor`.") from error
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of tables that nobody writes to can be read and is undamaged."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?immutable=1", uri=True)) as file:
+            (found,) = file.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(found == "ok")
+
+
 def _no_room(path: Path) -> bool:
-    """Whether the disk is (nearly) full: a log that cannot grow is told as an error of reading and writing."""
+    """Whether there is no room beside a file: a log that cannot grow is told as an error of reading and writing."""
     try:
         free = os.statvfs(path.parent)
-    except OSError:
-        return False
-    return free.f_bavail * free.f_frsize < 1_000_000
+        if free.f_bavail * free.f_frsize < _LITTLE:
+            return True
+        with tempfile.TemporaryFile(dir=path.parent) as probe:  # a quota shows only to who writes
+            probe.write(bytes(_PROBE))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        return isinstance(refusal(error), StoreFull)
+    return False

@@ -14,6 +14,7 @@
     ├── NotFound                no such thing                                             (not-found)
     ├── Unauthorized            no key, or an unknown one                                 (unauthorized)
     ├── Forbidden               the key lacks a scope                                     (forbidden)
+    ├── WritesElsewhere         a process that only reads was asked to write              (writes-elsewhere)
     ├── SelfReview              nobody reviews what they proposed                         (self-review)
     ├── FormRefused             a form that was not sent from our own page                (form-refused)
     ├── Conflict                what is asked collides with what stands                   (conflict)
@@ -48,6 +49,7 @@
         ├── StoreEmpty          nothing has been loaded yet                               (store-empty)
         ├── StoreDamaged        the data folder cannot be read                            (store-damaged)
         ├── StoreFull           the disk has no room for the change                       (store-full)
+        ├── FolderTooNew        a newer slmkg wrote the data folder                       (folder-too-new)
         ├── StoreReadOnly       the data folder cannot be written                         (store-read-only)
         └── EngineUnavailable   an external engine does not answer, or not as it should   (engine-unavailable)
 
@@ -470,6 +472,19 @@ class StoreReadOnly(StoreError):
         )
 
 
+class FolderTooNew(StoreError):
+    """A newer slmkg has written the data folder, in a format that this one does not know; nothing was changed."""
+
+    code: ClassVar[str] = "folder-too-new"
+
+    def __init__(self, folder: str, found: int, known: int, writer: str, ours: str) -> None:
+        super().__init__(
+            f"{folder} has format {found}, which slmkg {writer} wrote; slmkg {ours} knows formats up to {known}, and "
+            "changed nothing",
+            advice=f"Install slmkg {writer} or newer, or name another folder in SLMKG_DATA_DIR.",
+        )
+
+
 class EngineUnavailable(StoreError):
     """An external engine cannot be reached, refuses us, or sent an answer that is cut off or cannot be read."""
 
@@ -493,6 +508,17 @@ class Forbidden(AppError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"the key lacks the scope {scope!r}", advice="Ask for a key that has it.")
         self.scope = scope
+
+
+class WritesElsewhere(AppError):
+    """A process that only reads was asked to write; nothing was changed. `where` is the address of who writes."""
+
+    code: ClassVar[str] = "writes-elsewhere"
+
+    def __init__(self, where: str | None) -> None:
+        place = "the service that writes to this data folder" if where is None else where
+        super().__init__("this service only reads", advice=f"Send it to {place}.")
+        self.where = where
 
 
 class EngineRefused(AppError):

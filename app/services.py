@@ -11,7 +11,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from app import machine, vocab
+from app import machine, pruning, vocab
 from app.access import KeyRing
 from app.backup import Backups
 from app.compare import models
@@ -34,6 +34,7 @@ from app.curate.revert import introducing, reason_for, reverting
 from app.curate.steps import Taken
 from app.curate.write import Author, Condition, Content, Writer, Written
 from app.errors import AppError, BadParameter, NotFound, QueryRefused
+from app.folder import Folder
 from app.ingest.bulk.table import Reading
 from app.jobs.delivery import Taker
 from app.jobs.queue import Queue
@@ -44,6 +45,7 @@ from app.orkg import table as orkg_table
 from app.orkg.mapping import Pinned
 from app.orkg.outbox import Outbox
 from app.orkg.pull import Pulled
+from app.pruning import Pruning
 from app.release.shelf import Shelf
 from app.settings import Settings
 from app.store import documents
@@ -73,6 +75,7 @@ class Services:
     """
 
     settings: Settings
+    folder: Folder
     store: GraphStore
     set_validator: SetValidator
     record_validator: RecordValidator
@@ -87,6 +90,7 @@ class Services:
     curation: Curation
     projections: Projections
     jobs: Queue
+    pruning: Pruning
     public: Public | None = None
     backups: Backups | None = None
     take_run: Taker | None = None
@@ -99,23 +103,29 @@ class Services:
         on_validation_step: Callable[[], None] = lambda: None,
     ) -> LoadReport:
         """Load a data folder (the shipped one by default) as one revision, or change nothing."""
-        return load_folder(
+        chosen = data or self.seed_folder
+        report = load_folder(
             self.store,
-            data or self.seed_folder,
+            chosen,
             self.ontology_folder,
             self.set_validator,
             now=self.now(),
             progress=progress,
             on_validation_step=on_validation_step,
         )
+        self.folder.loaded(chosen, self.ontology_folder, shipped=chosen == self.seed_folder)
+        return report
 
     def validate(self, *, revision: int | None = None, on_step: Callable[[], None] = lambda: None) -> Report:
         """Validate a whole revision, the newest by default, with the set queries; NotFound."""
         return validate(self.store.to_check(revision), self.set_validator, on_step)
 
     def validate_record(self, record: IRI) -> Report:
-        """Validate one thing of the newest revision with pySHACL."""
-        return self.record_validator.validate(self.store.at().quads(), [record])
+        """Validate one thing of the newest revision with pySHACL; NotFound."""
+        quads = list(self.store.at().quads())
+        if not any(quad.subject == record for quad in quads):
+            raise NotFound("thing", record.value, advice="Name it as type:name, such as model:phi-2, or by its IRI.")
+        return self.record_validator.validate(quads, [record])
 
     def examine(self) -> tuple[Sign, ...]:
         """How the machine, the store, the columns, the keys and the jobs are; reads only."""
@@ -126,18 +136,26 @@ class Services:
             newest = None  # the store's own signs tell more
         return (
             *machine.examine(newest, now),
+            *self.folder.examine(),
+            *self.seed_signs(filled=newest is not None),
             *self.store.examine(),
             *(machine.folder(self.settings.data_dir) if self.settings.store_url is not None else ()),
             *self.projections.examine(),
             *self.keys.examine(),
             *self.jobs.examine(),
+            *pruning.examine(self.settings.data_dir),
         )
+
+    def seed_signs(self, *, filled: bool = True) -> tuple[Sign, ...]:
+        """Whether the seed data that was loaded last is that of this slmkg. `filled` says whether any was."""
+        return self.folder.examine_seed(self.seed_folder, self.ontology_folder, filled=filled)
 
     def repair(self, *, keep: int | None = None, take_over: bool = False) -> tuple[str, ...]:
         """Mend what can be mended without a choice; return what was done, in words.
 
         `keep` lets go of the data of all but so many revisions; `take_over` ends a writer that only seems to be alive.
         """
+        self.folder.to_do()  # what a newer slmkg wrote is not for us to mend
         done: list[str] = []
         if keep is not None:
             done.append(f"let go of the data of {self.store.forget(keep)} revision(s)")

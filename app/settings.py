@@ -34,6 +34,16 @@ class Settings(BaseSettings):
         description="Processes that answer requests. Each has readers and limits of its own, and may see a new "
         "revision a moment after the one that made it.",
     )
+    read_only: bool = Field(
+        default=False,
+        description="Whether this service only reads a data folder, or an engine, that another service writes to: it "
+        "changes nothing, runs no jobs and tells no webhooks. Any number of them may share one folder.",
+    )
+    writer_url: str | None = Field(
+        default=None,
+        pattern=_ADDRESS,
+        description="Address of the service that writes, which a service that only reads tells to those who want to.",
+    )
     public_url: str | None = Field(
         default=None,
         pattern=r"^https?://[^\s<>\"{}|^`\\]+$",
@@ -87,6 +97,10 @@ class Settings(BaseSettings):
         default=200_000_000,
         ge=0,
         description="Memory for graphs of the external engine that are kept for the next write, in bytes.",
+    )
+    beside: bool = Field(
+        default=False,
+        description="Whether to serve beside another `slmkg serve` on the same data folder, instead of being refused.",
     )
     seed_dir: Path | None = Field(
         default=None, description="Folder of seed data to load instead of the one that ships with slmkg."
@@ -192,6 +206,34 @@ class Settings(BaseSettings):
     projections_kept: int = Field(
         default=20, ge=1, le=10_000, description="Revisions whose columns for comparisons are kept on disk."
     )
+    prune: bool = Field(
+        default=True,
+        description="Whether the service lets go once a day, when nobody asks, of what lies outside of the bounds that "
+        "other settings give (`slmkg prune`).",
+    )
+    jobs_kept_days: int = Field(
+        default=90,
+        ge=1,
+        le=36_500,
+        description="Days for which a job stays listed after it ended and its results were brought into the graph.",
+    )
+    jobs_models_bytes: int = Field(
+        default=20_000_000_000,
+        ge=0,
+        description="Room for model files that were made to be measured, in bytes; those unused for longest go first.",
+    )
+    orkg_pulls_kept: int = Field(
+        default=100,
+        ge=1,
+        le=1_000_000,
+        description="Pulls of one comparison of the ORKG that are kept with their raw answers; the first always is.",
+    )
+    revisions_kept: int | None = Field(
+        default=None,
+        ge=1,
+        description="Revisions whose graph is kept, in a folder; all when left out. Those of releases, those after "
+        "them, and those of which webhooks are still to be told are kept in any case, and records and patches of all.",
+    )
     scratch: bool = Field(
         default=False, description="Throw-away service: no shapes, no history, and a default graph of its own."
     )
@@ -201,6 +243,8 @@ class Settings(BaseSettings):
         """What only makes sense with, or without, an external engine."""
         if self.scratch and self.store_url is not None:
             raise ValueError("SLMKG_SCRATCH keeps its graph in a folder; leave SLMKG_STORE_URL out")
+        if self.scratch and self.read_only:
+            raise ValueError("SLMKG_SCRATCH begins with nothing to read; leave SLMKG_READ_ONLY out")
         if self.store_password is not None and self.store_user is None:
             raise ValueError("SLMKG_STORE_PASSWORD needs SLMKG_STORE_USER")
         if (self.orkg_password is None) != (self.orkg_user is None):

@@ -59,7 +59,7 @@ def settings_page() -> str:
         "slmkg reads its settings once, at the start, from environment variables. A value that does not fit stops the\n"
         f"command with exit code {outcomes.EXIT_USAGE} and a message that names the variable.\n\n"
         f"{_table(head, rows)}\n"
-        f"```console\n$ {EXAMPLE}\n```\n\n"
+        f"<!-- example: not run, the tests have a checkout and a service already -->\n```console\n$ {EXAMPLE}\n```\n\n"
         "`SLMKG_DEBUG=1` makes the command line print a traceback where it meets a defect of its own.\n"
     )
 
@@ -261,7 +261,7 @@ def _command(name: str, command: Any) -> str:
     arguments = [_metavar(one) for one in command.params if isinstance(one, TyperArgument)]
     usage = " ".join(["slmkg", name, *options, *arguments])
     text = inspect.cleandoc(command.help or "")
-    return f"## slmkg {name}\n\n{text}\n\n```console\n$ {usage}\n```\n\n{_parameters(command.params)}"
+    return f"## slmkg {name}\n\n{text}\n\n```text\n{usage}\n```\n\n{_parameters(command.params)}"
 
 
 def _metavar(argument: TyperArgument) -> str:

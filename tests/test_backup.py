@@ -17,9 +17,10 @@ from typing import Any
 import pytest
 
 from app.access import KeyRing, Scope
-from app.backup import IN_USE, Backups, check, in_use
+from app.backup import Backups, check, in_use
 from app.durable import locked
 from app.errors import BadFile, BadParameter, NotFound, StoreBusy, StoreEmpty
+from app.folder import IN_USE
 from app.settings import Settings
 from app.store.archive import Writer, members
 from app.store.embedded import EmbeddedStore
@@ -323,7 +324,7 @@ MALICE: dict[str, Callable[[dict[str, bytes], dict[str, Any]], None]] = {
     "a head that is not there": lambda parts, index: put(parts, index, "store/HEAD", b"9\n"),
     "another head than it says": lambda parts, index: put(parts, index, "store/HEAD", b"3\n"),
     "no number in the head": lambda parts, index: put(parts, index, "store/HEAD", b"x\n"),
-    "a later format": lambda parts, index: index.update({"format": 2}),
+    "a later format": lambda parts, index: index.update({"format": 3}),
     "an index without files": lambda parts, index: index.update({"files": []}),
     "a revision that is no number": lambda parts, index: index.update({"revision": "x"}),
     "a time that is none": lambda parts, index: index.update({"made_at": "yesterday"}),

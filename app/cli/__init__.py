@@ -28,8 +28,11 @@ from app.cli import (
     orkg,
     orkg_out,
     projection,
+    prune,
     releases,
     service,
+    site,
+    upgrade,
     webhooks,
 )
 from app.cli.output import console
@@ -53,10 +56,13 @@ app.command("show")(comparison.show)
 app.command("import")(bulk.import_files)
 app.command("import-hf")(bulk.import_model)
 app.command("export")(bulk.export)
+app.command("export-site")(site.export_site)
 app.command("evaluate")(evaluation.evaluate_model)
 app.command("serve")(service.serve)
 app.command("mcp")(assistant.mcp)
 app.command("doctor")(doctor.doctor)
+app.command("upgrade")(upgrade.upgrade)
+app.command("prune")(prune.prune)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.add_typer(releases.app, name="release")

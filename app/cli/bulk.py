@@ -12,6 +12,7 @@ import typer
 
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.curate import bulk
 from app.errors import BadFile, BadParameter
@@ -25,7 +26,6 @@ from app.ingest.runs.reading import Told
 from app.outcomes import EXIT_USAGE
 from app.services import Services
 from app.settings import Settings
-from app.wiring import build
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what became of each cell; propose nothing.")]
 Title = Annotated[str | None, typer.Option("--title", help="Title of the proposal; the file's name by default.")]
@@ -104,7 +104,7 @@ def import_files(
     What the files are is told by what they hold. A cell of a table that is not clear stops it: nothing changes. What
     cannot be placed of a run is told and left out.
     """
-    services = build(Settings())
+    services = opened(Settings())
     meanings = bulk.mapping_of([*_lines(map_file), *(mapping or ())])
     texts = _run_texts(files)
     if texts is not None:
@@ -152,7 +152,7 @@ def import_model(
 
     A path that exists is read from the disk; nothing is fetched then.
     """
-    services = build(Settings())
+    services = opened(Settings())
     path = Path(what)
     if not path.exists() and _REPOSITORY.fullmatch(what):
         files = hub.fetch(what, revision=revision)
@@ -184,7 +184,7 @@ def export(
 
     Every Eval Ever has one document for each source and harness; without `--into` they are written as one list.
     """
-    services = build(Settings())
+    services = opened(Settings())
     if form is not Format.CSV:
         slugs = model or []
         if what is not What.OBSERVATIONS or number is not None or len(slugs) != 1:

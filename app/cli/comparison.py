@@ -15,6 +15,7 @@ import typer
 
 from app import vocab
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write_json
 from app.cli.tables import Head, Shown, headline, line, number_text, printed
 from app.compare import spec
@@ -32,7 +33,6 @@ from app.errors import BadParameter, NotFound
 from app.services import Services
 from app.settings import Settings
 from app.web import schemas
-from app.wiring import build
 
 _OPTIONS = {"different": "only-differences"}
 """Options that are named otherwise than the parameter."""
@@ -110,7 +110,7 @@ def compare(
         "after": after,
         "revision": "" if revision is None else str(revision),
     }
-    services = build(Settings())
+    services = opened(Settings())
     try:
         found = compare_models(services.view(revision), _parsed(given), most=services.settings.max_page)
     except BadParameter as error:
@@ -136,7 +136,7 @@ def show(
 ) -> None:
     """Show a model's facts with status, source and raw text; or all claims of one cell and what settled it."""
     chosen = _form(form, as_json=as_json, as_csv=as_csv)
-    services = build(Settings())
+    services = opened(Settings())
     number = services.store.head().number if revision is None else revision
     page = services.model(model, revision=number)
     if name is None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from app.cli.acting import As, acting, agent
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.curate import decide as deciding
 from app.curate import proposals, requests, review, told
@@ -31,7 +32,6 @@ from app.model.rdf import iri
 from app.services import Services
 from app.settings import Settings
 from app.web.curation_schemas import ProposalIn, claim_request, result_request
-from app.wiring import build
 
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 Number = Annotated[int, typer.Argument(min=1, help="Number of the proposal.")]
@@ -110,7 +110,7 @@ def list_proposals(
     as_json: Json = False,
 ) -> None:
     """List proposals, newest first."""
-    snapshot = build(Settings()).curation.at()
+    snapshot = opened(Settings()).curation.at()
     wanted = Filter(
         state,
         None if author is None else agent("--author", author).iri,
@@ -133,7 +133,7 @@ def list_proposals(
 @app.command("show")
 def show(number: Number, as_json: Json = False) -> None:
     """Show a proposal: its items, verdicts and comments, and what validation would find if it were recorded."""
-    curation = build(Settings()).curation
+    curation = opened(Settings()).curation
     head, report = curation.findings(number)
     snapshot = curation.at(head)
     _show(told.proposal(snapshot, proposals.read(snapshot, number), (head, report)), as_json=as_json)
@@ -190,7 +190,7 @@ def commit(number: Number, as_: As = None, as_json: Json = False) -> None:
 
 def claims(model: Model, name: Property, as_json: Json = False) -> None:
     """List all claims of a case with their sources, and how it is settled."""
-    _show_case(build(Settings()), model, name, as_json=as_json)
+    _show_case(opened(Settings()), model, name, as_json=as_json)
 
 
 def disagreements(
@@ -203,7 +203,7 @@ def disagreements(
     as_json: Json = False,
 ) -> None:
     """List questions on which sources differ, the one that most waits for first."""
-    services = build(Settings())
+    services = opened(Settings())
     predicate = None if property_name is None else requests.property_iri(property_name)
     found = [
         one
@@ -268,7 +268,7 @@ def decide(
 
 def _services(named: str | None) -> tuple[Services, Agent]:
     settings = Settings()
-    return build(settings), acting(named, settings)
+    return opened(settings), acting(named, settings)
 
 
 def _body(path: Path) -> ProposalIn:

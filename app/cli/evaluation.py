@@ -11,6 +11,7 @@ import typer
 from app.cli.acting import As
 from app.cli.bulk import Again, DryRun, Title, propose_what_is_new
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write
 from app.curate import bulk
 from app.errors import BadParameter, Conflict
@@ -22,7 +23,6 @@ from app.measure.weights import weights_hash
 from app.model.graphs import REGISTRY
 from app.services import Services
 from app.settings import Settings
-from app.wiring import build
 
 
 def evaluate_model(
@@ -56,7 +56,7 @@ def evaluate_model(
     as_json: Json = False,
 ) -> None:
     """Evaluate a model with lm-eval on tasks from your disk, without the network, and propose its scores."""
-    services = build(Settings())
+    services = opened(Settings())
     evaluation = Evaluation(
         model=_slug(services, model),
         weights=RandomWeights() if self_test else RealWeights(str(folder.resolve()), weights_hash(folder)),

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app import vocab
+from app.cli.opening import opened
 from app.cli.output import console, progress_bar, write, write_json
 from app.compare.audit import named
 from app.compare.reader import Reader
@@ -21,7 +22,6 @@ from app.services import Services
 from app.settings import Settings
 from app.store.port import Query
 from app.validation.findings import Report, Severity
-from app.wiring import build
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 _RESULT_FORMATS = {
@@ -47,7 +47,7 @@ def load(
     as_json: Json = False,
 ) -> None:
     """Make the graph hold what a data folder says, as one revision, or change nothing."""
-    report = run_load(build(Settings()), data)
+    report = run_load(opened(Settings()), data)
     if as_json:
         write_json(report.as_json())
     else:
@@ -75,7 +75,7 @@ def validate(
     """Print what breaks a constraint in a revision, the newest by default; exit with 3 when there are violations."""
     if record is not None and revision is not None:
         raise BadParameter("--revision", "one thing is validated in the newest revision only", advice="Leave it out.")
-    services = build(Settings())
+    services = opened(Settings())
     if record is not None:
         report = services.validate_record(iri(_expanded(record)))
     else:
@@ -102,7 +102,7 @@ def query(
 ) -> None:
     """Answer a SPARQL query. Rows come as TSV, graphs as Turtle, unless --format says otherwise."""
     text = sys.stdin.read() if file == "-" else _read(Path(file))
-    services = build(Settings())
+    services = opened(Settings())
     _, answer = services.ask(Query(text), revision=revision)
     known, default = (_GRAPH_FORMATS, "ttl") if answer.kind == "graph" else (_RESULT_FORMATS, "tsv")
     if answer.kind == "ask" and not form:
@@ -116,7 +116,7 @@ def query(
 
 def revisions(as_json: Json = False) -> None:
     """List the committed revisions, oldest first."""
-    store = build(Settings()).store
+    store = opened(Settings()).store
     found = store.revisions()
     if as_json:
         write_json([asdict(revision) for revision in found])

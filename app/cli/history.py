@@ -10,6 +10,7 @@ import typer
 
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.compare import audit as told
 from app.compare.audit import Kind as Kinds
@@ -19,7 +20,6 @@ from app.compare.moment import HEAD
 from app.compare.values import Cell, Status
 from app.errors import BadParameter
 from app.settings import Settings
-from app.wiring import build
 
 _LONGEST = 1_000
 _WORDS = {
@@ -47,7 +47,7 @@ def diff(
     """Print what differs between two revisions, cell by cell: old and new answer, and why."""
     if quads and (as_json or model or prop):
         raise BadParameter("--quads", "goes with no other option", advice="Leave the others out.")
-    history = build(Settings()).history
+    history = opened(Settings()).history
     one, other = (history.revision_of(text, parameter=name) for name, text in (("A", old), ("B", new)))
     if quads:
         sys.stdout.buffer.write(history.patch(one, other))
@@ -89,7 +89,7 @@ def revert(
     last = number if to is None else to
     settings = Settings()
     agent = acting(as_, settings)
-    committed = build(settings).revert_now(number, last, reason=reason.strip(), agent=agent)
+    committed = opened(settings).revert_now(number, last, reason=reason.strip(), agent=agent)
     assert committed.revision is not None  # noqa: S101 - a revert that changes nothing is refused
     made = committed.revision
     if as_json:
@@ -105,7 +105,7 @@ def blame(
     as_json: Json = False,
 ) -> None:
     """Print which revision, author and reason put each value, claim and decision into a cell, newest first."""
-    found = build(Settings()).history.blame(model, prop, revision=revision)
+    found = opened(Settings()).history.blame(model, prop, revision=revision)
     if as_json:
         parts = [asdict(one) for one in found.parts]
         write_json(
@@ -132,7 +132,7 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Print who changed the graph, when, with which key, by what kind of step and why, newest first."""
-    store = build(Settings()).store
+    store = opened(Settings()).store
     head = store.head().number
     found = told.revisions(store, told.chosen(agent, kind, since), revision=head)
     entries = told.audit(store, found[:limit], revision=head)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from app import logs
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.errors import BadFile, BadParameter, BadValue
 from app.jobs import clock
@@ -31,7 +32,6 @@ from app.outcomes import EXIT_FAILURE
 from app.settings import Settings
 from app.web.jobs_pages import in_words
 from app.web.jobs_schemas import job_out, schedule_out, with_cells
-from app.wiring import build
 
 app = typer.Typer(
     help="Have models measured, and see how far that is. A running service, or a worker elsewhere, measures.",
@@ -277,7 +277,7 @@ def doing(jobs: Queue, identity: str) -> str | None:
 
 
 def _queue(settings: Settings) -> Queue:
-    return build(settings).jobs
+    return opened(settings).jobs
 
 
 def _person(agent: Agent) -> Person:

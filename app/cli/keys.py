@@ -8,9 +8,9 @@ import typer
 
 from app.access import Key, Scope
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.settings import Settings
-from app.wiring import build
 
 app = typer.Typer(
     help="Make, list and revoke the keys that let somebody write, or ask more.",
@@ -27,7 +27,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a key and print it. It is shown this once: only a hash of it is kept."""
-    services = build(Settings())
+    services = opened(Settings())
     key, token = services.keys.create(name, tuple(scope), services.now(), orcid=orcid)
     if as_json:
         write_json({**_described(key), "key": token})
@@ -39,7 +39,7 @@ def create(
 @app.command("list")
 def list_keys(as_json: Json = False) -> None:
     """List the keys, oldest first, without what opens them."""
-    keys = build(Settings()).keys.list()
+    keys = opened(Settings()).keys.list()
     if as_json:
         write_json([_described(key) for key in keys])
         return
@@ -56,7 +56,7 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Make a key useless for ever, at once, also for a service that is running."""
-    services = build(Settings())
+    services = opened(Settings())
     key = services.keys.revoke(identity, services.now())
     if as_json:
         write_json(_described(key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from app.cli.acting import As, acting
 from app.cli.graph import Json
 from app.cli.jobs import doing
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.cli.tables import Head, Shown, printed
 from app.compare.predicted import Predictions, Range, cost_models, seconds_of
@@ -34,7 +36,7 @@ from app.measure.environment import capture
 from app.measure.gguf.files import bytes_to_write
 from app.measure.gguf.inspect import sha256
 from app.measure.plan import Estimate, Wanted, cells, estimates
-from app.measure.records import read_run, run_text
+from app.measure.records import read_run, run_text, to_json
 from app.measure.statistics import figures
 from app.measure.values import (
     CellResult,
@@ -52,7 +54,6 @@ from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
 from app.web.jobs_pages import in_words
-from app.wiring import build
 
 app = typer.Typer(
     help="Measure what models cost on this machine, from the architecture facts of the graph or from real weights.",
@@ -107,11 +108,14 @@ def plan(
     seed: Seed = 42,
     clean: Clean = 5,
     seconds: Seconds = 60.0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the cells that can be measured to this file, for `jobs make`.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the cells that would be measured, with the memory, disk and time that they need. Measures nothing."""
     settings = Settings()
-    services = build(settings)
+    services = opened(settings)
     wanted = _wanted(services, model, variant, prompt, depth, threads, generated, engine, weights, seed, clean, seconds)
     found = _estimated(services, wanted, settings)
     written = _to_write(wanted, found, settings)
@@ -125,6 +129,15 @@ def plan(
         )
     else:
         _show_plan(found, written)
+    if out is not None:
+        able = [one for one in found if one.refused is None]
+        title = f"{', '.join(model)} in {', '.join(variant)}"
+        plan_file = {
+            "title": title,
+            "cells": [to_json(one.cell) for one in able],
+            "expected": [one.seconds for one in able],
+        }
+        write_durably(out, json.dumps(plan_file, indent=2) + "\n")
     if all(one.refused is not None for one in found):
         raise typer.Exit(EXIT_FAILURE)
 
@@ -152,7 +165,7 @@ def run(
 ) -> None:
     """Measure models on this machine and bring the figures into the graph, as one revision."""
     settings = Settings()
-    services = build(settings)
+    services = opened(settings)
     if keep_out and out is None:
         raise BadParameter("--out", "is missing", advice="Say where the run is written: --out run.jsonl.")
     wanted = _wanted(services, model, variant, prompt, depth, threads, generated, engine, weights, seed, clean, seconds)
@@ -193,7 +206,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Tell what models would take on the machines on which others were measured. Measures nothing."""
-    services = build(Settings())
+    services = opened(Settings())
     found = [services.predictions(slug, prompt=prompt, generated=generated, depth=depth) for slug in _parts(model)]
     if as_json:
         write_json([asdict(one) for one in found])
@@ -209,7 +222,7 @@ def add(
 ) -> None:
     """Bring in a run that another machine measured. The same run again changes nothing."""
     settings = Settings()
-    services = build(settings)
+    services = opened(settings)
     measured = read_run(file)
     before = services.store.head().number
     taken = services.curation.take(bringing_in(measured), acting(as_, settings))

@@ -18,6 +18,7 @@ import typer
 
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, progress_bar, write, write_json
 from app.curate import orkg as curation
 from app.curate.bulk import mapping_of
@@ -35,7 +36,6 @@ from app.orkg.sparql import Endpoint
 from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
-from app.wiring import build
 
 app = typer.Typer(
     name="orkg",
@@ -99,7 +99,7 @@ def pull_comparison(
     as_json: Json = False,
 ) -> None:
     """Fetch a comparison with everything behind its cells, keep it, and propose what is new in one proposal."""
-    services = build(Settings())
+    services = opened(Settings())
     archive = archive_of(services, comparison)
     if kept:
         pulled = archive.last()
@@ -145,7 +145,7 @@ def map_comparison(
 
     Without --row, --column or --confirm nothing is written.
     """
-    services = build(Settings())
+    services = opened(Settings())
     archive = archive_of(services, comparison)
     pulled = archive.last()
     if pulled is None:
@@ -178,7 +178,7 @@ def poll_comparison(
 
     Meant for a timer: `17 * * * * slmkg orkg poll R753434` looks each hour.
     """
-    services = build(Settings())
+    services = opened(Settings())
     archive = archive_of(services, comparison)
     last = archive.last()
     now = services.now()

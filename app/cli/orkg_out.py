@@ -22,6 +22,7 @@ import typer
 from app import vocab
 from app.cli.acting import As, acting
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.orkg import Comparison, archive_of, connect, never_pulled
 from app.cli.output import console, write, write_json
 from app.cli.tables import Head, Shown, printed
@@ -46,7 +47,6 @@ from app.outcomes import EXIT_FAILURE
 from app.services import Services
 from app.settings import Settings
 from app.store.engine import written
-from app.wiring import build
 
 _HELD_SHOWN = 20
 _FORMATS = ("csv", "ttl", "nt", "jsonld", "rdfxml")
@@ -89,7 +89,7 @@ def plan_comparison(
     as_json_: Json = False,
 ) -> None:
     """Compare the last pull, the ORKG as it is now, and what we hold, cell by cell. Changes nothing."""
-    services = build(Settings())
+    services = opened(Settings())
     archive, pulled = _pulled(services, comparison)
     prepared, _ = _prepared(services, archive, pulled, kept=kept)
     found = prepared.plan
@@ -143,7 +143,7 @@ def push_comparison(
     as_json_: Json = False,
 ) -> None:
     """Show what a push would write; with --apply write it, to the sandbox unless SLMKG_ORKG_URL names another ORKG."""
-    services = build(Settings())
+    services = opened(Settings())
     settings = services.settings
     host = (settings.orkg_url or SANDBOX).rstrip("/")
     if assign_doi and not publish:
@@ -214,7 +214,7 @@ def list_pushes(
     as_json_: Json = False,
 ) -> None:
     """List what was pushed, the newest first; or one push with each write: what was sent, when, and what came of it."""
-    outbox = build(Settings()).orkg_outbox()
+    outbox = opened(Settings()).orkg_outbox()
     if number is None:
         found = [_push_json(one) for one in outbox.pushes()]
         if as_json_:
@@ -263,7 +263,7 @@ def export_comparison(
     """Write what would go out as a file, for somebody with an account of their own: ORKG's import table, or RDF."""
     if form not in _FORMATS:
         raise BadParameter("--format", f"{form!r} is none", advice=f"Use one of {', '.join(_FORMATS)}.")
-    services = build(Settings())
+    services = opened(Settings())
     host = services.settings.orkg_url or PRODUCTION
     options = Options(host=host, models=tuple(models or ()), new_models=new_models, papers=_papers(papers))
     found, prepared = _outgoing(services, comparison, options, kept=kept)

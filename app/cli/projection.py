@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from app.cli.graph import Json
+from app.cli.opening import opened as wire
 from app.cli.output import console, write, write_json
 from app.outcomes import EXIT_VIOLATIONS
 from app.settings import Settings
-from app.wiring import build as wire
 
 app = typer.Typer(
     help="The columns of a revision, from which comparisons are answered: build them anew, or hold them against the "

@@ -11,6 +11,7 @@ from rich.progress import Progress
 from typer.core import TyperGroup
 
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, progress_bar, write, write_json
 from app.outcomes import EXIT_FAILURE
 from app.release.shelf import STEPS, Made
@@ -19,7 +20,6 @@ from app.release.verify import STEPS as STEPS_OF_CHECK
 from app.release.verify import Verified
 from app.services import Services
 from app.settings import Settings
-from app.wiring import build
 
 _MAKE = "make"
 
@@ -53,7 +53,7 @@ def make(
     ] = False,
 ) -> None:
     """Freeze a revision as files that never change. The word `make` may be left out."""
-    services = build(Settings())
+    services = opened(Settings())
     if announce:
         made = _announced(services, name, revision)
     else:
@@ -70,7 +70,7 @@ def make(
 @app.command("list")
 def list_releases(as_json: Json = False) -> None:
     """List the releases, oldest first."""
-    found = build(Settings()).releases.list()
+    found = opened(Settings()).releases.list()
     if as_json:
         write_json([one.as_json() for one in found])
         return
@@ -86,7 +86,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what a release holds."""
-    found = build(Settings()).releases.find(name)
+    found = opened(Settings()).releases.find(name)
     if as_json:
         write_json(found.as_json())
     else:
@@ -99,7 +99,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check sums and hash of a release and load it into an empty store; exit with 1 when anything differs."""
-    services = build(Settings())
+    services = opened(Settings())
     with progress_bar() as progress:
         task = progress.add_task("checking", total=STEPS_OF_CHECK)
         found = services.releases.verify(target, lambda step: progress.update(task, description=step, advance=1))

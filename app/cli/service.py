@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
 import tempfile
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,15 +22,20 @@ from app.backup import in_use
 from app.cli.graph import run_load
 from app.cli.output import console
 from app.curate.commit import begin, head_number
-from app.errors import BadParameter
+from app.errors import BadParameter, StoreError
+from app.folder import only_service
+from app.model.health import State
 from app.model.quads import LOADER
 from app.outcomes import EXIT_FAILURE
+from app.services import Services
 from app.settings import Settings
 from app.web.application import create_app
 from app.web.metrics import shared_counts
 from app.web.patience import OPTIONS, allow_many_connections
 from app.web.telemetry import telemetry
-from app.wiring import build
+from app.wiring import build, opened
+
+log = logging.getLogger(__name__)
 
 _TERMINATED = 128 + signal.SIGTERM
 
@@ -58,17 +65,38 @@ def serve(
     if scratch:
         _serve_scratch(settings)
         return
-    with in_use(settings.data_dir):  # from before the first look until the last worker has ended
-        services = build(settings)
-        if head_number(services.store) == 0:
-            where = settings.store_url or settings.data_dir
-            console.print(f"first start: loading the seed data into {where}", markup=False, soft_wrap=True)
-            report = run_load(services)
-            console.print(f"loaded {report.models} models, {report.quads} quads")
+    logs.configure(settings.log_level)
+    with in_use(settings.data_dir):
+        pass  # nobody replaces the folder now
+    with ExitStack() as held:  # from before the first look until the last worker has ended
+        if not settings.beside and not settings.read_only:
+            address = f"{settings.host}:{settings.port}"
+            held.enter_context(only_service(settings.data_dir, address=address, now=datetime.now(UTC)))
+        opened(settings).store.close()  # an upgrade needs the folder alone; what it does stands in the log
+        held.enter_context(in_use(settings.data_dir))
+        services = opened(settings)  # once more: a newer slmkg may have been faster
+        if settings.read_only:
+            services.store.head()  # says that there is nothing yet
+        else:
+            _fill(services)
         services.store.close()
-        logs.configure(settings.log_level)
         with shared_counts() if settings.workers > 1 else nullcontext():
             _run("app.asgi:app", settings, workers=settings.workers)
+
+
+def _fill(services: Services) -> None:
+    """Load the seed data into a folder that has none, and say where that of another slmkg was loaded."""
+    settings = services.settings
+    if head_number(services.store) == 0:
+        where = settings.store_url or settings.data_dir
+        console.print(f"first start: loading the seed data into {where}", markup=False, soft_wrap=True)
+        report = run_load(services)
+        console.print(f"loaded {report.models} models, {report.quads} quads")
+    with suppress(StoreError):  # a folder that cannot be written is served all the same
+        services.folder.claim()
+    for sign in services.seed_signs():
+        if sign.state is not State.GOOD:
+            log.warning("seed data: %s. %s", sign.says, sign.advice)
 
 
 def _serve_scratch(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.graph import Json
+from app.cli.opening import opened
 from app.cli.output import console, write, write_json
 from app.curate.commit import head_number
 from app.outcomes import EXIT_FAILURE
@@ -16,7 +17,6 @@ from app.settings import Settings
 from app.web.webhooks import policy_of, test_body
 from app.webhooks.delivery import send_test
 from app.webhooks.hooks import Hook, Hooks
-from app.wiring import build
 
 app = typer.Typer(
     help="Tell other services, over HTTP and signed, what was committed. A running service delivers.",
@@ -41,7 +41,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a webhook and print its secret, unless you brought it."""
-    services = build(Settings())
+    services = opened(Settings())
     head = head_number(services.store)
     hook = services.hooks.add(
         url, cursor=head if after is None else min(after, head), now=services.now(), secret=secret
@@ -57,7 +57,7 @@ def add(
 @app.command("list")
 def list_hooks(as_json: Json = False) -> None:
     """List the webhooks, oldest first, and how far each has been told."""
-    hooks = build(Settings()).hooks
+    hooks = opened(Settings()).hooks
     found = [_described(hooks, hook) for hook in hooks.list()]
     if as_json:
         write_json(found)
@@ -72,7 +72,7 @@ def list_hooks(as_json: Json = False) -> None:
 @app.command("remove")
 def remove(identity: Id, as_json: Json = False) -> None:
     """Forget a webhook, its secret and its dead letters."""
-    hook = build(Settings()).hooks.remove(identity)
+    hook = opened(Settings()).hooks.remove(identity)
     if as_json:
         write_json({"removed": hook.id})
     else:
@@ -82,7 +82,7 @@ def remove(identity: Id, as_json: Json = False) -> None:
 @app.command("test")
 def try_it(identity: Id, as_json: Json = False) -> None:
     """Send one signed delivery of type `test` now; exit with 1 when it does not arrive."""
-    services = build(Settings())
+    services = opened(Settings())
     error = asyncio.run(send_test(services.hooks, identity, test_body(services), policy_of(services)))
     if as_json:
         write_json({"delivered": error is None, "error": error})
@@ -97,7 +97,7 @@ def try_it(identity: Id, as_json: Json = False) -> None:
 @app.command("dead")
 def dead(identity: Id, as_json: Json = False) -> None:
     """List what was given up for a webhook, oldest first."""
-    found = build(Settings()).hooks.state(identity).dead
+    found = opened(Settings()).hooks.state(identity).dead
     if as_json:
         write_json([asdict(one) for one in found])
         return
@@ -114,7 +114,7 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Have dead letters tried again, all or one, before what is new."""
-    count = build(Settings()).hooks.retry(identity, revision)
+    count = opened(Settings()).hooks.retry(identity, revision)
     if as_json:
         write_json({"retried": count})
     else:

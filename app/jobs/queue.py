@@ -157,6 +157,15 @@ CREATE TABLE schedules (
 
 _MOVE_AWAY = "Move the file away; what was brought into the graph is not lost. Ask for the other jobs anew."
 
+_FORGETTABLE = """
+state IN ('done', 'cancelled') AND ended < ? AND (delivered IS NOT NULL OR NOT EXISTS
+  (SELECT 1 FROM cells WHERE cells.job = jobs.id AND result IS NOT NULL AND status != ?))
+AND id NOT IN (SELECT last_job FROM schedules WHERE last_job IS NOT NULL)
+"""
+_SIZES = """
+SELECT id, (SELECT COALESCE(SUM(LENGTH(cell) + COALESCE(LENGTH(result), 0)), 0) FROM cells WHERE job = jobs.id) AS size
+FROM jobs WHERE
+"""
 _JOBS = """
 SELECT jobs.*,
   COUNT(*) AS cells,
@@ -567,6 +576,28 @@ class Queue:
                 (trouble[:LONGEST_MESSAGE], _iso(moment.wall + timedelta(seconds=pause)), identity),
             )
             _tell(tables, moment, identity, "not-delivered", trouble=trouble[:LONGEST_MESSAGE])
+
+    # ---- those who clean up
+
+    def forgettable(self, before: datetime) -> dict[str, int]:
+        """Jobs that ended before a moment and whose results are brought in, with the bytes of their records.
+
+        A job whose results nobody has taken stays, and so does the last one of each schedule.
+        """
+        if not self.database.exists:
+            return {}
+        with self.database.reading() as tables:
+            found = tables.execute(_SIZES + _FORGETTABLE + " ORDER BY number", (_iso(before), Status.CANCELLED))
+            return {row["id"]: row["size"] for row in found}
+
+    def forget(self, identity: str, before: datetime) -> bool:
+        """Forget a job with its cells and events, if it still may go; whether it went."""
+        with self.database.writing() as tables:
+            done = tables.execute(
+                "DELETE FROM jobs WHERE " + _FORGETTABLE + " AND id = ?",  # noqa: S608 - our own constants
+                (_iso(before), Status.CANCELLED, identity),
+            )
+            return done.rowcount > 0
 
     # ---- leases
 

@@ -33,7 +33,10 @@ def environment_of(record: Any, pointer: str = "/environment") -> Environment:
         raise BadValue(f"{pointer}/hardware", "is no object")
     if not isinstance(software, Mapping):
         raise BadValue(f"{pointer}/software", "is no object")
-    return Environment(fingerprint, dict(hardware), dict(software))
+    try:
+        return Environment(fingerprint, dict(hardware), dict(software))
+    except ValueError as error:
+        raise BadValue(f"{pointer}/hardware", str(error)) from error
 
 
 def machine_record(machine: Machine) -> dict[str, str]:

@@ -161,6 +161,10 @@ class Environment:
     hardware: Mapping[str, Any]
     software: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.hardware.get("cpu") or {}, Mapping):
+            raise ValueError("cpu of the hardware is no JSON object")  # noqa: TRY004 - what pydantic makes an error of
+
 
 @dataclass(frozen=True, slots=True)
 class CellResult:

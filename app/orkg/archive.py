@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +28,8 @@ from app.orkg.pull import PULLED, Pulled
 
 FOLDER = "orkg"
 """Folder of all archives inside a data folder."""
+_END = 4_096
+"""Bytes at the end of a log in which its last line lies."""
 _NAME = re.compile(r"[a-zA-Z0-9.:_-]{1,200}")
 
 
@@ -99,7 +103,9 @@ class Archive:
             text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
             (self.folder / "pulls").mkdir(exist_ok=True)
             time = re.sub(r"[^0-9T]", "", pulled.at.split("+")[0])
-            name = f"{len(self.pulls()) + 1:06}-{time}"
+            files = self.pulls()
+            number = int(files[-1].name.partition("-")[0]) if files else 0
+            name = f"{number + 1:06}-{time}"
             write_durably(self.folder / "pulls" / f"{name}.json", text)
         self.note(Look(pulled.at, "full", pulled.fingerprint, changed))
         self._heard.clear()
@@ -120,6 +126,20 @@ class Archive:
             return tuple(Look(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line)
         except (ValueError, TypeError) as error:
             raise BadFile(path, f"cannot be read: {error}", advice="Remove the last line.") from error
+
+    def last_look(self) -> datetime | None:
+        """When somebody last looked; None where nobody did. Reads the end of the log, and passes over torn lines."""
+        path = self.folder / "log.jsonl"
+        try:
+            with path.open("rb") as handle:
+                handle.seek(max(0, handle.seek(0, os.SEEK_END) - _END))
+                lines = handle.read().split(b"\n")
+        except FileNotFoundError:
+            return None
+        for line in reversed(lines):
+            with suppress(ValueError, TypeError, KeyError):  # a process was killed while it wrote
+                return datetime.fromisoformat(json.loads(line)["at"])
+        return None
 
     def pulls(self) -> tuple[Path, ...]:
         """The files of all pulls that were kept, the oldest first."""
@@ -150,6 +170,12 @@ def archives(data: Path) -> Iterator[tuple[str, str]]:
     for folder in sorted((data / FOLDER).glob("*/*")):
         if (folder / "pulls").is_dir():
             yield folder.parent.name, folder.name
+
+
+def last_looks(data: Path) -> dict[tuple[str, str], datetime]:
+    """When each comparison of a data folder was last looked at, by host and comparison."""
+    found = {one: Archive(data, *one).last_look() for one in archives(data)}
+    return {one: at for one, at in found.items() if at is not None}
 
 
 def read_pull(file: Path) -> Pulled:

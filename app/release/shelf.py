@@ -227,7 +227,7 @@ class _Writer:
         progress("data cube")
         self._turtle("cube.ttl", cube.cube(self._reader))
         progress("quality")
-        report = validate(self._snapshot, self._shelf.validator, on_validation_step)
+        report = validate(self._shelf.store.to_check(self._revision.number), self._shelf.validator, on_validation_step)
         disputed = [(row["subject"].value, row["property"].value) for row in self._reader.rows("disputed")]
         found = quality.quality(compared, of_claims, report, disputed)
         self._put("QUALITY.md", quality.markdown(found, self._revision).encode("utf-8"))

@@ -43,6 +43,7 @@ from app.errors import (
     StoreBusy,
     StoreDamaged,
     StoreEmpty,
+    WritesElsewhere,
 )
 from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, bad, good, note
@@ -64,10 +65,14 @@ _WRITABLE_BY_ALL = 0o002
 
 
 class EmbeddedStore:
-    """A folder of revisions (see `port.GraphStore`). Opening it reads nothing but the head."""
+    """A folder of revisions (see `port.GraphStore`). Opening it reads nothing but the head.
 
-    def __init__(self, folder: Path) -> None:
+    Without `writes` it changes nothing, whatever it is asked: WritesElsewhere.
+    """
+
+    def __init__(self, folder: Path, *, writes: bool = True) -> None:
         self._folder = folder
+        self._writes = writes
         self._revisions = folder / "revisions"
         self._open: dict[int, EngineSnapshot] = {}
         self._described: dict[int, Revision] = {}
@@ -201,10 +206,41 @@ class EmbeddedStore:
         """All revisions are kept."""
         raise BadParameter("keep", "the store in a folder keeps all revisions", advice="Leave it out.")
 
+    def let_go(self, first: int) -> None:
+        """Keep graphs from a revision on only. Records and patches of those before stay. StoreBusy, BadParameter."""
+        if not 1 <= first <= self._head_number():
+            raise BadParameter("revision", f"there is no revision {first}", advice="Name one that is there.")
+        self.complete_patches()
+        with needs_room(), self._write_lock():
+            if first > self.oldest():
+                write_durably(self._folder / "SINCE", f"{first}\n")
+            for path in self._revisions.glob("[0-9]" * 6):  # also what somebody who was killed had begun to remove
+                if int(path.name) < self.oldest():
+                    shutil.rmtree(path, ignore_errors=True)
+        with self._guard:
+            for number in [number for number in self._open if number < first]:
+                del self._open[number]
+
     def close(self) -> None:
         """Let go of the snapshots that are open."""
         with self._guard:
             self._open.clear()
+
+    def complete_patches(self, say: Callable[[str], None] = lambda _: None) -> int:
+        """Work out the patches that revisions of older versions of slmkg lack; return how many. StoreBusy.
+
+        A revision whose graph, or that before it, is no longer kept stays without one.
+        """
+        oldest = self.oldest()
+        first = oldest if oldest == 1 else oldest + 1
+        newest = self._head_number()
+        lacking = [number for number in range(first, newest + 1) if not self._patch(number).exists()]
+        if lacking:
+            with needs_room(), self._write_lock():
+                for done, number in enumerate(lacking, start=1):
+                    say(f"what revision {number} changed ({done} of {len(lacking)})")
+                    write_durably(self._patch(number), patch.packed(*self._compared(number)))
+        return len(lacking)
 
     def _build(
         self, candidate: Path, newest: int, change: ChangeSet, check: Callable[[Snapshot], None] | None
@@ -213,7 +249,7 @@ class EmbeddedStore:
         if newest:
             self._open_read_only(newest).backup(str(candidate))
         store = ox.Store(str(candidate))
-        before = len(store)
+        before = self._describe(newest).quads if newest else 0  # to count them takes as long as there are many
         wanted = as_stored(change.add)
         removed = [quad for quad in as_stored(change.remove) - wanted if quad in store]
         added = [quad for quad in wanted if quad not in store]
@@ -349,7 +385,7 @@ class EmbeddedStore:
 
     def _keep_patch(self, number: int, delta: bytes) -> None:
         """Keep a patch that was worked out, unless somebody writes now or the folder is not ours to write."""
-        with suppress(StoreBusy, OSError), self._write_lock():
+        with suppress(StoreBusy, WritesElsewhere, OSError), self._write_lock():
             write_durably(self._patch(number), delta)
 
     def _path(self, number: int) -> Path:
@@ -413,6 +449,8 @@ class EmbeddedStore:
     @contextmanager
     def _write_lock(self) -> Iterator[None]:
         """Hold the folder's write lock; the operating system lets go of it when the process ends, however it ends."""
+        if not self._writes:
+            raise WritesElsewhere(None)
         self._revisions.mkdir(parents=True, exist_ok=True)
         with (self._folder / "LOCK").open("w") as handle:
             try:

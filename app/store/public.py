@@ -30,6 +30,8 @@ _AFTER_FAILURE = 5.0
 """Seconds until the next try when a revision could not be opened."""
 _NOTICED = 0.01
 """Seconds of waiting for a revision from which on they count as part of a query's time."""
+_QUIET = 5.0
+"""Seconds without a commit after which a large revision is loaded into memory."""
 _KEPT = 2
 """Older revisions whose readers are kept at a time."""
 
@@ -44,6 +46,9 @@ class Scale:
     megabytes: int = 512
     in_memory_up_to: int = 2_000_000
     """Quads up to which a revision is held in memory; larger ones are read from disk."""
+    at_once_up_to: int = 250_000
+    """Quads up to which that is done before anybody is answered. To load more takes seconds, for which a writer would
+    wait each time: such a revision is read from disk first, and loaded when nothing was committed for a while."""
 
 
 class Public(Protocol):
@@ -91,6 +96,7 @@ class PublicQueries:
         self._turn = asyncio.Lock()
         self._accounts = Accounts()
         self._watch: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[None] | None = None
         self._on_kill: Callable[[str], None] = lambda _: None
 
     def listen(self, on_kill: Callable[[str], None]) -> None:
@@ -109,6 +115,7 @@ class PublicQueries:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
+        await self._give_up_loading()
         for readers in [*self._retired, *self._older.values(), *([self._head[1]] if self._head else [])]:
             readers.stop()
 
@@ -117,11 +124,37 @@ class PublicQueries:
         async with self._turn:
             newest = self._store.head().number
             if self._head is None or self._head[0] != newest:
-                ready = await self._ready(newest)
+                await self._give_up_loading()
+                quads = self._quads(newest)
+                ready = await self._ready(newest, in_memory=quads <= self._scale.at_once_up_to)
                 before, self._head = self._head, (newest, ready)
                 if before is not None:
                     self._keep(*before)
+                if self._scale.at_once_up_to < quads <= self._scale.in_memory_up_to:
+                    self._loading = asyncio.create_task(self._load(newest))
             return newest
+
+    async def _load(self, revision: int) -> None:
+        """Have a revision answered from memory, if it is still the newest after a while."""
+        await asyncio.sleep(_QUIET)
+        try:
+            ready = await self._ready(revision)
+        except (AppError, OSError) as error:
+            log.warning("revision %d stays on disk for queries: %s", revision, error)
+            return
+        if self._head is None or self._head[0] != revision:
+            ready.stop()
+            return
+        before, self._head = self._head[1], (revision, ready)
+        self._retire(before)
+
+    async def _give_up_loading(self) -> None:
+        """Stop loading a revision that is not the newest any more."""
+        loading, self._loading = self._loading, None
+        if loading is not None:
+            loading.cancel()
+            with suppress(asyncio.CancelledError):
+                await loading
 
     @property
     def running(self) -> bool:
@@ -179,9 +212,7 @@ class PublicQueries:
 
     async def _ready(self, revision: int, *, keep: int | None = None, in_memory: bool = True) -> Readers:
         """New readers. A revision of the past is read from disk: to load it would keep a processor busy for seconds."""
-        quads = next((found.quads for found in self._store.revisions() if found.number == revision), None)
-        if quads is None:
-            raise NotFound("revision", str(revision), advice=f"The newest is {self._store.head().number}.")
+        quads = self._quads(revision)
         readers = Readers(
             self._folder / f"{revision:06d}",
             keep=keep or self._scale.keep,
@@ -194,6 +225,15 @@ class PublicQueries:
         await readers.start()
         return readers
 
+    def _quads(self, revision: int) -> int:
+        """How many quads a revision has; NotFound."""
+        head = self._store.head()
+        known = (head,) if head.number == revision else self._store.revisions()
+        quads = next((found.quads for found in known if found.number == revision), None)
+        if quads is None:
+            raise NotFound("revision", str(revision), advice=f"The newest is {head.number}.")
+        return quads
+
     def _killed(self, reason: str) -> None:
         self._on_kill(reason)
 
@@ -201,9 +241,12 @@ class PublicQueries:
         """Keep an older revision's readers for a while; the one asked for longest ago gives way when it is idle."""
         self._older[revision] = readers
         while len(self._older) > _KEPT:
-            _, oldest = self._older.popitem(last=False)
-            oldest.retire()
-            self._retired = [readers for readers in (*self._retired, oldest) if not readers.stopped]
+            self._retire(self._older.popitem(last=False)[1])
+
+    def _retire(self, readers: Readers) -> None:
+        """End readers when their queries are done."""
+        readers.retire()
+        self._retired = [one for one in (*self._retired, readers) if not one.stopped]
 
     async def _follow(self) -> None:
         while True:

@@ -129,9 +129,22 @@ class _Compilation:
         path = self._path(part)
         message = self._shapes.message(part)
         for component, kept in self._sets_kept(part, "?this"):
-            yield self._query(component, message, f"FILTER(!({kept}))", path)
+            if component != SH.maxCount or "/" not in path:
+                yield self._query(component, message, f"FILTER(!({kept}))", path)
+        for size in self._all(part, SH.maxCount) if "/" in path else ():
+            yield self._too_many(message, path, _integer(size))
         for component, broken in self._broken_by(part, "?value"):
             yield self._query(component, message, f"?this {path} ?value . FILTER({broken})", path, "?value")
+
+    def _too_many(self, message: str, path: str, most: int) -> CompiledQuery:
+        """More values than may be at the end of several steps.
+
+        They are counted: EXISTS begins at the wrong end of such paths, and takes the square of the graph in time.
+        """
+        value = self._fresh()
+        counted = f"GROUP BY ?this HAVING(COUNT(DISTINCT {value}) > {most})"
+        text = f"SELECT ?this WHERE {{ {{ {self._targets()} }} ?this {path} {value} }} {counted}"
+        return self._compiled(SH.maxCount, message, text, path)
 
     def _sparql_query(self, part: Node) -> CompiledQuery:
         selects = self._all(part, SH.select)

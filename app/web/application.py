@@ -51,10 +51,22 @@ from app.web.logs import Named, Watching
 from app.web.metrics import Metrics
 from app.web.middleware import CommonHeaders, HeadAsGet, LastNet
 from app.web.openapi import DESCRIPTION, completed
+from app.web.read_only import ReadOnly
 from app.web.reading import error_page
 from app.web.revisions import TimeTravel
 from app.web.routes import PlainMount
 from app.web.telemetry import telemetry
+from app.web.upkeep import Upkeep
+
+
+@asynccontextmanager
+async def _beside(services: Services) -> AsyncIterator[None]:
+    """What a service does beside answering; one that only reads does nothing."""
+    if services.settings.read_only:
+        yield
+        return
+    async with webhooks.delivering(services), jobs.keeping(services):
+        yield
 
 
 class Application(FastAPI):
@@ -76,7 +88,8 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
         with in_use(data) if services.public is not None else nullcontext():
             app.state.findings.start()
             stopping = {"stopping": threading.Event()}  # ends the streams that would keep the server waiting
-            async with webhooks.delivering(services), jobs.keeping(services):
+            upkeep = Upkeep(services, app.state.metrics)
+            async with _beside(services):
                 try:
                     if services.public is None:
                         yield stopping
@@ -84,7 +97,8 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
                     services.public.listen(app.state.metrics.killed)
                     await services.public.start()
                     try:
-                        yield stopping
+                        with upkeep.running():
+                            yield stopping
                     finally:
                         app.state.making.stop()
                         await services.public.stop()
@@ -141,6 +155,8 @@ def create_app(services: Services, *, new_id: Callable[[], str] = lambda: uuid.u
     for part in parts:
         part.register(app)
     app.router.routes.append(PlainMount("/static", app=StaticFiles(directory=pages.STATIC), name="static"))
+    if services.settings.read_only:
+        app.add_middleware(ReadOnly, where=services.settings.writer_url)
     app.add_middleware(Named)
     app.add_middleware(TimeTravel)
     app.add_middleware(LastNet, metrics=metrics)

@@ -89,12 +89,12 @@ class Watching:
                 known.size += len(message.get("body", b""))
             await send(message)
 
-        self.metrics.in_progress.inc()
+        self.metrics.begun()
         with context(request=known.request, trace=place[0], span=place[1]):
             try:
                 await self.app({**scope, _SEEN: known, "slmkg.request_id": known.request}, receive, noted)
             finally:
-                self.metrics.in_progress.dec()
+                self.metrics.ended()
                 self._end(scope, known, time.perf_counter() - begun)
 
     def _end(self, scope: Scope, known: Seen, seconds: float) -> None:

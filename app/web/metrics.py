@@ -35,6 +35,7 @@ from app import __version__
 from app.durable import locked
 from app.errors import AppError
 from app.model.health import State
+from app.orkg.archive import last_looks
 from app.services import Services
 from app.web.findings import Findings
 from app.web.readiness import parts_of
@@ -130,8 +131,14 @@ FINDINGS = Described(
     {"severity": "`violation`, `warning` or `info`"},
 )
 FINDINGS_REVISION = Described("slmkg_findings_revision", "gauge", "The revision in which they were found.")
+SYNC = Described(
+    "slmkg_orkg_sync_age_seconds",
+    "gauge",
+    "Seconds since somebody last looked at a comparison of the ORKG with success, also where nothing was new there.",
+    {"host": "of the ORKG", "comparison": "id of the comparison"},
+)
 DISK = Described("slmkg_disk_free_bytes", "gauge", "Room left on the disk of the data folder, for this user.")
-STATE = (BUILD, WORKERS, REVISION, QUADS, MADE, GOOD, JOBS, CELLS, UNDELIVERED, FINDINGS, FINDINGS_REVISION, DISK)
+STATE = (BUILD, WORKERS, REVISION, QUADS, MADE, GOOD, JOBS, CELLS, UNDELIVERED, FINDINGS, FINDINGS_REVISION, SYNC, DISK)
 """What is looked up when somebody asks."""
 
 
@@ -179,6 +186,7 @@ class Metrics:
         self.kills = Counter(KILLS.name, KILLS.says, [*KILLS.labels], registry=self._registry)
         self.cache = Counter(CACHE.name, CACHE.says, [*CACHE.labels], registry=self._registry)
         self.errors = Counter(ERRORS.name, ERRORS.says, registry=self._registry)
+        self._answering = 0
         self._series: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: str, seconds: float) -> None:
@@ -207,6 +215,20 @@ class Metrics:
         finally:
             self.query_seconds.labels(kind).observe(time.perf_counter() - begun)
             self.queries.labels(kind, outcome).inc()
+
+    def answering(self) -> int:
+        """How many requests this process is answering now."""
+        return self._answering
+
+    def begun(self) -> None:
+        """A request more is being answered."""
+        self._answering += 1
+        self.in_progress.inc()
+
+    def ended(self) -> None:
+        """One less."""
+        self._answering -= 1
+        self.in_progress.dec()
 
     def killed(self, reason: str) -> None:
         """Count a query that was stopped."""
@@ -260,6 +282,11 @@ def _state(services: Services, findings: Findings, workers: int) -> Iterator[Met
     if known is not None:
         yield _gauge(FINDINGS, {(name.lower(),): count for name, count in known.counts.items()})
         yield _gauge(FINDINGS_REVISION, {(): known.revision})
+    with suppress(OSError):
+        now = services.now()
+        looks = last_looks(services.settings.data_dir)
+        if looks:
+            yield _gauge(SYNC, {where: max((now - at).total_seconds(), 0.0) for where, at in looks.items()})
     with suppress(OSError):
         yield _gauge(DISK, {(): shutil.disk_usage(services.settings.data_dir).free})
 

@@ -123,7 +123,7 @@ def torch_packages() -> str:
 
 def project() -> str:
     """Install slmkg itself from the checkout; its dependencies are there already."""
-    key = fingerprint(ROOT / "pyproject.toml")
+    key = fingerprint(ROOT / "pyproject.toml", ROOT / "app" / "__init__.py")
     if stamped(STAMPS / "project", key):
         return ""
     _pip("install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT), total=1)
@@ -309,11 +309,14 @@ def prepare(purpose: str) -> None:
 def lock(*, upgrade: bool) -> None:
     """Write the lock files anew: versions and hashes, no address."""
     project_table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = project_table["dependency-groups"]
+    groups, extras = project_table["dependency-groups"], project_table["project"]["optional-dependencies"]
     _compile("runtime", project_table["project"]["dependencies"], (), upgrade=upgrade)
     _compile("build", [*project_table["build-system"]["requires"], "editables"], ("runtime",), upgrade=upgrade)
     _compile("dev", groups["dev"], ("runtime", "build"), upgrade=upgrade)
     _compile("engines", groups["engines"], ("runtime", "build", "dev"), upgrade=upgrade)
+    # for the images: the service with traces, and the worker
+    _compile("telemetry", extras["telemetry"], ("runtime", "dev"), upgrade=upgrade)
+    _compile("measure", extras["measure"], ("runtime", "dev", "engines"), upgrade=upgrade)
     _compile("node", groups["node"], (), upgrade=upgrade)
     npm = _npm()
     if npm is None:

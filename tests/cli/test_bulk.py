@@ -255,12 +255,3 @@ def test_a_hub_that_does_not_answer_is_told(command: Command) -> None:
     assert done.returncode == 1
     assert "the hub does not answer" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_page_shows_what_the_command_prints(command: Command) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "how-to" / "import-a-table.md").read_text(encoding="utf-8")
-    table = page.split("```text\n", 1)[1].split("```", 1)[0]
-    shown = page.split("--dry-run\n", 1)[1].split("```", 1)[0]
-    code, out, _ = command.inside("import", command.table(table), "--source", "survey-v3", "--dry-run")
-    assert code == 2
-    assert out == shown

@@ -58,7 +58,12 @@ def test_all_is_well(data: Path) -> None:
     found = states(told)
     assert found.pop("clock") in {"good", "note"}, "whether anything keeps this clock right is not ours to say"
     assert found.pop("projection") == "note", "nobody has compared anything yet"
-    assert found == dict.fromkeys(["versions", "layout", "revisions", "leftovers", "disk", "rights", "keys"], "good")
+    assert found.pop("seed data") == "note", "nobody has loaded any"
+    assert found.pop("format") == "note", "the store was made without a folder around it"
+    assert fresh(data, "upgrade").returncode == 0
+    assert states(seen(data)[1])["format"] == "good"
+    parts = ["versions", "layout", "revisions", "leftovers", "disk", "rights", "keys", "sizes"]
+    assert found == dict.fromkeys(parts, "good")
     plain = fresh(data, "doctor")
     assert (plain.returncode, plain.stderr) == (0, "all is well\n")
     assert "good  layout      version 1" in plain.stdout.splitlines()

@@ -16,8 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.backup import IN_USE
 from app.durable import locked
+from app.folder import IN_USE
 from app.model.rdf import IRI, Literal
 from app.settings import Settings
 from app.wiring import build

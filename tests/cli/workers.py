@@ -118,7 +118,7 @@ def two_workers(data: Path, **more: str) -> Iterator[Service]:
     everybody: set[int] = set()
     try:
         assert process.stderr is not None
-        line = process.stderr.readline()
+        line = next(line for line in process.stderr if not line.startswith("{"))
         told = re.search(r"serving on (http://\S+)", line)
         assert told is not None, line
         service = Service(process, told[1], key)

@@ -136,7 +136,7 @@ def test_two_imports_of_one_table_make_one_proposal(own_services: Services) -> N
 # --- killed --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [3, pytest.param(7, marks=pytest.mark.heavy)])
 def test_an_import_killed_at_any_point_is_done_or_not_done(seed_folder: Path, tmp_path: Path, kills: int) -> None:
     folder = Path(shutil.copytree(seed_folder, tmp_path / "var"))
     chance = random.Random(20261121 + kills)

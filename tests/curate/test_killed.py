@@ -22,7 +22,7 @@ from app.wiring import build
 from tests.store.audit import assert_audited
 
 ROOT = Path(__file__).parents[2]
-KILLS = 20
+KILLS = 14
 KEY = (resource("architecture", "phi-2"), vocab.slm.vocabularySize)
 
 

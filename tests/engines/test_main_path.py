@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -25,7 +28,9 @@ from app.store.port import Query
 from app.wiring import build
 from tests.cli.run import RUN, slmkg
 from tests.cli.workers import ready, until
+from tests.docs.examples import read, steps
 from tests.engines.tiny_model import SLUG, add_tiny_model
+from tests.project.checkout import ROOT
 
 QUICK = ("--clean", "2", "--seconds", "0.5")
 VARIANTS = ("F16", "Q8_0", "Q4_K_M")
@@ -149,3 +154,24 @@ def test_a_plan_for_what_no_machine_measured_is_that_of_a_slow_core(seed_folder:
     assert "as on a slow core" in told.stdout
     as_json = slmkg(seed_folder, "measure", "plan", "--model", "smollm-135m", "--variant", "Q5_0", "--json")
     assert [one["seconds_predicted"] for one in json.loads(as_json.stdout)["cells"]] == [False]
+
+
+def test_a_plan_becomes_a_file_that_jobs_are_made_of(seed_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "var"
+    shutil.copytree(seed_folder, data)
+    plan = tmp_path / "plan.json"
+    told = slmkg(data, "measure", "plan", "--model", "smollm-135m", "--variant", "F16,Q8_0", "--out", str(plan))
+    assert told.returncode == 0, told.stderr
+    made = slmkg(data, "jobs", "make", str(plan), "--json")
+    assert made.returncode == 0, made.stderr
+    assert (json.loads(made.stdout)["title"], json.loads(made.stdout)["cells"]) == ("smollm-135m in F16,Q8_0", 2)
+
+
+def test_the_plan_of_the_how_to_is_made(seed_folder: Path) -> None:
+    """Where there is no engine its example is not run."""
+    name = "docs/how-to/measure-models.md"
+    examples = [replace(one, not_run=None) for one in read(ROOT / name, name) if one.language == "console"]
+    (plan,) = (one.command for one in steps(examples) if one.command.startswith("slmkg measure plan"))
+    told = slmkg(seed_folder, *shlex.split(plan)[1:])
+    assert told.returncode == 0, told.stderr
+    assert all(word in told.stdout for word in ("smollm-135m", "pythia-160m", *VARIANTS))

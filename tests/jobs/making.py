@@ -25,7 +25,7 @@ ADA = Person("https://w3id.org/slmkg/id/agent/ada", "Ada")
 BOB = Person("https://w3id.org/slmkg/id/agent/bob", "Bob")
 ONE = Machine("machine-1", "one", "1-a")
 TWO = Machine("machine-2", "two", "2-a")
-HERE = Environment("0123456789abcdef", {"cpu": "a processor"}, {"system": "Linux"})
+HERE = Environment("0123456789abcdef", {"cpu": {"model": "a processor"}}, {"system": "Linux"})
 TINY = Architecture(architecture_class="LlamaForCausalLM", num_layers=2, hidden_size=64)
 SAMPLE = Sample(Phase.PREFILL, 50, 1_000_000, 990_000, 0, 0, 0, clean=True)
 

@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 MEGABYTE = 1 << 20
-HERE = {"fingerprint": "0123456789abcdef", "hardware": {"cpu": "a processor"}, "software": {"system": "Linux"}}
+HERE = {
+    "fingerprint": "0123456789abcdef",
+    "hardware": {"cpu": {"model": "a processor"}},
+    "software": {"system": "Linux"},
+}
 
 
 def say(text: str, file: TextIO = sys.stdout) -> None:
@@ -137,12 +141,17 @@ def another_cell(given: dict[str, Any]) -> None:
 
 
 def elsewhere(given: dict[str, Any]) -> None:
-    say(json.dumps({"environment": {"fingerprint": "feed", "hardware": {"cpu": "x"}, "software": {}}}))
+    say(json.dumps({"environment": {"fingerprint": "feed", "hardware": {"cpu": {"model": "x"}}, "software": {}}}))
     answer_only(given, environment="feed")
 
 
 def nowhere(given: dict[str, Any]) -> None:
     answer(given, environment="feed")
+
+
+def no_machine(given: dict[str, Any]) -> None:
+    say(json.dumps({"environment": {"fingerprint": "feed", "hardware": {"cpu": "x"}, "software": {}}}))
+    answer_only(given, environment="feed")
 
 
 def failed(given: dict[str, Any]) -> None:

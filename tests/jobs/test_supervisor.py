@@ -56,6 +56,7 @@ def test_a_good_cell_gives_its_result_and_its_progress(tmp_path: Path) -> None:
         ("another_cell", Status.FAILED, "the result is of another cell"),
         ("tells_nothing", Status.FAILED, "an environment that is not known"),
         ("nowhere", Status.FAILED, "an environment that is not known"),
+        ("no_machine", Status.FAILED, "an environment that is not known"),
         ("failed", Status.FAILED, "No space left on device"),
         ("no_such_program", Status.FAILED, "KeyError"),
     ],
@@ -78,7 +79,7 @@ def test_a_result_among_rubbish_counts(tmp_path: Path, program: str) -> None:
 def test_a_process_may_tell_of_its_own_environment(tmp_path: Path) -> None:
     done = outcome(tmp_path, "elsewhere")
     assert (done.result.status, done.result.environment) == (Status.OK, "feed")
-    assert (done.environment.fingerprint, done.environment.hardware) == ("feed", {"cpu": "x"})
+    assert (done.environment.fingerprint, done.environment.hardware) == ("feed", {"cpu": {"model": "x"}})
 
 
 def test_the_environment_of_a_cell_without_figures_is_kept_where_it_was_told(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ RUN = Run(
     "2026-11-21T12:00:00Z",
     "2026-11-21T12:01:00Z",
     "somebody",
-    {"abc": Environment("abc", {"cpu": "x", "governor": None, "flags": ["avx2"]}, {"kernel": "6"})},
+    {"abc": Environment("abc", {"cpu": {"model": "x"}, "governor": None, "flags": ["avx2"]}, {"kernel": "6"})},
     (RESULT, FAILED),
 )
 
@@ -93,6 +93,7 @@ def test_a_key_tells_questions_apart() -> None:
         (2, '"prompt_tokens": 50', '"prompt_tokens": "many"', "line 2: /cell/prompt_tokens"),
         (2, '"status": "ok"', '"status": "fine"', "line 2: /status"),
         (3, "{", "[", "line 3: is not JSON"),
+        (1, '"cpu": {"model": "x"}', '"cpu": "x"', "line 1: /environments/abc"),
         (2, '"num_layers": 2', '"num_layers": 0', "line 2: /cell/subject/architecture"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from itertools import combinations
 
 import pytest
 from packaging.requirements import Requirement
@@ -12,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from tests.project.checkout import ROOT, text
 
-LOCKS = ("runtime", "build", "dev", "node")
+LOCKS = ("runtime", "build", "dev", "engines", "telemetry", "measure", "node")
 _PIN = re.compile(r"^(?P<name>[a-z0-9.-]+)==(?P<version>[^ \\;]+)(?: ; [^\\]+)? \\$")
 _HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?: \\)?$")
 
@@ -54,6 +55,9 @@ def test_the_locks_cover_what_pyproject_asks_for() -> None:
         "runtime": project["project"]["dependencies"],
         "build": project["build-system"]["requires"],
         "dev": project["dependency-groups"]["dev"],
+        "engines": project["dependency-groups"]["engines"],
+        "telemetry": project["project"]["optional-dependencies"]["telemetry"],
+        "measure": project["project"]["optional-dependencies"]["measure"],
         "node": project["dependency-groups"]["node"],
     }
     missing = []
@@ -67,8 +71,7 @@ def test_the_locks_cover_what_pyproject_asks_for() -> None:
 
 
 def test_one_version_of_each_package_in_all_locks() -> None:
-    runtime, build, dev = pins("runtime"), pins("build"), pins("dev")
-    for one, other in ((runtime, build), (runtime, dev), (build, dev)):
+    for one, other in combinations((pins(lock) for lock in LOCKS), 2):
         assert {name: one[name] for name in one.keys() & other.keys()} == {
             name: other[name] for name in one.keys() & other.keys()
         }

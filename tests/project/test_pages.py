@@ -67,7 +67,8 @@ def test_the_pictures_on_the_pages_exist_and_are_small() -> None:
     }
     assert len(named) > 40
     assert [str(one) for one in named if not one.is_file() or not 1000 < one.stat().st_size < 250_000] == []
-    assert {path.resolve() for path in files(".jpg", ".png", under="docs")} == named, "no picture that no page shows"
+    pictures = {path.resolve() for path in files(".jpg", ".png", ".svg", under="docs")}
+    assert pictures == named, "no picture that no page shows"
 
 
 def test_the_scripts_on_the_pages_exist() -> None:

@@ -28,6 +28,8 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    (tmp_path / "app").mkdir()
+    shutil.copy(ROOT / "app" / "__init__.py", tmp_path / "app" / "__init__.py")
     for name in ("package.json", "package-lock.json", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name, place in (

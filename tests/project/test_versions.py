@@ -19,11 +19,23 @@ def citation() -> dict[str, Any]:
 
 
 def test_one_version() -> None:
-    project = tomllib.loads(text("pyproject.toml"))["project"]
-    image = yaml.safe_load(text("docker-compose.yml"))["services"]["slmkg"]["image"]
-    assert {project["version"], citation()["version"], image.partition(":")[2]} == {__version__}
+    assert "version" in tomllib.loads(text("pyproject.toml"))["project"]["dynamic"], "it stands in app/__init__.py"
+    services = yaml.safe_load(text("docker-compose.yml"))["services"].values()
+    images = {one["image"].partition(":")[2] for one in services if one["image"].startswith("slmkg")}
+    assert {citation()["version"], *images} == {__version__}
     assert json.loads(text("package.json"))["version"] == re.sub(r"\.dev\d+$", "", __version__)
     assert f"## [Unreleased] - {__version__}" in text("CHANGELOG.md") or f"## [{__version__}]" in text("CHANGELOG.md")
+
+
+def test_a_version_has_a_date_and_notes() -> None:
+    """The changelog says the same day as the citation, once the version is no draft any more."""
+    day = citation()["date-released"]
+    heading = rf"^## \[{re.escape(__version__)}\](?: - | \()(\d{{4}}-\d\d-\d\d)"
+    released = re.search(heading, text("CHANGELOG.md"), re.MULTILINE)
+    assert released is None or released[1] == day.isoformat()
+    assert released is not None or "[Unreleased]" in text("CHANGELOG.md")
+    notes = text(f"docs/releases/{re.sub(r'[.]dev[0-9]+$', '', __version__)}.md")
+    assert f"{day.day} {day:%B %Y}" in notes
 
 
 def test_the_citation_has_what_the_format_requires() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app.backup import IN_USE, Backups, check
+from app.backup import Backups, check
+from app.folder import IN_USE
 from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
@@ -74,7 +75,7 @@ def assert_releases(services: Services, least: set[str]) -> set[str]:
     return listed
 
 
-@pytest.mark.parametrize("stride", [13, pytest.param(5, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("stride", [17, pytest.param(7, marks=pytest.mark.heavy)])
 def test_a_release_killed_at_steps_of_its_making(example: Services, tmp_path: Path, stride: int) -> None:
     """The steps are those that Python takes in the file system; only after the rename is there a release."""
     outcomes: list[bool] = []
@@ -100,7 +101,7 @@ def test_a_release_killed_at_steps_of_its_making(example: Services, tmp_path: Pa
     assert kills >= 26 // stride
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(15, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.heavy)])
 def test_releases_killed_at_random(example: Services, tmp_path: Path, kills: int) -> None:
     chance = random.Random(SEED)
     data = tmp_path / "var"
@@ -121,7 +122,7 @@ def test_releases_killed_at_random(example: Services, tmp_path: Path, kills: int
 # ---- backups ----
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.heavy)])
 def test_backups_killed_at_random_while_somebody_commits(tmp_path: Path, kills: int) -> None:
     """A file that bears the name of a backup is a whole one, whoever was killed when."""
     chance = random.Random(SEED)
@@ -159,7 +160,7 @@ def test_backups_killed_at_random_while_somebody_commits(tmp_path: Path, kills: 
 # ---- restores ----
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("kills", [3, pytest.param(15, marks=pytest.mark.heavy)])
 def test_restores_killed_at_random_leave_a_store_that_opens(tmp_path: Path, kills: int) -> None:
     """The folder is always there, at the revision of the backup or at the one before, and never a mixture."""
     chance = random.Random(SEED)

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 
 from app.errors import AppError, BadQuery, NotFound, QueryRefused, QueryTimeout, TooBusy, TooManyRequests
 from app.model.changes import ChangeSet
-from app.store import public as public_module
-from app.store import reader, readers
+from app.store import public, reader, readers
 from app.store.embedded import EmbeddedStore
 from app.store.engine import table_of, triples_of
 from app.store.public import PublicQueries, Scale
@@ -375,7 +374,7 @@ def test_a_call_inside_a_reader_fails(store: EmbeddedStore, mode: str) -> None:
             reply = await held.ask(select(f"SELECT * {{ SERVICE {address} {{ ?s ?p ?o }} }}"), LIMITS)
             assert reply.status == reader.FAILED
             with pytest.raises(QueryTimeout):
-                public_module.body(reply)
+                public.body(reply)
             reply = await held.ask(Update(f"LOAD {address}", "urn:base"), LIMITS)
             assert reply.status == reader.FAILED
             if mode == "memory":
@@ -666,7 +665,7 @@ def test_old_queries_give_way(store: EmbeddedStore) -> None:
 
 
 def test_queries_on_an_old_revision_finish(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_module, "_POLL", 1000.0)
+    monkeypatch.setattr(public, "_POLL", 1000.0)
 
     async def work(held: PublicQueries) -> None:
         running = asyncio.create_task(
@@ -720,6 +719,29 @@ def test_the_past_is_never_loaded(store: EmbeddedStore) -> None:
         await until(lambda: modes() == ["disk", "disk", "memory"])
 
     with_public(store, work)
+
+
+def test_a_large_revision_is_answered_at_once_and_loaded_when_nothing_is_committed(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public, "_QUIET", 0.2)
+
+    async def work(held: PublicQueries) -> None:
+        assert modes() == ["disk"]
+        for number in range(1, 4):
+            store.apply(change(SIZE + number, 1), expect=number)
+            assert await held.refresh() == number + 1
+            answer = await held.ask(select(COUNT), revision=number + 1, limits=LIMITS, client="a", share=SHARE)
+            assert counted(answer) == SIZE + number
+            assert "memory" not in modes(), "a writer waits for no load"
+        await until(lambda: "memory" in modes())
+        answer = await held.ask(select(COUNT), revision=4, limits=LIMITS, client="a", share=SHARE)
+        assert counted(answer) == SIZE + 3
+        store.apply(change(SIZE + 4, 1), expect=4)
+        await held.refresh()
+
+    with_public(store, work, at_once_up_to=SIZE - 1)
+    assert modes() == []
 
 
 def test_waiting_for_the_past_has_an_end(store: EmbeddedStore) -> None:

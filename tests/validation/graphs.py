@@ -13,6 +13,7 @@ from app.validation.records import RecordValidator
 from app.validation.sets import Run, SetValidator
 from tests.validation.mutants import PREFIXES
 
+TYPE = IRI("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
 EXAMPLE = Path(__file__).parent.parent / "fixtures" / "example.trig"
 
 
@@ -57,6 +58,25 @@ def run_on(store: ox.Store) -> Run:
     return run
 
 
-def both(data: Data, sets: SetValidator, records: RecordValidator) -> tuple[Report, Report]:
-    """Return what the two runners say of the same graph."""
-    return sets.constraints(data.run), records.validate(data.store, data.focus())
+def touched(before: Data, after: Data) -> set[IRI]:
+    """The ends of every triple that differs, and what leads to them in two steps, but for their classes."""
+    changed = set(before.store) ^ set(after.store)
+    found = {term for quad in changed for term in (quad.subject, quad.object) if quad.predicate != TYPE}
+    found |= {quad.subject for quad in changed}
+    for _ in range(2):
+        found |= {quad.subject for node in tuple(found) for quad in after.store.quads_for_pattern(None, None, node)}
+    return {node for node in found if isinstance(node, IRI)}
+
+
+def both(data: Data, sets: SetValidator, records: RecordValidator, before: Data | None = None) -> tuple[Report, Report]:
+    """Return what the two runners say of the same graph.
+
+    With the graph that was `before`, pySHACL judges what the change touches and what the queries complain of: it takes
+    a third of the time. Random damage is judged everywhere.
+    """
+    by_query = sets.constraints(data.run)
+    if before is None:
+        return by_query, records.validate(data.store, data.focus())
+    complained = {finding.focus for finding in by_query.findings}
+    focus = touched(before, data) | {node for node in data.focus() if node.value in complained}
+    return by_query, records.validate(data.store, focus)

@@ -57,7 +57,7 @@ def test_every_constraint_and_check_has_a_mutant(shapes: Shapes) -> None:
 def test_both_runners_notice(
     mutant: Mutant, flat: Data, sets: SetValidator, records: RecordValidator, shapes: Shapes
 ) -> None:
-    by_query, by_pyshacl = both(flat.changed(mutant.update), sets, records)
+    by_query, by_pyshacl = both(flat.changed(mutant.update), sets, records, flat)
     assert set(by_query.by_constraint) == {mutant.id, *mutant.also}
     assert by_query.keys == by_pyshacl.keys
     assert lines(by_query) == lines(by_pyshacl)
@@ -84,7 +84,7 @@ def test_a_record_is_judged_the_same_when_it_is_judged_alone(
 def test_facts_of_real_models_are_left_alone(
     harmless: Mutant, flat: Data, sets: SetValidator, records: RecordValidator
 ) -> None:
-    by_query, by_pyshacl = both(flat.changed(harmless.update), sets, records)
+    by_query, by_pyshacl = both(flat.changed(harmless.update), sets, records, flat)
     assert harmless.id not in by_query.by_constraint
     assert lines(by_query) == []
     assert by_query.keys == by_pyshacl.keys

@@ -34,7 +34,7 @@ ODD_VALUES: tuple[Term, ...] = (
     IRI("http://example.org/none"),
     Blank("b1"),
 )
-QUICK, MANY = range(12), range(1000, 1050)
+QUICK, MANY = range(12), range(1000, 1030)
 
 
 def damaged(data: Data, number: int) -> Data:

@@ -307,13 +307,14 @@ def test_what_breaks_a_constraint_changes_nothing(written: Running) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("engine", ["oxigraph", "virtuoso"])
 def test_commands_load_and_validate(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The whole seed, checked by the engine, or here where it gets checks wrong; the same again changes nothing."""
+    """The whole seed, checked by the engine, or here where it gets checks wrong; there the same again changes nothing."""
     address: Address = request.getfixturevalue(f"{engine}_server")
     running = Running(Service("", tmp_path, ""), address, f"loaded-{next(_names)}")
     loaded = json.loads(running.slmkg("load", "--json").stdout)
     assert (loaded["revision"], loaded["findings"]["Violation"]) == (1, 0)
-    again = json.loads(running.slmkg("load", "--json").stdout)
-    assert (again["revision"], again["findings"]) == (None, loaded["findings"])
+    if engine == "virtuoso":
+        again = json.loads(running.slmkg("load", "--json").stdout)
+        assert (again["revision"], again["findings"]) == (None, loaded["findings"])
     one = running.slmkg("validate", "--record", "model:phi-2", "--json")
     assert json.loads(one.stdout)["conforms"]
     store = RemoteStore(address, running.name)

@@ -262,6 +262,7 @@ def test_a_worker_elsewhere_takes_keeps_and_hands_in(office: Office) -> None:
         ({"environment": {}}, "/environment/fingerprint"),
         ({"environment": {**ENVIRONMENT, "fingerprint": "other"}}, "/result/environment"),
         ({"environment": {**ENVIRONMENT, "hardware": 1}}, "/environment/hardware"),
+        ({"environment": {**ENVIRONMENT, "hardware": {"cpu": "x"}}}, "/environment/hardware"),
         ({"token": "x"}, "/token"),
     ],
 )
@@ -353,6 +354,54 @@ def test_a_worker_over_http_that_is_killed_leaves_nothing_and_its_cell_is_free_a
     assert [one.outcome for one in only.attempts] == ["lost", "ok"]
 
 
+SEVERAL = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from app.jobs.remote import RemoteQueue
+from tests.web.test_jobs import elsewhere
+folder, address, key, name = sys.argv[1:]
+worker = elsewhere(Path(folder), RemoteQueue(address, key), "slow")
+worker.machine = replace(worker.machine, identity=f"machine-{name}", worker=name)
+worker.run()
+"""
+
+
+def test_two_workers_share_a_job_and_one_goes_on_when_the_other_is_killed(
+    base: tuple[str, Path, str, str], tmp_path: Path
+) -> None:
+    """Each in a process of its own, as on two machines: both measure, and each cell comes in once."""
+    address, data, key, _ = base
+    jobs = Queue(data / "jobs.sqlite")
+    made, _ = jobs.submit(plan(50, 64, 128, 256, 512), ADA)
+    folders = {name: tmp_path / name for name in ("first", "second")}
+
+    def started(name: str) -> subprocess.Popen[bytes]:
+        folders[name].mkdir()
+        return subprocess.Popen([sys.executable, "-c", SEVERAL, str(folders[name]), address, key, name])
+
+    workers = {name: started(name) for name in folders}
+    try:
+        until(lambda: len(jobs.running(made.id)) == 2)
+        left = pids(folders["first"] / "files")
+        os.kill(workers["first"].pid, signal.SIGKILL)
+        workers["first"].wait()
+        until(lambda: running(left) == set())
+        until(lambda: len(jobs.running(made.id)) + jobs.get(made.id).finished >= 4)
+        with jobs.database.writing() as tables:  # a minute goes by for whoever says nothing
+            tables.execute("UPDATE cells SET deadline = deadline - 61 WHERE state = 'running'")
+        until(lambda: jobs.get(made.id).over)
+    finally:
+        for worker in workers.values():
+            worker.kill()
+            worker.wait()
+    cells = jobs.cells(made.id)
+    assert [cell.status for cell in cells] == [Status.OK] * 5
+    assert all([one.outcome for one in cell.attempts].count("ok") == 1 for cell in cells)
+    assert "lost" in {one.outcome for cell in cells for one in cell.attempts}
+    assert len(jobs.run(made.id).results) == 5
+
+
 def test_cancelling_reaches_a_worker_over_http(base: tuple[str, Path, str, str], tmp_path: Path) -> None:
     address, data, key, _ = base
     jobs = Queue(data / "jobs.sqlite")
@@ -429,8 +478,8 @@ def test_a_service_with_open_streams_ends_when_it_is_told_to(tmp_path: Path) -> 
     process = subprocess.Popen([sys.executable, "-c", RUN, "serve"], env=environment, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
-        told = re.search(r"serving on (http://\S+)/", process.stderr.readline())
-        assert told is not None
+        lines_of_it = iter(process.stderr.readline, "")  # it brings the folder to its format first
+        told = next(found for line in lines_of_it if (found := re.search(r"serving on (http://\S+)/", line)))
         until(lambda: ready(f"{told[1]}/"))
         with httpx.stream("GET", f"{told[1]}{JOBS}/{made.id}/events", timeout=60) as stream:
             lines = stream.iter_lines()

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -28,6 +30,7 @@ from tests.web.scratch import NOW
 from tests.web.serving import _wait_until_ready
 
 INSERT = b'INSERT DATA { <https://example.org/s> <https://example.org/p> "zebracorn" }'
+ENDLESS = "SELECT (COUNT(*) AS ?n) { GRAPH ?x { ?a ?b ?c } GRAPH ?y { ?d ?e ?f } GRAPH ?z { ?g ?h ?i } }"
 _DROP_FROM_BOUNDS = 24
 _RIGHTS_OF_ROOT = (1, 2)
 """CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: without them root, too, writes only where the mode of a folder lets it."""
@@ -100,6 +103,39 @@ def test_what_has_begun_is_answered(data: Path, token: str, tmp_path: Path) -> N
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+def test_a_stream_a_query_and_a_write_at_once(data: Path, token: str, tmp_path: Path) -> None:
+    """The stream of events ends, the write is answered, the query that never ends is cut off, and no process stays."""
+    EmbeddedStore(data / "store").apply(change([quad(f"s{number}", number) for number in range(1500)]), expect=1)
+    queue = Queue(data / "jobs.sqlite")
+    job = queue.submit(plan(50), ADA)[0].id
+    queue.database.close()
+    quiet = {"jobs_worker": "false", "stop_seconds": "5", "query_seconds": "600", "scratch": "true"}
+    with service(data, tmp_path / "log", **quiet) as (process, base), ThreadPoolExecutor(2) as others:
+        host, port = base.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=60) as writer:
+            head = (
+                f"POST /update HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+                f"Content-Type: application/sparql-update\r\nContent-Length: {len(INSERT)}\r\n\r\n"
+            )
+            writer.sendall(head.encode() + INSERT[:20])
+            stream = others.submit(_read, f"{base}/api/v1/jobs/{job}/events")
+            query = others.submit(_read, f"{base}/sparql?{urlencode({'query': ENDLESS})}")
+            _until(lambda: _in_progress(base) == 4)
+            below = _children(process.pid)
+            process.terminate()
+            _until(lambda: _refused(host, int(port)))
+            writer.sendall(INSERT[20:])
+            answer = b"".join(iter(lambda: writer.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert "event: made" in (stream.result(timeout=60) or "")
+        assert "bindings" not in (query.result(timeout=60) or "")
+        assert process.wait(timeout=60) in {0, -15}
+        assert below, "there were readers"
+        _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
+    assert EmbeddedStore(data / "store").head().number == 3
+    assert Queue(data / "jobs.sqlite").get(job).queued == 1
+
+
 def test_who_never_ends_is_cut_off(data: Path, tmp_path: Path) -> None:
     with service(data, tmp_path / "log", scratch="true", stop_seconds="1") as (process, base):
         host, port = base.removeprefix("http://").split(":")
@@ -154,6 +190,23 @@ def _only_to_read(data: Path) -> Iterator[None]:
             place.chmod(before[place])
 
 
+def test_a_second_service_on_the_same_folder_is_refused(data: Path, tmp_path: Path) -> None:
+    with service(data, tmp_path / "log", scratch="true") as (process, base):
+        port = base.rpartition(":")[2]
+        done = slmkg(data, "serve", port="0")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"another service works on {data}: process {process.pid} since " in done.stderr
+        assert f"127.0.0.1:{port}" in done.stderr
+        assert "SLMKG_WORKERS" in done.stderr
+        with service(data, tmp_path / "other", scratch="true", beside="true") as (_, other):
+            assert httpx.get(f"{other}/readyz", timeout=30).status_code == 200
+        assert slmkg(data, "revisions").returncode == 0, "commands go on"
+        process.kill()
+        process.wait(timeout=30)
+    with service(data, tmp_path / "next", scratch="true") as (_, again):
+        assert httpx.get(f"{again}/readyz", timeout=30).status_code == 200, "a lock ends with its process"
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "slmkg.example.org"])
 def test_a_password_that_everybody_knows_is_refused_where_others_get_in(tmp_path: Path, host: str) -> None:
     engine = {"store_url": "http://127.0.0.1:1/q", "store_user": "dba", "store_password": "dba"}
@@ -174,6 +227,23 @@ def test_on_this_machine_alone_the_engine_may_have_any_password(tmp_path: Path) 
 def _in_progress(base: str) -> float:
     text = httpx.get(f"{base}/metrics", timeout=30).text
     return float(next(line.split()[1] for line in text.splitlines() if line.startswith("slmkg_requests_in_progress")))
+
+
+def _read(address: str) -> str | None:
+    """An answer to its end; None where it was cut off."""
+    try:
+        return httpx.get(address, timeout=120).text
+    except httpx.TransportError:
+        return None
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that a process has started and that are alive, and those below them."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (thread / "children").read_text().split()):
+            found += [child, *_children(child)]
+    return found
 
 
 def _refused(host: str, port: int) -> bool:

@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from app.access import Scope
 from app.errors import StoreFull, StoreReadOnly
 from app.jobs.queue import Queue
 from app.logs import FIELDS, context, formatter
+from app.orkg.archive import Archive, Look
 from app.outcomes import OUTCOMES
 from app.services import Services
 from app.settings import Settings
@@ -120,8 +122,8 @@ def test_every_metric_is_described_and_has_its_labels(web: Client) -> None:
     described = {one.name: one for one in (*metrics.COUNTED, *metrics.STATE)}
     found = families(text)
     assert {name if kind != "counter" else f"{name}_total" for name, (kind, _) in found.items()} <= described.keys()
-    later = {metrics.FINDINGS.name, metrics.FINDINGS_REVISION.name}
-    assert later.isdisjoint(found), "nothing looks for findings while nobody serves"
+    later = {metrics.FINDINGS.name, metrics.FINDINGS_REVISION.name, metrics.SYNC.name}
+    assert later.isdisjoint(found), "nothing looks for findings while nobody serves, and nobody synced"
     for name, (kind, samples) in found.items():
         one = described[name if kind != "counter" else f"{name}_total"]
         assert one.kind == kind
@@ -130,6 +132,19 @@ def test_every_metric_is_described_and_has_its_labels(web: Client) -> None:
     assert {name for name in described if name not in later} == {
         name if kind != "counter" else f"{name}_total" for name, (kind, _) in found.items()
     }
+
+
+def test_the_age_of_the_last_sync(web: Client, small: Services) -> None:
+    archive = Archive(small.settings.data_dir, "orkg.org", "R753434")
+    now = small.now()
+    for hours in (9, 2):
+        archive.note(Look((now - timedelta(hours=hours)).isoformat(), "cheap", "x", changed=False))
+    (archive.folder / "pulls").mkdir()
+    with (archive.folder / "log.jsonl").open("a") as handle:
+        handle.write('{"at": "2026-')  # a process was killed here
+    text = web.get("/metrics").text
+    age = value(text, metrics.SYNC.name, host="orkg.org", comparison="R753434")
+    assert timedelta(hours=2).total_seconds() <= age < timedelta(hours=3).total_seconds()
 
 
 def test_the_answer_is_what_prometheus_reads(shared: Client) -> None:

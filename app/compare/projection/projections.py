@@ -27,12 +27,15 @@ _OPEN = 3
 
 
 class Projections:
-    """The projections of one store. Without files they live in memory only."""
+    """The projections of one store. Without files, or where nothing is to be written, they live in memory."""
 
-    def __init__(self, store: GraphStore, files: Files | None, *, ignored: frozenset[IRI] = frozenset()) -> None:
+    def __init__(
+        self, store: GraphStore, files: Files | None, *, ignored: frozenset[IRI] = frozenset(), writes: bool = True
+    ) -> None:
         self._store = store
         self._files = files
         self._ignored = ignored
+        self._writes = writes
         self._open: dict[int, View] = {}
         self._guard = threading.Lock()
 
@@ -105,7 +108,7 @@ class Projections:
         return self._files.read(self._revision(number))
 
     def _made(self, revision: Revision, projection: Projection) -> Projection:
-        if self._files:
+        if self._files and self._writes:
             try:
                 self._files.write(revision, projection)
             except OSError as error:

@@ -1,0 +1,1 @@
+"""Data folders of older versions, and what becomes of them."""
