@@ -307,7 +307,7 @@ def test_what_breaks_a_constraint_changes_nothing(written: Running) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("engine", ["oxigraph", "virtuoso"])
 def test_commands_load_and_validate(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The whole seed, checked by the engine, or here where it gets checks wrong; there the same again changes nothing."""
+    """The whole seed, checked by the engine, or here where it gets checks wrong. The same again changes nothing."""
     address: Address = request.getfixturevalue(f"{engine}_server")
     running = Running(Service("", tmp_path, ""), address, f"loaded-{next(_names)}")
     loaded = json.loads(running.slmkg("load", "--json").stdout)
