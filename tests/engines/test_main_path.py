@@ -170,9 +170,8 @@ def test_a_plan_becomes_a_file_that_jobs_are_made_of(seed_folder: Path, tmp_path
 def test_the_plan_of_the_how_to_is_made(seed_folder: Path) -> None:
     """Where there is no engine its example is not run."""
     name = "docs/how-to/measure-models.md"
-    needing_one = [one for one in read(ROOT / name, name) if one.not_run == "needs an inference engine"]
-    examples = [replace(one, not_run=None) for one in needing_one]
-    (plan,) = (one.command for one in steps(examples) if one.command.startswith("slmkg measure plan"))
+    examples = [replace(one, not_run=None) for one in read(ROOT / name, name) if "slmkg measure plan" in one.body]
+    (plan,) = (one.command for one in steps(examples))
     told = slmkg(seed_folder, *shlex.split(plan)[1:])
     assert told.returncode == 0, told.stderr
     assert all(word in told.stdout for word in ("smollm-135m", "pythia-160m", *VARIANTS))
