@@ -78,6 +78,7 @@ NOT_RUN = {
         "docs/how-to/export-a-site.md": 1,
         "docs/how-to/make-a-release.md": 3,
         "docs/how-to/upgrade.md": 1,
+        "docs/load.md": 1,
     },
     "the tests have a checkout and a service already": {
         "README.md": 1,

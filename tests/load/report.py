@@ -286,6 +286,7 @@ beside it), and somebody who has tiny models measured by a worker. Each accepted
 the end the data folder itself is looked through for each of them, in the graph and at the revision that was
 answered. `tests/load` holds the campaign:
 
+<!-- example: not run, takes minutes -->
 ```console
 $ .venv/bin/python -m tests.load --minutes 20 --out load.jsonl
 $ .venv/bin/python -m tests.load --minutes 20 --kills 10 --seed 2 --out kills.jsonl
