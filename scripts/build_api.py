@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from app.web import examples
 from app.web.application import create_app
 from app.web.problems import WEB_OUTCOMES
 from app.wiring import build
+from scripts.docs.tables import table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reference" / "api.md"
@@ -112,7 +113,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"## {method.upper()} {path}\n"
             yield f"{operation['description'].strip()}\n"
             if operation.get("parameters"):
-                yield _table(("parameter", "what", "kind"), map(_parameter, operation["parameters"]))
+                yield table(("parameter", "what", "kind"), map(_parameter, operation["parameters"]))
             if "requestBody" in operation:
                 kinds = ", ".join(f"`{kind}`" for kind in operation["requestBody"]["content"])
                 yield f"Body: {kinds}.\n"
@@ -122,7 +123,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[str]:
             write = examples.WRITES.get(operation["operationId"])
             if write:
                 yield _posted(write)
-            yield _table(("status", "formats"), map(_response, operation["responses"].items()))
+            yield table(("status", "formats"), map(_response, operation["responses"].items()))
 
 
 def _posted(write: examples.Write) -> str:
@@ -153,12 +154,7 @@ def _errors() -> str:
         (f"`{code}`", str(known.status), known.title)
         for code, known in sorted({**OUTCOMES, **WEB_OUTCOMES}.items(), key=lambda item: (item[1].status, item[0]))
     ]
-    return _table(("code", "status", "title"), rows)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return table(("code", "status", "title"), rows)
 
 
 def _write_examples() -> None:

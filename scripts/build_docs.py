@@ -33,6 +33,7 @@ from app.ingest.huggingface import configs
 from app.settings import Settings
 from app.web import drawer, drawing, metrics
 from app.web.tables import CHART, FORMATS
+from scripts.docs.tables import table
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -58,7 +59,7 @@ def settings_page() -> str:
         f"# Settings\n\n{NOTICE}\n\n"
         "slmkg reads its settings once, at the start, from environment variables. A value that does not fit stops the\n"
         f"command with exit code {outcomes.EXIT_USAGE} and a message that names the variable.\n\n"
-        f"{_table(head, rows)}\n"
+        f"{table(head, rows)}\n"
         f"<!-- example: not run, the tests have a checkout and a service already -->\n```console\n$ {EXAMPLE}\n```\n\n"
         "`SLMKG_DEBUG=1` makes the command line print a traceback where it meets a defect of its own.\n"
     )
@@ -98,7 +99,7 @@ def errors_page() -> str:
         "Every error has a code that does not change. Over HTTP an error is `application/problem+json`, as\n"
         "[RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) says, with `status`, `title` and `detail`. On the command\n"
         "line it is a message on standard error and an exit code. After an error nothing has changed.\n\n"
-        f"{_table(head, rows)}"
+        f"{table(head, rows)}"
     )
 
 
@@ -132,25 +133,25 @@ def imports_page() -> str:
         "Case and the marks between words do not matter; `#`, `number of` and `num` may stand before a name. A unit\n"
         "stands in brackets: `parameters [B]`, `MMLU (5-shot) [%]`. Besides these names a header may be the\n"
         "property's name in the ontology (`numLayers`) or its label, and the name of a benchmark with its shots.\n\n"
-        f"{_table(('header', 'values', 'said of', 'also'), properties)}\n"
+        f"{table(('header', 'values', 'said of', 'also'), properties)}\n"
         "Columns about the row, and those of the long layout (a row for each value, with `property` or `metric`):\n\n"
-        f"{_table(('header', 'what', 'also'), roles)}\n"
+        f"{table(('header', 'what', 'also'), roles)}\n"
         "## Verdicts\n\n"
-        f"{_table(('verdict', 'meaning'), [(f'`{one.value}`', text) for one, text in VERDICTS.items()])}\n"
+        f"{table(('verdict', 'meaning'), [(f'`{one.value}`', text) for one, text in VERDICTS.items()])}\n"
         "A refusal or question has one of these codes:\n\n"
-        f"{_table(('code', 'such as', 'what is wrong'), codes)}\n"
+        f"{table(('code', 'such as', 'what is wrong'), codes)}\n"
         "## Limits\n\n"
         f"A table has at most {sheets.MAX_BYTES:,} bytes, {sheets.MAX_ROWS:,} rows, {sheets.MAX_COLUMNS} columns and\n"
         f"{sheets.MAX_CELL:,} characters in a cell; a workbook unpacks to at most {sheets.MAX_UNPACKED:,} bytes.\n\n"
         "## Keys of config.json\n\n"
         "Keys of most types of models:\n\n"
-        f"{_table(('key', 'property'), [(f'`{key}`', f'`{field}`') for key, field in configs.COMMON.items()])}\n"
+        f"{table(('key', 'property'), [(f'`{key}`', f'`{field}`') for key, field in configs.COMMON.items()])}\n"
         "More keys of single types (`model_type`). A type that is not listed is read by the keys above alone.\n\n"
-        f"{_table(('type', 'keys'), own)}\n"
+        f"{table(('type', 'keys'), own)}\n"
         "Keys that are not read, since they mean something else than they seem to:\n\n"
-        f"{_table(('type', 'key', 'why'), unread)}\n"
+        f"{table(('type', 'key', 'why'), unread)}\n"
         "Types that are refused:\n\n"
-        f"{_table(('type', 'why'), refused)}"
+        f"{table(('type', 'why'), refused)}"
     )
 
 
@@ -161,7 +162,7 @@ def addresses_page() -> str:
     rules, _, notes = rest.partition("\n\n")
     shape = "\n".join(line.removeprefix("    ") for line in rules.splitlines())
     conditions = ", ".join(f"`{name}`" for name in measures.CONDITIONS)
-    endings = _table(("ending", "format"), [(f"`.{ending}`", f"`{media}`") for ending, media in FORMATS.items()])
+    endings = table(("ending", "format"), [(f"`.{ending}`", f"`{media}`") for ending, media in FORMATS.items()])
     return (
         f"# Addresses of comparisons\n\n{NOTICE}\n\n"
         "`/api/v1/compare` and its neighbours take everything from the address, so that a link says it all.\n"
@@ -198,7 +199,7 @@ def addresses_page() -> str:
 def metrics_page() -> str:
     """The page of what the service counts."""
     counted, looked = (
-        _table(("metric", "kind", "what", "labels"), [_metric(one) for one in group])
+        table(("metric", "kind", "what", "labels"), [_metric(one) for one in group])
         for group in (metrics.COUNTED, metrics.STATE)
     )
     return (
@@ -223,7 +224,7 @@ def log_page() -> str:
         "weight of a line; from `info` on there is one for each request. A line has those of these fields that apply,\n"
         "and no others. [Security](../security.md#what-the-log-holds) tells what is never in it. What `slmkg` says to\n"
         "the person who starts it (the address, the first load) is plain text, before the log begins.\n\n"
-        f"{_table(('field', 'what'), rows)}"
+        f"{table(('field', 'what'), rows)}"
     )
 
 
@@ -274,7 +275,7 @@ def _parameters(parameters: Iterable[Any]) -> str:
     for parameter in parameters:
         spellings = [_metavar(parameter)] if isinstance(parameter, TyperArgument) else parameter.opts
         rows.append((", ".join(f"`{one}`" for one in spellings), parameter.help or ""))
-    return _table(("argument or option", "what"), rows) if rows else "It takes no options.\n"
+    return table(("argument or option", "what"), rows) if rows else "It takes no options.\n"
 
 
 def _below(kind: type[AppError]) -> Iterator[type[AppError]]:
@@ -321,11 +322,6 @@ def _limits(field: FieldInfo) -> str:
             if value is not None:
                 found.append(f"{sign} {value}")
     return ", ".join(found)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def main() -> int:

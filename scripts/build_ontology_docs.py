@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from rdflib import OWL, RDF, RDFS, SKOS, Graph, Namespace, URIRef
 from rdflib.term import Node
+
+from scripts.docs.tables import table
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "ontology"
@@ -51,7 +52,7 @@ def page() -> str:
             concepts=sum(map(len, concepts.values())),
         ),
         "## Classes\n",
-        _table(
+        table(
             ("class", "what", "kind of", "status"),
             [
                 (_named(graph, one), _said(graph, one), _all(graph, one, RDFS.subClassOf), _status(graph, one))
@@ -59,7 +60,7 @@ def page() -> str:
             ],
         ),
         "## Properties\n",
-        _table(
+        table(
             ("property", "what", "of", "values", "status"),
             [
                 (
@@ -76,7 +77,7 @@ def page() -> str:
     ]
     for one in schemes:
         parts.append(f"### {one['title']}\n\n{one['description']} Prefix `{one['prefix']}`.\n")
-        parts.append(_table(("concept", "label", "what"), concepts[one["scheme"]]))
+        parts.append(table(("concept", "label", "what"), concepts[one["scheme"]]))
     return "\n".join(parts)
 
 
@@ -105,11 +106,6 @@ def _all(graph: Graph, term: Node, *predicates: URIRef) -> str:
         {str(one) for predicate in predicates for one in graph.objects(term, predicate) if isinstance(one, URIRef)}
     )
     return ", ".join(f"`{graph.namespace_manager.normalizeUri(one)}`" for one in found)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def main() -> int:

@@ -51,7 +51,7 @@ from app.services import Services
 from app.settings import Settings
 from app.store.embedded import EmbeddedStore
 from app.wiring import build
-from scripts.bench import multiply, scale_report, servers
+from scripts.bench import attacks, multiply, scale_report, servers
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 _THOUSAND = 1000
@@ -356,23 +356,11 @@ def _change(client: _Client, ada: str, bob: str) -> dict[str, Any]:
 def _memory(pid: int) -> float:
     """Megabytes of a process and all below it, with what they share counted once."""
     total = 0.0
-    for one in (pid, *_below(pid)):
+    for one in (pid, *attacks.family(pid)):
         with suppress(OSError):
             text = Path(f"/proc/{one}/smaps_rollup").read_text(encoding="ascii")
             total += int(text.split("Pss:")[1].split()[0]) / _THOUSAND
     return total
-
-
-def _below(pid: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            parent = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
-            parents.setdefault(int(parent), []).append(int(folder.name))
-    found = parents.get(pid, [])[:]
-    for each in found:
-        found += parents.get(each, [])
-    return found
 
 
 # ---- one phase in a process, within bounds ----

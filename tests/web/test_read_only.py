@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from app.store.memory import MemoryStore
 from app.web.application import create_app
 from app.wiring import build
 from tests.cli.run import RUN
+from tests.cli.workers import until
 from tests.ports import free_port
 from tests.store.quads import quad
 from tests.web.conftest import Client, problem_of
@@ -32,8 +32,6 @@ from tests.web.scratch import NOW
 from tests.web.serving import UVICORN
 
 GRAPH = "https://example.org/graph"
-SOON = 60.0
-"""Seconds: a bound for busy machines. Readers look five times a second."""
 WRITES = [
     ("POST", "/update"),
     ("PUT", f"/graphs?graph={GRAPH}"),
@@ -91,13 +89,6 @@ def started(data: Path, **settings: str) -> Process:
     named = {f"SLMKG_{name.upper()}": value for name, value in settings.items()}
     environment = {**os.environ, "SLMKG_DATA_DIR": str(data), "SLMKG_READERS": "1", **named}
     return Process(f"http://127.0.0.1:{port}", subprocess.Popen([*UVICORN, str(port)], env=environment))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 @pytest.fixture
