@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 
-from app import logs
+from app import allocator, logs
 from app.settings import Settings
 from app.web.application import create_app
 from app.web.logs import hide_parameters
@@ -27,6 +27,7 @@ def _end_with_parent() -> None:
 
 
 _end_with_parent()
+allocator.share_arenas()
 settings = Settings()
 logs.configure(settings.log_level)
 hide_parameters()

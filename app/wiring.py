@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from app import resources
+from app import allocator, resources
 from app.access import KeyRing
 from app.backup import Backups
 from app.compare.history import History
@@ -85,6 +85,7 @@ def build(settings: Settings, store: GraphStore | None = None) -> Services:
         if not settings.scratch:
             embedded.listen(kept.committed)
         embedded.listen(lambda *_: _claim(folder))
+        embedded.listen(lambda *_: allocator.give_back())
         backups = Backups(settings.data_dir, embedded.holdings, EmbeddedStore, _now)
     sets = SetValidator(loaded)
     rules = None if settings.scratch else Rules(sets, RecordValidator(loaded))

@@ -16,7 +16,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from app import logs
+from app import allocator, logs
 from app.access import Scope
 from app.backup import in_use
 from app.cli.graph import run_load
@@ -54,6 +54,7 @@ def serve(
 
     The graph lies in SLMKG_DATA_DIR, or in the engine that SLMKG_STORE_URL names.
     """
+    allocator.share_arenas()
     settings = Settings()
     if settings.faces_others and settings.guessable:
         raise BadParameter(

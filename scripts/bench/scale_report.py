@@ -14,6 +14,8 @@ from typing import Any
 Line = dict[str, Any]
 _WIDTH, _HEIGHT = 720, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 220, 20, 50
+_WANTED = 10**9
+"""Quads that the plan is for."""
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#555555")
 """Told apart by people who see fewer colours (Okabe and Ito)."""
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -191,16 +193,23 @@ def _shown(value: float | None) -> str:
 
 
 def _growth(found: Sequence[Measured]) -> str:
-    """By which power of the number of quads each quantity grew between the smallest and the largest size."""
+    """By which power of the number of quads each quantity grew between the two largest sizes that it is known for."""
     if len(found) < 2:
         return ""
     rows = []
     for name in dict.fromkeys(name for names in _TABLES.values() for name in names):
         ends = [(one.quads, one.numbers[name]) for one in found if one.numbers.get(name, 0) > 0]
         if len(ends) > 1:
-            (small, low), (large, high) = ends[0], ends[-1]
-            rows.append([name, f"{math.log(high / low) / math.log(large / small):.2f}", f"{small:,} to {large:,}"])
-    return f"## How it grows\n\n{_POWERS}\n{_markdown(['what', 'power', 'quads'], rows)}"
+            (small, low), (large, high) = ends[-2:]
+            power = math.log(high / low) / math.log(large / small)
+            rows.append([name, f"{power:.2f}", f"{small:,} to {large:,}", _in_round(high * (_WANTED / large) ** power)])
+    return f"## How it grows\n\n{_POWERS}\n{_markdown(['what', 'power', 'quads', 'at 1 G, if it goes on so'], rows)}"
+
+
+def _in_round(value: float) -> str:
+    """One digit that counts: what is only carried on is no better known."""
+    power = math.floor(math.log10(value))
+    return f"{round(value / 10**power) * 10**power:,.0f}" if power >= 0 else f"{value:.1g}"
 
 
 # ---- curves ----
@@ -279,7 +288,8 @@ Each of the [example questions](reference/questions.md), asked once over HTTP, n
 """
 _POWERS = """\
 1 means that it grows as the graph does, 0 that it does not grow. What is above 1 is named first when something
-becomes too slow.
+becomes too slow. The last column carries the power on to a thousand million quads. It was not measured: it says which
+steps one machine could still do.
 """
 _PLAN = """## A plan for a thousand million triples
 
@@ -287,8 +297,8 @@ What follows is reasoned and was not tried. It rests on the numbers above, on th
 parts of slmkg that do not know which engine holds the graph.
 
 **What one machine can do.** Copying a revision is a matter of hard links and stays quick; loading, checking the
-whole graph and building the projection grow with the graph. Multiply the last column by the factor that is missing:
-where the product is longer than a night, or more than the machine's memory, one machine is too small for that step.
+whole graph and building the projection grow with the graph. Look at the last column above: where it is longer than a
+night (40,000 s), or more than the machine's memory, one machine is too small for that step.
 
 **The graph on an engine of several machines.** `SLMKG_STORE_URL` already puts the graph into any SPARQL 1.1 engine
 ([how-to](how-to/use-a-bigger-engine.md)), and the tests run the whole service on Virtuoso 7 of one machine. Its

@@ -6,20 +6,25 @@ It loads the seed into a folder of its own, makes a key and a release there, ser
 service. No test compares pictures; take them anew when a page has changed. Needs Chromium.
 """
 
+# `tests` is no installed package, so the root is put on the path before it is imported
 from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 from playwright.sync_api import Page, ViewportSize, sync_playwright
@@ -27,6 +32,8 @@ from playwright.sync_api import Page, ViewportSize, sync_playwright
 from app.access import KeyRing, Scope
 from app.settings import Settings
 from app.wiring import build
+from tests.web.orkg_pulled import PAGE as ORKG
+from tests.web.orkg_pulled import pull_into
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -112,6 +119,15 @@ SHOTS = (
     Shot("curate", "/curate", "Curate", "Where a curator begins, signed in."),
     Shot("disagreements", "/curate/disagreements", "Disagreements", "Where sources give different values."),
     Shot("case", "/curate/cases/gpt-neo-1.3b/activation", "A case", "What each source says, and the decision."),
+    Shot("proposals", "/curate/proposals", "Proposals", "What somebody proposed, and what came of it."),
+    Shot("proposal", "/curate/proposals/1", "A proposal", "Its claims, what each would change, and the verdict."),
+    Shot("orkg", "/orkg", "ORKG", "Comparisons of the Open Research Knowledge Graph that were pulled."),
+    Shot(
+        "orkg-plan",
+        ORKG,
+        "What a push would do",
+        "Each change with its reasons, before anything is sent. The comparison on this picture is a made-up one.",
+    ),
     Shot("thing", "/resource/source/survey-leaderboard.html", "A thing", "Every IRI of the graph leads to a page."),
     Shot("docs", "/docs", "Documentation of the interface", "To be read and tried in the browser.", _drawn),
     Shot("error", "/compare?where=parameters:abc..", "An error", "What does not fit, where, and what to do."),
@@ -125,6 +141,7 @@ def service(folder: Path) -> Iterator[tuple[str, str]]:
     services = build(Settings(data_dir=data))
     services.load()
     services.releases.make(RELEASE, 1)
+    pull_into(services)
     scopes = (Scope.PROPOSE, Scope.REVIEW, Scope.COMMIT)
     _, key = KeyRing(data / "keys.json").create("Ada", scopes, datetime.now(UTC))
     with socket.socket() as free:
@@ -148,6 +165,14 @@ def service(folder: Path) -> Iterator[tuple[str, str]]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def propose(base: str, key: str) -> None:
+    """A proposal to look at."""
+    source = {"title": "A report on Phi-2", "type": "TechnicalReport", "dated": "2026-11"}
+    item = {"model": "phi-2", "property": "vocabularySize", "value": 51200, "reported": "51,200"}
+    body = {"title": "Vocabulary of Phi-2", "items": [{**item, "source": source, "locator": "page 3"}]}
+    httpx.post(f"{base}/api/v1/proposals", json=body, headers={"Authorization": f"Bearer {key}"}).raise_for_status()
 
 
 def take(page: Page, shot: Shot, width: int) -> bool:
@@ -198,6 +223,7 @@ def main() -> int:
         page.goto("/curate/sign-in")
         page.get_by_label("Key").fill(key)
         page.get_by_role("button", name="Sign in").click()
+        propose(base, key)
         there = [shot for shot in SHOTS if all(take(page, shot, width) for width in SIZES)]
         launched.close()
     (DOCS / "pages.md").write_text(written(there), encoding="utf-8")

@@ -5,6 +5,7 @@ Never ends a process that it did not start, and ends each by its id.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -110,13 +111,17 @@ class Service:
         return True
 
     def sample(self) -> dict[str, float] | None:
-        """Megabytes, handles, threads and children of the process, and megabytes of all below it; None while down."""
+        """Megabytes, handles, threads and children of the process, and megabytes of all below it; None while down.
+
+        `holders` of them each hold a revision in memory, and the newest one has so many `quads`.
+        """
         if self.process is None or not self.wanted.is_set():
             return None
         main = _of(self.process.pid)
         if main is None:
             return None
         below = [found for pid in self._below() if (found := _of(pid)) is not None]
+        quads = self._quads()
         return {
             "rss": main[0],
             "handles": main[1],
@@ -124,12 +129,22 @@ class Service:
             "children": len(below),
             "children_pss": round(sum(_pss(pid) for pid in self._below()), 1),
             "children_handles": sum(found[1] for found in below),
+            "holders": sum(map(_holds_a_revision, children(self.process.pid))),
+            **({} if quads is None else {"quads": quads}),
         }
 
     def _below(self) -> list[int]:
         if self.process is None:
             return []
         return [pid for child in children(self.process.pid) for pid in family(child)]
+
+    def _quads(self) -> int | None:
+        """Quads of the newest revision, by its record."""
+        store = self.data / "store"
+        with suppress(OSError, ValueError, KeyError):
+            newest = int((store / "HEAD").read_text(encoding="ascii"))
+            return int(json.loads((store / "revisions" / f"{newest:06}.json").read_text(encoding="utf-8"))["quads"])
+        return None
 
     def _nothing_left(self, everybody: set[int]) -> None:
         """Whatever the service had started ends with it."""
@@ -149,6 +164,14 @@ def _of(pid: int) -> tuple[float, int, int] | None:
         return round(pages * _PAGE / 1e6, 1), len(list((folder / "fd").iterdir())), threads
     except OSError:
         return None
+
+
+def _holds_a_revision(pid: int) -> bool:
+    """Whether a process below the front is one that readers are forked from."""
+    try:
+        return b"app.store.reader" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _pss(pid: int) -> float:

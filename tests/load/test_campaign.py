@@ -144,6 +144,19 @@ def test_growth_is_judged_over_a_long_life(each_minute: float, wrong: int) -> No
     assert (short.wrong, short.growth["rss"].slope) == ([], None)
 
 
+@pytest.mark.parametrize(("holders", "quads_a_minute", "wrong"), [(4, 4000, 0), (1, 4000, 1), (4, 0, 1)])
+def test_readers_may_grow_with_the_graph_that_they_hold(holders: int, quads_a_minute: int, wrong: int) -> None:
+    """8 MB a minute: four revisions of 4,000 more quads each explain 7.2 of them, and 2 are free."""
+    samples: list[Line] = [
+        {
+            **{"kind": "sample", "t": float(t), "rss": 300, "handles": 90, "threads": 20, "children": 4},
+            **{"children_pss": 200 + 8 * t / 60, "holders": holders, "quads": 150_000 + quads_a_minute * t / 60},
+        }
+        for t in range(0, 900, 10)
+    ]
+    assert len(report.judged(record(*samples)).wrong) == wrong
+
+
 def test_a_campaign_that_was_stopped_is_not_a_good_one(tmp_path: Path) -> None:
     path = tmp_path / "record.jsonl"
     path.write_text('{"kind": "begin", "t": 0, "seconds": 60}\n{"kind": "request", "t": 1, "ro', encoding="utf-8")

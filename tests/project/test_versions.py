@@ -24,16 +24,16 @@ def test_one_version() -> None:
     images = {one["image"].partition(":")[2] for one in services if one["image"].startswith("slmkg")}
     assert {citation()["version"], *images} == {__version__}
     assert json.loads(text("package.json"))["version"] == re.sub(r"\.dev\d+$", "", __version__)
-    assert f"## [Unreleased] - {__version__}" in text("CHANGELOG.md") or f"## [{__version__}]" in text("CHANGELOG.md")
+    assert f"## [{__version__}]" in text("CHANGELOG.md")
 
 
 def test_a_version_has_a_date_and_notes() -> None:
-    """The changelog says the same day as the citation, once the version is no draft any more."""
+    """Changelog, citation and notes say the same day."""
     day = citation()["date-released"]
     heading = rf"^## \[{re.escape(__version__)}\](?: - | \()(\d{{4}}-\d\d-\d\d)"
     released = re.search(heading, text("CHANGELOG.md"), re.MULTILINE)
-    assert released is None or released[1] == day.isoformat()
-    assert released is not None or "[Unreleased]" in text("CHANGELOG.md")
+    assert released is not None
+    assert released[1] == day.isoformat()
     notes = text(f"docs/releases/{re.sub(r'[.]dev[0-9]+$', '', __version__)}.md")
     assert f"{day.day} {day:%B %Y}" in notes
 
