@@ -4,12 +4,12 @@
 
 A template loads a revision once. For each reader it forks itself, so a reader costs milliseconds and shares the
 template's memory. A reader gives up everything that a query could misuse: it cannot open a file or a socket any more,
-cannot grow past its memory limit, and dies with its template. Run as
-`python -m app.store.reader FD FOLDER MEGABYTES MODE`.
+cannot grow past its memory limit, and dies with its template. One that reads a revision from disk can open as many
+files as that has, and only to read. Run as `python -m app.store.reader FD FOLDER MEGABYTES MODE`.
 
 Frames are a length (4 bytes, little endian) and that many bytes. A request is JSON; an answer begins with one
 status byte.
-Never imports anything of the application but the engine.
+Never imports anything of the application but its own cage.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, Any, cast
 
 import pyoxigraph as ox
+
+from app.store import cage
 
 OK = 0
 BAD_QUERY = 1
@@ -74,6 +76,8 @@ _GRAPHS = {
 }
 _LENGTH = struct.Struct("<I")
 _PARENT_DEATH_SIGNAL = 1
+_OPENED_AT_ONCE = 16
+"""Files that RocksDB opens when it starts; the others it opens when a query comes to them."""
 _AT_ONCE = 32
 """Parts of an answer that are sent as one, so that the front wakes up once for most answers."""
 
@@ -310,23 +314,29 @@ def _confine(megabytes: int, template: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def _close_the_door() -> None:
-    """From here on no file and no socket can be opened: every number below the limit is taken."""
+def _close_the_door(spare: int = 0) -> None:
+    """From here on no file and no socket can be opened but for so many: all other numbers below the limit are taken."""
     highest = max(int(name) for name in os.listdir("/proc/self/fd"))  # noqa: PTH208
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
+    limit = highest + 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit + spare))
     try:
         while True:
             os.dup(2)
     except OSError:
-        return
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit + spare, limit + spare))
+
+
+def _files_to_come(folder: str) -> int:
+    """How many files of a revision its storage may still open when it has started."""
+    files = sum(name.endswith(".sst") for name in os.listdir(folder))  # noqa: PTH208
+    return files if files > _OPENED_AT_ONCE else 0
 
 
 def _template(control: socket.socket, folder: str, megabytes: int, mode: str) -> None:
     """Hold a revision and fork a reader for each socket that the front sends."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    opened = (lambda: _in_memory(folder)) if mode == "memory" else None
-    store = opened() if opened else None
+    store = _in_memory(folder) if mode == "memory" else None
     gc.collect()
     gc.freeze()
     control.sendall(b"R")
@@ -341,20 +351,19 @@ def _template(control: socket.socket, folder: str, megabytes: int, mode: str) ->
         child = os.fork()
         if child == 0:
             control.close()
-            _reader(descriptors[0], store, lambda: ox.Store.read_only(folder), megabytes, template)
+            _reader(descriptors[0], store, folder, megabytes, template)
         os.close(descriptors[0])
         control.sendall(_LENGTH.pack(child))
 
 
-def _reader(
-    descriptor: int, store: ox.Store | None, opened: Callable[[], ox.Store], megabytes: int, template: int
-) -> None:
+def _reader(descriptor: int, store: ox.Store | None, folder: str, megabytes: int, template: int) -> None:
     """Be a reader until the front hangs up; never returns."""
     try:
         connection = socket.socket(fileno=descriptor)
-        held = store if store is not None else opened()
+        held = store if store is not None else ox.Store.read_only(folder)
         _confine(megabytes, template)
-        _close_the_door()
+        _close_the_door(spare=0 if store is not None else _files_to_come(folder))
+        cage.no_way_out()
         _serve(held, connection, in_memory=store is not None)
     except (OSError, MemoryError):
         pass

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from app.errors import AppError, BadQuery, NotFound, QueryRefused, QueryTimeout, TooBusy, TooManyRequests
 from app.model.changes import ChangeSet
-from app.store import public, reader, readers
+from app.store import cage, public, reader, readers
 from app.store.embedded import EmbeddedStore
 from app.store.engine import table_of, triples_of
 from app.store.public import PublicQueries, Scale
@@ -361,6 +361,65 @@ def test_nothing_can_be_opened_behind_the_door(tmp_path: Path) -> None:
         assert pipe.read() == b"........"
     os.waitpid(child, 0)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_revision_of_many_files_is_read_from_disk(tmp_path: Path) -> None:
+    """Its storage opens sixteen files when it starts; the others are opened behind the door."""
+    folder, commits, each = tmp_path / "many", 12, 20
+    for number in range(commits):
+        held = ox.Store(str(folder))
+        for one in range(each):
+            subject, value = ox.NamedNode(f"urn:s:{number}-{one}"), ox.Literal(f"{number} {one}")
+            held.add(ox.Quad(subject, ox.NamedNode(f"urn:p:{number}"), value, ox.NamedNode(f"urn:g:{number}")))
+        held.flush()
+        del held
+    assert reader._files_to_come(str(folder)) > 16
+
+    async def work() -> None:
+        readers = Readers(folder, mode="disk")
+        await readers.start()
+        try:
+            assert await ask(readers, COUNT) == commits * each
+            for number in range(commits):
+                assert await ask(readers, f"SELECT (COUNT(*) AS ?n) {{ <urn:s:{number}-0> ?p ?o }}") == 1
+                assert await ask(readers, f"SELECT (COUNT(*) AS ?n) {{ ?s <urn:p:{number}> ?o }}") == each
+                assert await ask(readers, f'SELECT (COUNT(*) AS ?n) {{ ?s ?p "{number} 0" }}') == 1
+        finally:
+            readers.stop()
+
+    asyncio.run(work())
+
+
+def test_a_caged_process_can_read_and_nothing_else(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    (tmp_path / "there").write_text("there", encoding="ascii")
+    child = os.fork()
+    if child == 0:
+        outcome = b""
+        try:
+            assert cage.no_way_out()
+            for attempt in (
+                lambda: os.open(tmp_path / "new", os.O_CREAT | os.O_WRONLY),
+                lambda: os.open(tmp_path / "there", os.O_RDWR),
+                lambda: os.open(tmp_path / "there", os.O_TRUNC),
+                lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+                lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+                lambda: os.execv(sys.executable, [sys.executable, "-c", ""]),
+            ):
+                try:
+                    attempt()
+                    outcome += b"!"
+                except OSError as error:
+                    outcome += b"." if error.errno == 24 else b"?"
+            outcome += (tmp_path / "there").read_bytes()
+            os.write(theirs, outcome)
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours, "rb") as pipe:
+        assert pipe.read() == b"......there"
+    os.waitpid(child, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
 @pytest.mark.parametrize("mode", ["memory", "disk"])
