@@ -49,7 +49,8 @@ def no_way_out() -> bool:
     program = struct.pack("HxxxxxxP", len(text) // 8, ctypes.addressof(held))
     if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
         return False
-    return libc.syscall(seccomp, _SET_FILTER, _ALL_THREADS, ctypes.create_string_buffer(program, len(program))) == 0
+    failed: int = libc.syscall(seccomp, _SET_FILTER, _ALL_THREADS, ctypes.create_string_buffer(program, len(program)))
+    return failed == 0
 
 
 def _program(processor: int, refused: tuple[int, ...], opening: dict[int, int]) -> bytes:

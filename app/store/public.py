@@ -32,6 +32,8 @@ _NOTICED = 0.01
 """Seconds of waiting for a revision from which on they count as part of a query's time."""
 _QUIET = 5.0
 """Seconds without a commit after which a large revision is loaded into memory."""
+_PATCHES = 2_000_000
+"""Bytes of patches from which on to load a revision is as quick."""
 _KEPT = 2
 """Older revisions whose readers are kept at a time."""
 
@@ -126,13 +128,27 @@ class PublicQueries:
             if self._head is None or self._head[0] != newest:
                 await self._give_up_loading()
                 quads = self._quads(newest)
-                ready = await self._ready(newest, in_memory=quads <= self._scale.at_once_up_to)
+                moved = await self._moved_on(newest, quads)
+                ready = moved or await self._ready(newest, in_memory=quads <= self._scale.at_once_up_to)
                 before, self._head = self._head, (newest, ready)
                 if before is not None:
                     self._keep(*before)
-                if self._scale.at_once_up_to < quads <= self._scale.in_memory_up_to:
+                if moved is None and self._scale.at_once_up_to < quads <= self._scale.in_memory_up_to:
                     self._loading = asyncio.create_task(self._load(newest))
             return newest
+
+    async def _moved_on(self, newest: int, quads: int) -> Readers | None:
+        """Readers of the newest revision, made from those of one shortly before it; None where that cannot be."""
+        if self._head is None or quads > self._scale.in_memory_up_to:
+            return None
+        held, readers = self._head
+        patches = [self._folder / f"{number:06d}.patch" for number in range(held + 1, newest + 1)]
+        try:
+            if sum(path.stat().st_size for path in patches) > _PATCHES:
+                return None
+        except OSError:
+            return None
+        return await readers.moved_on(self._folder / f"{newest:06d}", patches, quads)
 
     async def _load(self, revision: int) -> None:
         """Have a revision answered from memory, if it is still the newest after a while."""

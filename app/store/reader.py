@@ -3,13 +3,14 @@
     front ──control socket──► template (holds the revision in memory) ──fork──► reader ◄──data socket── front
 
 A template loads a revision once. For each reader it forks itself, so a reader costs milliseconds and shares the
-template's memory. A reader gives up everything that a query could misuse: it cannot open a file or a socket any more,
-cannot grow past its memory limit, and dies with its template. One that reads a revision from disk can open as many
-files as that has, and only to read. Run as `python -m app.store.reader FD FOLDER MEGABYTES MODE`.
+template's memory. It moves on to a later revision when the front says so, by the patches between: readers that were
+forked before keep theirs. A reader gives up everything that a query could misuse: it cannot open a file or a socket
+any more, cannot grow past its memory limit, and dies with its template. One that reads a revision from disk can open
+as many files as that has, and only to read. Run as `python -m app.store.reader FD FOLDER MEGABYTES MODE`.
 
 Frames are a length (4 bytes, little endian) and that many bytes. A request is JSON; an answer begins with one
 status byte.
-Never imports anything of the application but its own cage.
+Imports nothing of the application but its own cage and patches.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ from typing import IO, Any, cast
 
 import pyoxigraph as ox
 
-from app.store import cage
+from app.store import cage, patch
 
 OK = 0
 BAD_QUERY = 1
 TOO_LARGE = 2
 FAILED = 3
+FORK, MOVE_ON = b"F", b"N"
+"""What the front asks of a template: a reader, with the socket that it gets; or a later revision, with a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +336,7 @@ def _files_to_come(folder: str) -> int:
 
 
 def _template(control: socket.socket, folder: str, megabytes: int, mode: str) -> None:
-    """Hold a revision and fork a reader for each socket that the front sends."""
+    """Hold a revision, fork a reader for each socket that the front sends, and move on when it says so."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     store = _in_memory(folder) if mode == "memory" else None
@@ -345,6 +348,10 @@ def _template(control: socket.socket, folder: str, megabytes: int, mode: str) ->
         message, ancillary, _, _ = control.recvmsg(1, socket.CMSG_SPACE(descriptors.itemsize))
         if not message:
             return
+        if message == MOVE_ON and store is not None:
+            _move_on(store, json.loads(_receive(control) or b"{}"))
+            control.sendall(b"R")
+            continue
         for _, _, data in ancillary:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
         template = os.getpid()
@@ -354,6 +361,17 @@ def _template(control: socket.socket, folder: str, megabytes: int, mode: str) ->
             _reader(descriptors[0], store, folder, megabytes, template)
         os.close(descriptors[0])
         control.sendall(_LENGTH.pack(child))
+
+
+def _move_on(store: ox.Store, asked: dict[str, Any]) -> None:
+    """Change the graph in memory by patches; ends the process where the outcome has not as many quads as it should."""
+    for path in asked["patches"]:
+        add, remove = patch.unpacked(open(path, "rb").read(), path)  # noqa: SIM115, PTH123
+        for quad in remove:
+            store.remove(quad)
+        store.extend(add)
+    if len(store) != asked["quads"]:
+        sys.exit(1)
 
 
 def _reader(descriptor: int, store: ox.Store | None, folder: str, megabytes: int, template: int) -> None:

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,8 @@ _LENGTH = struct.Struct("<I")
 _WINDOW = 60.0
 _STILLBORN = 0.25
 """Seconds within which a reader that waited may die without blame on the query, which is asked again of another."""
+_MOVES = 200
+"""Revisions that a template goes through before one is loaded anew: what was removed stays in its memory."""
 _MOST_ACCOUNTS = 10_000
 _FORGET_EVERY = 5.0
 """Seconds between looks for clients that can be forgotten."""
@@ -244,6 +246,7 @@ class _Template:
     """A process that holds one revision and forks readers of it."""
 
     def __init__(self, folder: Path, *, megabytes: int, mode: str) -> None:
+        self._folder = folder
         here, there = socket.socketpair()
         with there:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
@@ -267,28 +270,46 @@ class _Template:
             self._loaded = asyncio.get_running_loop().create_task(self._receive(1))
         await asyncio.shield(self._loaded)
 
-    async def fork(self) -> _Reader:
-        """A fresh reader. Who stops waiting for it does not break the exchange: the reader is ended instead."""
-        exchange = asyncio.get_running_loop().create_task(self._exchange())
+    async def fork(self, folder: Path) -> _Reader:
+        """A fresh reader of a revision; ConnectionError where another one is held by now.
+
+        Who stops waiting for it does not break the exchange: the reader is ended instead.
+        """
+        exchange = asyncio.get_running_loop().create_task(self._exchange(folder))
         try:
             return await asyncio.shield(exchange)
         except asyncio.CancelledError:
             exchange.add_done_callback(_end_unwanted)
             raise
 
-    async def _exchange(self) -> _Reader:
+    async def move_on(self, folder: Path, patches: Sequence[Path], quads: int) -> None:
+        """Hold a later revision from here on, made by patches. After an OSError this has to be stopped."""
+        await self.ready()
+        body = json.dumps({"patches": [str(path) for path in patches], "quads": quads}).encode()
+        async with self._turn:
+            self._folder = folder
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(self._control, reader.MOVE_ON + _LENGTH.pack(len(body)) + body)
+            await self._receive(1)
+
+    async def _exchange(self, folder: Path) -> _Reader:
         await self.ready()
         here, there = socket.socketpair()
         try:
             async with self._turn:
+                self._must_hold(folder)
                 with there:
-                    socket.send_fds(self._control, [b"F"], [there.fileno()])
+                    socket.send_fds(self._control, [reader.FORK], [there.fileno()])
                 pid = _LENGTH.unpack(await self._receive(_LENGTH.size))[0]
             _, wire = await asyncio.get_running_loop().create_connection(_Wire, sock=here)
         except BaseException:
             here.close()
             raise
         return _Reader(pid, wire)
+
+    def _must_hold(self, folder: Path) -> None:
+        if self._folder != folder:
+            raise ConnectionError("the template holds another revision by now")
 
     async def _receive(self, size: int) -> bytes:
         """So many bytes from the template. Its socket is closed here, if `stop` came in between."""
@@ -492,12 +513,15 @@ class Readers:
         megabytes: int = 512,
         mode: str = "memory",
         on_kill: Callable[[str], None] = lambda _: None,
+        template: _Template | None = None,
     ) -> None:
         self._folder = folder
         self._megabytes = megabytes
         self._mode = mode
         self._on_kill = on_kill
-        self._template = self._new_template()
+        self._sizes = (keep, at_most, waiting)
+        self._moves = 0
+        self._template: _Template | None = template or self._new_template()
         self._revival = asyncio.Lock()
         self._idle: list[_Reader] = []
         self._keep = max(1, min(max(keep, len(os.sched_getaffinity(0))), at_most // 2)) if keep else 0
@@ -515,12 +539,45 @@ class Readers:
     async def start(self) -> None:
         """Load the revision and fork the readers that are kept ready; nothing is left behind if that fails."""
         try:
-            await self._template.ready()
+            if self._template is not None:
+                await self._template.ready()
             for _ in range(self._keep):
-                self._idle.append(await self._template.fork())
+                self._idle.append(await self._fork())
         except BaseException:
             self.stop()
             raise
+
+    async def moved_on(self, folder: Path, patches: Sequence[Path], quads: int) -> Readers | None:
+        """Readers of a later revision, by patches of what is in memory here; None where that cannot be.
+
+        It takes milliseconds, where a load takes seconds. From here on this revision has the readers that are there,
+        and further ones read it from disk.
+        """
+        if self._mode != "memory" or self._template is None or self._stopped or self._moves >= _MOVES:
+            return None
+        template, self._template = self._template, None
+        self._mode, self._keep = "disk", min(self._keep, 1)
+        try:
+            await template.move_on(folder, patches, quads)
+            keep, at_most, waiting = self._sizes
+            later = Readers(
+                folder,
+                keep=keep,
+                at_most=at_most,
+                waiting=waiting,
+                megabytes=self._megabytes,
+                on_kill=self._on_kill,
+                template=template,
+            )
+            later._moves = self._moves + 1
+            await later.start()
+        except OSError:
+            template.stop()
+            return None
+        except BaseException:
+            template.stop()
+            raise
+        return later
 
     async def ask(self, request: Request | Update, limits: Limits) -> Reply:
         """Answer one query within its limits, or say what an update would change.
@@ -620,21 +677,25 @@ class Readers:
 
     async def _fork(self) -> _Reader:
         template = self._template
-        try:
-            return await template.fork()
-        except OSError:
-            if self._stopped:
-                raise
+        if template is not None:
+            try:
+                return await template.fork(self._folder)
+            except OSError:
+                if self._stopped:
+                    raise
         async with self._revival:
-            if self._template is template:
-                await self._replace_template()
-        return await self._template.fork()
+            current = self._template
+            if current is None or current is template:
+                current = await self._replace_template()
+        return await current.fork(self._folder)
 
-    async def _replace_template(self) -> None:
-        """Start a template anew: the old one was killed, and its readers with it."""
-        self._template.stop()
-        self._template = self._new_template()
-        await self._template.ready()
+    async def _replace_template(self) -> _Template:
+        """Start a template anew: the old one was killed, and its readers with it, or has moved on."""
+        if self._template is not None:
+            self._template.stop()
+        self._template = fresh = self._new_template()
+        await fresh.ready()
+        return fresh
 
     def _new_template(self) -> _Template:
         return _Template(self._folder, megabytes=self._megabytes, mode=self._mode)
@@ -674,7 +735,8 @@ class Readers:
         for idle in self._idle:
             idle.kill()
         self._idle.clear()
-        self._template.stop()
+        if self._template is not None:
+            self._template.stop()
 
 
 __all__ = ["Accounts", "Limits", "Readers", "Reply", "Request", "Share", "reader"]

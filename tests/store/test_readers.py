@@ -735,7 +735,7 @@ def test_queries_on_an_old_revision_finish(store: EmbeddedStore, monkeypatch: py
             store.apply(change(SIZE + number, 1), expect=number)
             assert await held.refresh() == number + 1
         assert counted(await running) == SIZE**2
-        await until(lambda: len(templates()) == 3)
+        await until(lambda: modes() == ["memory"])
         answers = [
             await held.ask(select(COUNT), revision=number, limits=LIMITS, client="a", share=SHARE)
             for number in (5, 1, 2, 3, 4)
@@ -749,6 +749,82 @@ def test_queries_on_an_old_revision_finish(store: EmbeddedStore, monkeypatch: py
 def modes() -> list[str]:
     """How each template holds its revision: the last word of its command."""
     return sorted(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].decode() for pid in templates())
+
+
+def without(first: int, count: int) -> ChangeSet:
+    given = change(first, count)
+    return ChangeSet(frozenset(), given.add, given.reason, given.author, given.made_at)
+
+
+def test_a_template_moves_on_and_loads_nothing(store: EmbeddedStore) -> None:
+    """By the patches of all revisions between; who asked for the old one is answered from it, then from disk."""
+
+    async def work(held: PublicQueries) -> None:
+        first = templates()
+        store.apply(without(0, 10), expect=1)
+        store.apply(change(SIZE, 5), expect=2)
+        assert await held.refresh() == 3
+        assert templates() == first
+        for revision, quads in ((3, SIZE - 5), (1, SIZE), (3, SIZE - 5), (1, SIZE), (1, SIZE), (2, SIZE - 10)):
+            answer = await held.ask(select(COUNT), revision=revision, limits=LIMITS, client="a", share=SHARE)
+            assert counted(answer) == quads
+        assert modes() == ["disk", "memory"]
+
+    with_public(store, work)
+
+
+@pytest.mark.parametrize("fault", ["killed", "another graph", "no patch", "a large patch", "many moves"])
+def test_what_cannot_move_on_is_loaded(store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    monkeypatch.setattr(public, "_POLL", 1000.0)
+
+    async def work(held: PublicQueries) -> None:
+        first = templates()
+        store.apply(change(SIZE, 5), expect=1)
+        patch = store.revisions_folder / "000002.patch"
+        if fault == "killed":
+            os.kill(first[0], signal.SIGKILL)
+        elif fault == "another graph":
+            store.apply(change(SIZE + 5, 5), expect=2)
+            patch.write_bytes((store.revisions_folder / "000003.patch").read_bytes())
+        elif fault == "no patch":
+            patch.unlink()
+        else:
+            monkeypatch.setattr(*((public, "_PATCHES", 10) if fault == "a large patch" else (readers, "_MOVES", 0)))
+        newest = await held.refresh()
+        assert templates() != first
+        answer = await held.ask(select(COUNT), revision=newest, limits=LIMITS, client="a", share=SHARE)
+        assert counted(answer) == SIZE + 5 * (newest - 1)
+        answer = await held.ask(select(COUNT), revision=1, limits=LIMITS, client="a", share=SHARE)
+        assert counted(answer) == SIZE
+
+    with_public(store, work)
+
+
+def test_commits_while_everybody_asks(store: EmbeddedStore) -> None:
+    """Each answer is that of the revision that was asked for, whichever process gives it."""
+
+    async def work(held: PublicQueries) -> None:
+        stop = False
+
+        async def one(client: str) -> int:
+            asked = 0
+            while not stop:
+                revision = held.revision
+                answer = await held.ask(select(COUNT), revision=revision, limits=LIMITS, client=client, share=SHARE)
+                assert counted(answer) == SIZE + revision - 1
+                asked += 1
+            return asked
+
+        asking = [asyncio.create_task(one(f"client {number}")) for number in range(4)]
+        for number in range(1, 25):
+            store.apply(change(SIZE + number, 1), expect=number)
+            await held.refresh()
+            await asyncio.sleep(0.02)
+        stop = True
+        assert min(await asyncio.gather(*asking)) > 5
+        await until(lambda: modes().count("memory") == 1)
+
+    with_public(store, work)
 
 
 def test_the_past_is_never_loaded(store: EmbeddedStore) -> None:
