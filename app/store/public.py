@@ -1,7 +1,8 @@
 """Strangers' queries on revisions: readers for the newest one, and for the few older ones that are asked for.
 
-A new revision is loaded beside the old one; queries move over when it is ready, so that nobody waits for a load. Only
-the newest revision is ever loaded into memory: who asks one old revision after the other costs a process each, no load.
+The process that holds the newest revision in memory moves on to the next one by what that changed. Where it cannot, the
+new one is loaded beside the old one, and queries move over when it is ready. Only the newest revision is ever loaded:
+who asks one old revision after the other costs a process each, no load.
 """
 
 from __future__ import annotations
