@@ -27,6 +27,7 @@ from app.errors import (
     InvalidGraph,
     NotFound,
     RevertConflict,
+    StoreBusy,
     TooBusy,
     TooManyRequests,
     Unauthorized,
@@ -50,6 +51,8 @@ _FOR_PROGRAMS = (
 """Addresses that answer problem details whatever the client likes best."""
 _FINDINGS = 100
 """Findings that an answer tells of; the number of all is in its detail."""
+_A_WRITE = 2
+"""Seconds after which somebody else's write has ended, most likely; nothing was changed meanwhile."""
 TYPES = f"{vocab.BASE}problems/"
 
 WEB_OUTCOMES: Mapping[str, Outcome] = {
@@ -107,6 +110,8 @@ def headers_of(error: AppError) -> dict[str, str]:
     """What the headers of an answer say about an error, in whatever form it is told."""
     if isinstance(error, TooManyRequests | TooBusy):
         return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, StoreBusy):
+        return {"Retry-After": str(_A_WRITE)}
     if isinstance(error, Unauthorized):
         return {"WWW-Authenticate": 'Bearer realm="slmkg"'}
     return {}

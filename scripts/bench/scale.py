@@ -236,7 +236,6 @@ def serving(folder: Path, log: Path) -> Iterator[tuple[int, subprocess.Popen[byt
     settings = {
         "SLMKG_DATA_DIR": str(folder),
         "SLMKG_PORT": str(port),
-        "SLMKG_QUERY_SECONDS": str(_HTTP_SECONDS / 2),
         "SLMKG_SECONDS_PER_MINUTE": "1000000",
         "SLMKG_READER_MEGABYTES": "4000",
         "SLMKG_JOBS_WORKER": "false",
