@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.errors import AppError
+from app.errors import AppError, StoreBusy
 from app.logs import formatter
 from app.outcomes import OUTCOMES
 from app.services import Services
 from app.settings import Settings
+from app.web import problems
 from app.web.application import create_app
 from tests.web.conftest import Client, problem_of
 
@@ -117,6 +118,11 @@ def test_an_unexpected_exception_tells_nothing_and_is_logged(path: str, caplog: 
 
 def _subclasses(error: type[AppError]) -> set[type[AppError]]:
     return {error}.union(*(_subclasses(one) for one in error.__subclasses__()))
+
+
+def test_who_finds_the_store_busy_is_told_when_to_come_back() -> None:
+    answer = problems.problem(StoreBusy("somebody writes", advice="Wait."))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
 def test_every_error_of_the_tree_has_a_response(seed_services: Services) -> None:
