@@ -95,7 +95,7 @@ def examine(
 ) -> Report:
     """What validation would newly find if this were committed on revision `expect`; nothing is committed.
 
-    StaleRevision and StoreBusy as for a commit: the candidate is made where commits are made.
+    StaleRevision and StoreBusy from stores that begin a commit for it.
     """
     wanted = store.as_kept(add)
     change = ChangeSet(wanted, store.as_kept(remove) - wanted, "what if", vocab.BASE, now)
@@ -106,17 +106,9 @@ def examine(
     def look(candidate: Snapshot) -> None:
         before = store.to_check(expect)
         found.append(_new_findings(before, candidate, change, rules))
-        raise _Enough
 
-    try:
-        store.apply(change, expect=expect, check=look)
-    except _Enough:
-        return found[0]
-    raise AssertionError("a store asks the check before it commits")
-
-
-class _Enough(Exception):
-    """The candidate was looked at, and is not wanted."""
+    store.consider(change, on=expect, check=look)
+    return found[0]
 
 
 def replace_graphs(

@@ -8,6 +8,7 @@
     <folder>/revisions/000007.patch  what it added and removed: an RDF patch, compressed (zlib)
     <folder>/SINCE               number of the oldest revision whose graph is kept; missing for the first
     <folder>/work-…/             a candidate; whatever is found here was not committed and is removed
+    <folder>/trial-…/            a copy in which somebody looks at what a change would make; removed when it is old
 
 A commit takes a hard-linked copy of the newest revision (milliseconds at any size), changes the copy, lets the caller
 check it, renames it into place and then moves HEAD. A process killed at any point leaves HEAD on a complete revision.
@@ -22,6 +23,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +64,9 @@ _BULK = 5_000
 _ROOM = 2
 """So many times the newest revision's size should be free on the disk."""
 _WRITABLE_BY_ALL = 0o002
+_TRIAL = "trial-"
+_TRIAL_SECONDS = 3600.0
+"""A copy to try something out is looked at for seconds; one so old was left by somebody who was killed."""
 
 
 class EmbeddedStore:
@@ -166,6 +171,17 @@ class EmbeddedStore:
             listener(change, revision)
         return revision
 
+    def consider(self, change: ChangeSet, *, on: int, check: Callable[[Snapshot], None]) -> None:
+        """Show `check` what a change would make of revision `on`, in a copy of its own: no writer waits for it."""
+        if not self._writes:
+            raise WritesElsewhere(None)
+        with needs_room():
+            place = Path(tempfile.mkdtemp(prefix=_TRIAL, dir=self._folder))
+            try:
+                check(EngineSnapshot(self._changed(place / "copy", on, change)[0]))
+            finally:
+                _remove(place)
+
     def to_check(self, number: int | None = None) -> Snapshot:
         """The graph at a revision: our own engine gets every query right."""
         return self.at(number)
@@ -246,20 +262,8 @@ class EmbeddedStore:
         self, candidate: Path, newest: int, change: ChangeSet, check: Callable[[Snapshot], None] | None
     ) -> tuple[Revision, bytes]:
         """Make the candidate's folder: copy, change, check, flush. Returns its record and its packed patch."""
-        if newest:
-            self._open_read_only(newest).backup(str(candidate))
-        store = ox.Store(str(candidate))
         before = self._describe(newest).quads if newest else 0  # to count them takes as long as there are many
-        wanted = as_stored(change.add)
-        removed = [quad for quad in as_stored(change.remove) - wanted if quad in store]
-        added = [quad for quad in wanted if quad not in store]
-        for quad in removed:
-            store.remove(quad)
-        if len(added) >= _BULK:
-            store.bulk_extend(added)
-            store.optimize()
-        else:
-            store.extend(added)
+        store, added, removed = self._changed(candidate, newest, change)
         if check is not None:
             check(EngineSnapshot(store))
         store.flush()
@@ -273,6 +277,23 @@ class EmbeddedStore:
             quads=before - len(removed) + len(added),
         )
         return revision, patch.packed(added, removed)
+
+    def _changed(self, candidate: Path, newest: int, change: ChangeSet) -> tuple[ox.Store, list[Quad], list[Quad]]:
+        """A copy of a revision with a change, and what that really added and removed."""
+        if newest:
+            self._open_read_only(newest).backup(str(candidate))
+        store = ox.Store(str(candidate))
+        wanted = as_stored(change.add)
+        removed = [quad for quad in as_stored(change.remove) - wanted if quad in store]
+        added = [quad for quad in wanted if quad not in store]
+        for quad in removed:
+            store.remove(quad)
+        if len(added) >= _BULK:
+            store.bulk_extend(added)
+            store.optimize()
+        else:
+            store.extend(added)
+        return store, added, removed
 
     def _publish(self, candidate: Path, revision: Revision, delta: bytes) -> None:
         """Put a finished candidate in its place. The last step, replacing HEAD, is the commit."""
@@ -302,6 +323,7 @@ class EmbeddedStore:
         """What is part of no revision: candidates, a revision that HEAD never reached, files half written."""
         unreached = self._path(newest + 1)
         found = [unreached, unreached.with_suffix(".json"), self._patch(newest + 1), *self._folder.glob("work-*")]
+        found += [path for path in self._folder.glob(f"{_TRIAL}*") if _age(path) > _TRIAL_SECONDS]
         return [path for path in (*found, *self._folder.glob("*.new"), *self._revisions.glob("*.new")) if path.exists()]
 
     def _layout(self) -> Sign:
@@ -462,6 +484,14 @@ class EmbeddedStore:
             if not (self._folder / "FORMAT").exists():
                 write_durably(self._folder / "FORMAT", FORMAT + "\n")
             yield
+
+
+def _age(path: Path) -> float:
+    """Seconds since something was last changed; none where it is gone."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _remove(candidate: Path) -> None:

@@ -11,6 +11,7 @@ from app.errors import BadParameter, NotFound, StaleRevision, StoreBusy, StoreEm
 from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign, good
 from app.model.rdf import Quad
+from app.store import trial
 from app.store.engine import EngineSnapshot, as_stored
 from app.store.port import Snapshot
 
@@ -58,6 +59,10 @@ class MemoryStore:
         return ChangeSet.between(
             before, after, reason=revision.reason, author=revision.author, made_at=revision.made_at
         )
+
+    def consider(self, change: ChangeSet, *, on: int, check: Callable[[Snapshot], None]) -> None:
+        """Show `check` what a change would make of revision `on`; StaleRevision, StoreBusy."""
+        trial.abandoned(self, change, on=on, check=check)
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""

@@ -143,6 +143,12 @@ class GraphStore(Protocol):
         to remove that is not there, or one to add that is, is no error. StoreBusy when another process is writing.
         """
 
+    def consider(self, change: ChangeSet, *, on: int, check: Callable[[Snapshot], None]) -> None:
+        """Show `check` what a change would make of revision `on`; nothing is committed.
+
+        StaleRevision and StoreBusy from stores that have to begin a commit for it.
+        """
+
     def as_kept(self, quads: Iterable[Quad]) -> frozenset[Quad]:
         """Quads as this store gives them back: numbers in canonical form, and no longer than it can keep them.
 

@@ -29,7 +29,7 @@ from app.model.changes import ChangeSet, Revision
 from app.model.health import Sign
 from app.model.rdf import IRI, Blank, Quad
 from app.store import remote_answers as answers
-from app.store import remote_health
+from app.store import remote_health, trial
 from app.store.engine import as_stored
 from app.store.port import Snapshot
 from app.store.remote_http import Address, Engine
@@ -97,6 +97,10 @@ class RemoteStore:
         return ChangeSet.between(
             before, after, reason=revision.reason, author=revision.author, made_at=revision.made_at
         )
+
+    def consider(self, change: ChangeSet, *, on: int, check: Callable[[Snapshot], None]) -> None:
+        """Show `check` what a change would make of revision `on`; StaleRevision, StoreBusy."""
+        trial.abandoned(self, change, on=on, check=check)
 
     def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
         """Commit a change as the next revision, or change nothing."""

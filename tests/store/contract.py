@@ -88,6 +88,15 @@ class GraphStoreContract:
         assert content(again) == written
         assert {literal.value for literal in column(again, ALL)} == {text}
 
+    def test_what_is_considered_is_seen_and_not_committed(self, store: GraphStore) -> None:
+        store.apply(change([quad("s", "a"), quad("s", "b")]), expect=0)
+        seen: list[frozenset[Quad]] = []
+        idea = change([quad("s", "c")], [quad("s", "a")])
+        store.consider(idea, on=1, check=lambda candidate: seen.append(frozenset(candidate.quads())))
+        assert seen == [{quad("s", "b"), quad("s", "c")}]
+        assert content(store) == {quad("s", "a"), quad("s", "b")}
+        assert store.head().number == 1
+
     def test_language_tags_survive_and_tell_literals_apart(self, store: GraphStore) -> None:
         written = {quad("s", Literal("chat", language=tag)) for tag in ("en", "fr", "en-gb", "zh-hant-tw")}
         written.add(quad("s", "chat"))

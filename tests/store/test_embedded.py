@@ -14,6 +14,7 @@ import pytest
 
 from app.disk import needs_room
 from app.errors import StaleRevision, StoreBusy, StoreDamaged, StoreEmpty, StoreFull, StoreReadOnly
+from app.model.rdf import Quad
 from app.store.embedded import EmbeddedStore
 from app.store.port import Snapshot
 from tests.store.quads import change, content, quad
@@ -171,6 +172,27 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(store: EmbeddedStore, 
     again.apply(change([quad("s", 3)]), expect=2)
     assert files(folder) == LAID_OUT | {f"revisions/000003{ending}" for ending in ("", ".json", ".patch")}
     assert content(again) == {quad("s", 1), quad("s", 2), quad("s", 3)}
+
+
+def test_what_is_considered_waits_for_no_writer_and_none_waits_for_it(store: EmbeddedStore, folder: Path) -> None:
+    """Also on a revision that is not the newest any more; of one who was killed over it the copy goes an hour later."""
+    old, new = (folder / f"trial-{name}" for name in ("old", "new"))
+    for left in (old, new):
+        left.mkdir()
+    os.utime(old, (0, 0))
+    seen: list[frozenset[Quad]] = []
+
+    def look(candidate: Snapshot) -> None:
+        store.apply(change([quad("s", "meanwhile")]), expect=store.head().number)
+        seen.append(frozenset(candidate.quads()))
+
+    before = content(store)
+    for _ in range(2):
+        store.consider(change([quad("s", "idea")]), on=1, check=look)
+    first = frozenset(store.at(1).quads())
+    assert seen == [first | {quad("s", "idea")}] * 2
+    assert content(store) == before | {quad("s", "meanwhile")}
+    assert [path.name for path in folder.glob("trial-*")] == ["trial-new"]
 
 
 def test_a_reader_sees_what_another_store_object_commits(store: EmbeddedStore, folder: Path) -> None:
