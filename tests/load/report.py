@@ -305,8 +305,8 @@ answered. `tests/load` holds the campaign:
 
 <!-- example: not run, takes minutes -->
 ```console
-$ .venv/bin/python -m tests.load --minutes 20 --out load.jsonl
-$ .venv/bin/python -m tests.load --minutes 20 --kills 10 --seed 2 --out kills.jsonl
+$ .venv/bin/python -m tests.load --minutes 20 --pace 0.5 --out load.jsonl
+$ .venv/bin/python -m tests.load --minutes 20 --pace 0.5 --kills 10 --seed 2 --out kills.jsonl
 $ .venv/bin/python -m tests.load report load.jsonl kills.jsonl > docs/load.md
 ```
 
