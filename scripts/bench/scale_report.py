@@ -274,6 +274,7 @@ once more (`scripts/bench/multiply.py`): they keep to the schema, each conforms 
 all models. The copies tie with one another, and compress better on disk than different models would. Each phase ran
 in a process of its own. The service had 10 s for a query, as it comes, and 4 GB of memory for each.
 
+<!-- example: not run, takes minutes -->
 ```console
 $ .venv/bin/python scripts/bench/scale.py --out scale.jsonl
 $ .venv/bin/python scripts/bench/scale.py report scale.jsonl
