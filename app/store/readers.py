@@ -128,6 +128,14 @@ class Reply:
     body: bytes
 
 
+def processor_seconds(pid: int) -> float:
+    """Processor time used by a process so far (on Linux, see clock_getcpuclockid(3)); 0 where it is gone."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return 0.0
+
+
 class _Wire(asyncio.Protocol):
     """One reader's data socket: a frame out, a frame in."""
 
@@ -170,13 +178,6 @@ class _Reader:
     wire: _Wire
     old: bool = False
 
-    def processor_seconds(self) -> float:
-        """Processor time used by the process so far (on Linux, see clock_getcpuclockid(3))."""
-        try:
-            return time.clock_gettime((~self.pid << 3) | 2)
-        except OSError:
-            return 0.0
-
     def yield_to_young(self) -> None:
         """Fall to the lowest priority; there is no way back."""
         self.old = True
@@ -198,7 +199,7 @@ class _Watch:
         self._step_aside = step_aside
         self._loop = asyncio.get_running_loop()
         self._limit = limit
-        self._old_at = watched.processor_seconds() + YOUNG
+        self._old_at = processor_seconds(watched.pid) + YOUNG
         self._timer = self._loop.call_later(TURN, self._look)
         self.error: Callable[[], AppError] | None = None
 
@@ -211,7 +212,7 @@ class _Watch:
         again = self._limit - now
         aside = self._step_aside()
         if not self._watched.old:
-            left = self._old_at - self._watched.processor_seconds()
+            left = self._old_at - processor_seconds(self._watched.pid)
             if left > 0:
                 again = min(again, max(left, TURN))
             elif aside:
@@ -247,6 +248,7 @@ class _Template:
 
     def __init__(self, folder: Path, *, megabytes: int, mode: str) -> None:
         self._folder = folder
+        self.moves = 0
         here, there = socket.socketpair()
         with there:
             self._process = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
@@ -291,14 +293,15 @@ class _Template:
             loop = asyncio.get_running_loop()
             await loop.sock_sendall(self._control, reader.MOVE_ON + _LENGTH.pack(len(body)) + body)
             await self._receive(1)
+        self.moves += 1
 
     async def _exchange(self, folder: Path) -> _Reader:
         await self.ready()
         here, there = socket.socketpair()
         try:
             async with self._turn:
-                self._must_hold(folder)
                 with there:
+                    self._must_hold(folder)
                     socket.send_fds(self._control, [reader.FORK], [there.fileno()])
                 pid = _LENGTH.unpack(await self._receive(_LENGTH.size))[0]
             _, wire = await asyncio.get_running_loop().create_connection(_Wire, sock=here)
@@ -520,7 +523,6 @@ class Readers:
         self._mode = mode
         self._on_kill = on_kill
         self._sizes = (keep, at_most, waiting)
-        self._moves = 0
         self._template: _Template | None = template or self._new_template()
         self._revival = asyncio.Lock()
         self._idle: list[_Reader] = []
@@ -553,7 +555,7 @@ class Readers:
         It takes milliseconds, where a load takes seconds. From here on this revision has the readers that are there,
         and further ones read it from disk.
         """
-        if self._mode != "memory" or self._template is None or self._stopped or self._moves >= _MOVES:
+        if self._mode != "memory" or self._template is None or self._stopped or self._template.moves >= _MOVES:
             return None
         template, self._template = self._template, None
         self._mode, self._keep = "disk", min(self._keep, 1)
@@ -569,7 +571,6 @@ class Readers:
                 on_kill=self._on_kill,
                 template=template,
             )
-            later._moves = self._moves + 1
             await later.start()
         except OSError:
             template.stop()

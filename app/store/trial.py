@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-from app.model.changes import ChangeSet, Revision
-from app.store.port import Snapshot
-
-
-class Applies(Protocol):
-    """What commits, or is told not to."""
-
-    def apply(self, change: ChangeSet, *, expect: int, check: Callable[[Snapshot], None] | None = None) -> Revision:
-        """As `port.GraphStore.apply`."""
+from app.model.changes import ChangeSet
+from app.store.port import GraphStore, Snapshot
 
 
 class _EnoughError(Exception):
     """The candidate was looked at, and is not wanted."""
 
 
-def abandoned(store: Applies, change: ChangeSet, *, on: int, check: Callable[[Snapshot], None]) -> None:
+def abandoned(store: GraphStore, change: ChangeSet, *, on: int, check: Callable[[Snapshot], None]) -> None:
     """Show the candidate to `check`; StaleRevision and StoreBusy as for a commit."""
 
     def look(candidate: Snapshot) -> None:

@@ -32,6 +32,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from app.store.readers import processor_seconds
 from scripts.bench import servers
 
 SECRET = "zebra-in-the-query"
@@ -275,7 +276,7 @@ def _used_when_old(pid: int) -> float | None:
     """Seconds of processor time of a reader whose query is old (it runs at the lowest priority then), else None."""
     with suppress(OSError):
         if os.sched_getscheduler(pid) == os.SCHED_IDLE:
-            return time.clock_gettime((~pid << 3) | 2)
+            return processor_seconds(pid)
     return None
 
 

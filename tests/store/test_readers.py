@@ -64,8 +64,12 @@ def counted(answer: bytes) -> int:
 
 
 def with_readers(store: EmbeddedStore, work: Callable[[Readers], Awaitable[None]], **options: Any) -> None:
+    with_readers_of(store.revisions_folder / "000001", work, **options)
+
+
+def with_readers_of(folder: Path, work: Callable[[Readers], Awaitable[None]], **options: Any) -> None:
     async def run() -> None:
-        held = Readers(store.revisions_folder / "000001", **options)
+        held = Readers(folder, **options)
         await held.start()
         try:
             await work(held)
@@ -331,23 +335,18 @@ def test_errors_of_queries(store: EmbeddedStore) -> None:
 # ---- confinement ----
 
 
-def test_nothing_can_be_opened_behind_the_door(tmp_path: Path) -> None:
+def tried_inside(confine: Callable[[], object], *attempts: Callable[[], object]) -> bytes:
+    """What comes of each attempt in a child that confined itself first.
+
+    `.` no number is left, `?` another error, `!` it went through.
+    """
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
         outcome = b""
         try:
-            reader._close_the_door()
-            for attempt in (
-                lambda: os.open("/etc/hostname", os.O_RDONLY),
-                lambda: os.open(tmp_path / "new", os.O_CREAT | os.O_WRONLY),
-                lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
-                lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
-                socket.socketpair,
-                os.pipe,
-                lambda: os.dup(0),
-                lambda: list(Path("/proc/self/fd").iterdir()),
-            ):
+            confine()
+            for attempt in attempts:
                 try:
                     attempt()
                     outcome += b"!"
@@ -358,8 +357,24 @@ def test_nothing_can_be_opened_behind_the_door(tmp_path: Path) -> None:
             os._exit(0)
     os.close(theirs)
     with os.fdopen(ours, "rb") as pipe:
-        assert pipe.read() == b"........"
+        outcome = pipe.read()
     os.waitpid(child, 0)
+    return outcome
+
+
+def test_nothing_can_be_opened_behind_the_door(tmp_path: Path) -> None:
+    outcome = tried_inside(
+        reader._close_the_door,
+        lambda: os.open("/etc/hostname", os.O_RDONLY),
+        lambda: os.open(tmp_path / "new", os.O_CREAT | os.O_WRONLY),
+        lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+        lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM),
+        socket.socketpair,
+        os.pipe,
+        lambda: os.dup(0),
+        lambda: list(Path("/proc/self/fd").iterdir()),
+    )
+    assert outcome == b"........"
     assert not (tmp_path / "new").exists()
 
 
@@ -375,50 +390,37 @@ def test_a_revision_of_many_files_is_read_from_disk(tmp_path: Path) -> None:
         del held
     assert reader._files_to_come(str(folder)) > 16
 
-    async def work() -> None:
-        readers = Readers(folder, mode="disk")
-        await readers.start()
-        try:
-            assert await ask(readers, COUNT) == commits * each
-            for number in range(commits):
-                assert await ask(readers, f"SELECT (COUNT(*) AS ?n) {{ <urn:s:{number}-0> ?p ?o }}") == 1
-                assert await ask(readers, f"SELECT (COUNT(*) AS ?n) {{ ?s <urn:p:{number}> ?o }}") == each
-                assert await ask(readers, f'SELECT (COUNT(*) AS ?n) {{ ?s ?p "{number} 0" }}') == 1
-        finally:
-            readers.stop()
+    async def work(held: Readers) -> None:
+        assert await ask(held, COUNT) == commits * each
+        for number in range(commits):
+            assert await ask(held, f"SELECT (COUNT(*) AS ?n) {{ <urn:s:{number}-0> ?p ?o }}") == 1
+            assert await ask(held, f"SELECT (COUNT(*) AS ?n) {{ ?s <urn:p:{number}> ?o }}") == each
+            assert await ask(held, f'SELECT (COUNT(*) AS ?n) {{ ?s ?p "{number} 0" }}') == 1
 
-    asyncio.run(work())
+    with_readers_of(folder, work, mode="disk")
 
 
 def test_a_caged_process_can_read_and_nothing_else(tmp_path: Path) -> None:
-    ours, theirs = os.pipe()
-    (tmp_path / "there").write_text("there", encoding="ascii")
-    child = os.fork()
-    if child == 0:
-        outcome = b""
-        try:
-            assert cage.no_way_out()
-            for attempt in (
-                lambda: os.open(tmp_path / "new", os.O_CREAT | os.O_WRONLY),
-                lambda: os.open(tmp_path / "there", os.O_RDWR),
-                lambda: os.open(tmp_path / "there", os.O_TRUNC),
-                lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
-                lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
-                lambda: os.execv(sys.executable, [sys.executable, "-c", ""]),
-            ):
-                try:
-                    attempt()
-                    outcome += b"!"
-                except OSError as error:
-                    outcome += b"." if error.errno == 24 else b"?"
-            outcome += (tmp_path / "there").read_bytes()
-            os.write(theirs, outcome)
-        finally:
-            os._exit(0)
-    os.close(theirs)
-    with os.fdopen(ours, "rb") as pipe:
-        assert pipe.read() == b"......there"
-    os.waitpid(child, 0)
+    there = tmp_path / "there"
+    there.write_text("there", encoding="ascii")
+
+    def confine() -> None:
+        assert cage.no_way_out()
+
+    def read() -> None:
+        assert there.read_bytes() == b"there"
+
+    outcome = tried_inside(
+        confine,
+        lambda: os.open(tmp_path / "new", os.O_CREAT | os.O_WRONLY),
+        lambda: os.open(there, os.O_RDWR),
+        lambda: os.open(there, os.O_TRUNC),
+        lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+        lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+        lambda: os.execv(sys.executable, [sys.executable, "-c", ""]),
+        read,
+    )
+    assert outcome == b"......!"
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
@@ -465,8 +467,8 @@ def test_a_reader_killed_by_hand_while_it_answers(store: EmbeddedStore) -> None:
     async def work(held: Readers) -> None:
         victim = asyncio.create_task(held.ask(select(ENDLESS), LIMITS))
         template = templates()[0]
-        await until(lambda: any(processor(pid) > 0.2 for pid in children(template)))
-        busy = max(children(template), key=processor)
+        await until(lambda: any(readers.processor_seconds(pid) > 0.2 for pid in children(template)))
+        busy = max(children(template), key=readers.processor_seconds)
         others = [asyncio.create_task(ask(held, A_WHILE)) for _ in range(3)]
         await asyncio.sleep(0.05)
         os.kill(busy, signal.SIGKILL)
@@ -476,13 +478,6 @@ def test_a_reader_killed_by_hand_while_it_answers(store: EmbeddedStore) -> None:
         assert await ask(held, COUNT) == SIZE
 
     with_readers(store, work)
-
-
-def processor(pid: int) -> float:
-    """Seconds of processor time that a process has used."""
-    with suppress(OSError):
-        return time.clock_gettime((~pid << 3) | 2)
-    return 0.0
 
 
 def test_waiting_readers_killed_by_hand(store: EmbeddedStore) -> None:

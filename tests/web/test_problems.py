@@ -126,15 +126,13 @@ def test_who_finds_the_store_busy_is_told_when_to_come_back() -> None:
 
 
 def test_every_error_of_the_tree_has_a_response(seed_services: Services) -> None:
-    from app.web.problems import problem
-
     for error in _subclasses(AppError):
         made = error.__new__(error)
         made.message, made.advice = "what happened", "what to do"
         for name in ("name", "problem", "pointer", "line", "column"):
             setattr(made, name, None)
         vars(made).update(retry_after=1, findings=(), conflicts=(), changes=(), pointer=None)
-        response = problem(made)
+        response = problems.problem(made)
         assert response.status_code == OUTCOMES[error.code].status
         assert response.media_type == "application/problem+json"
 
