@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,9 @@ LEAST_DEVIATION = math.log(1.35)
 """A measurement is never called an outlier for less than this."""
 _DEVIATIONS = 3.0
 """How many median absolute deviations of the fit make an outlier."""
+_DIGITS = 6
+"""Significant digits of a cost, and decimal places of an error. Measurements do not have as many; the digits after them
+hang on the processor that does the linear algebra, and a release has the same bytes wherever it is made."""
 _ELEMENT = {"F32": 4, "F16": 2, "BF16": 2}
 """Bytes of a number in the cache of torch, which is of the model's own type."""
 
@@ -82,12 +86,15 @@ class Fit:
     @property
     def median_error(self) -> float:
         """Median of the relative error on unseen models, as a fraction."""
-        return float(np.median(np.abs(np.expm1(self.errors))))
+        return median(self._relative())
 
     @property
     def largest_error(self) -> float:
         """Largest relative error on an unseen model, as a fraction."""
-        return float(np.max(np.abs(np.expm1(self.errors))))
+        return max(self._relative())
+
+    def _relative(self) -> list[float]:
+        return [abs(math.expm1(error)) for error in self.errors]
 
     def unknown(self, work: Work) -> tuple[str, ...]:
         """Kinds of this work that none of the models had, so that the fit says nothing of them."""
@@ -102,8 +109,8 @@ class Fit:
     def is_outlier(self, point: Point) -> bool:
         """Whether a measurement is so far from the fit that a person should look at it."""
         predicted = self.predict(point.work).seconds
-        errors = np.asarray(self.errors)
-        usual = float(np.median(np.abs(errors - np.median(errors))))
+        middle = median(self.errors)
+        usual = median(abs(error - middle) for error in self.errors)
         return abs(math.log(point.seconds / predicted)) > max(_DEVIATIONS * usual, LEAST_DEVIATION)
 
 
@@ -163,7 +170,7 @@ def fit(points: Sequence[Point]) -> Fit | None:
     for model in models:
         costs = _costs([point for point in points if point.model != model])
         own = [point for point in points if point.model == model]
-        errors.append(float(np.median([math.log(point.seconds / _seconds(costs, point.work)) for point in own])))
+        errors.append(round(median(math.log(point.seconds / _seconds(costs, point.work)) for point in own), _DIGITS))
     return Fit(phases.pop(), _costs(points), tuple(models), tuple(errors))
 
 
@@ -180,7 +187,7 @@ def _costs(points: Iterable[Point]) -> dict[str, float]:
     """Non-negative costs with the least sum of squared relative errors.
 
     There are few kinds of work (a variant mixes two to four storage types), so every choice of kinds is tried and the
-    best without a negative cost taken: exact, and the same on every machine.
+    best without a negative cost taken.
     """
     rows = list(points)
     kinds = sorted({kind for point in rows for kind in point.work.amounts})
@@ -192,7 +199,7 @@ def _costs(points: Iterable[Point]) -> dict[str, float]:
             error = float(np.sum((amounts @ tried - 1.0) ** 2))
             if np.all(tried >= 0) and error < best - 1e-12:
                 best, found = error, tried
-    return {kind: float(cost) for kind, cost in zip(kinds, found, strict=True)}
+    return {kind: float(f"{cost:.{_DIGITS - 1}e}") for kind, cost in zip(kinds, found, strict=True)}
 
 
 def _solved(amounts: Floats, chosen: Sequence[int]) -> Floats:

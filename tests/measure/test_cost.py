@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import csv
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,7 +131,7 @@ def test_a_fit_finds_the_rates_that_made_the_points() -> None:
     found = fit(EXACT)
     assert found is not None
     assert found.costs == pytest.approx(RATES)
-    assert found.largest_error == pytest.approx(0.0, abs=1e-9)
+    assert found.largest_error == pytest.approx(0.0, abs=1e-5)
 
 
 @pytest.mark.parametrize(("engine", "variant"), GROUPS)
@@ -144,11 +147,24 @@ def test_unseen_models_are_predicted(engine: str, variant: str, phase: Phase) ->
 
 def test_a_fit_does_not_depend_on_the_order_of_its_points() -> None:
     some = points("llama.cpp", "F16", Phase.DECODE)
-    one, other = fit(some), fit(some[::-1])
-    assert one is not None
-    assert other is not None
-    assert other.costs == pytest.approx(one.costs)
-    assert other.errors == pytest.approx(one.errors)
+    assert fit(some) == fit(some[::-1])
+
+
+@pytest.mark.parametrize("kernels", ["Prescott", "Haswell"])
+def test_a_fit_does_not_hang_on_the_processor(kernels: str) -> None:
+    """A release has the same bytes everywhere; the library of linear algebra picks its code by the processor."""
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import *; print(all_fits())"],
+        env={**os.environ, "OPENBLAS_CORETYPE": kernels},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert elsewhere.stdout.strip() == all_fits()
+
+
+def all_fits() -> str:
+    return repr([fit(points(*group, phase)) for group in GROUPS for phase in Phase])
 
 
 def test_few_models_give_no_fit_and_phases_are_not_mixed() -> None:
