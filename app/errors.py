@@ -560,12 +560,14 @@ class TooBusy(AppError):
 
 
 class QueryTimeout(AppError):
-    """The query was stopped at a limit of time or memory."""
+    """The query was stopped at a limit of time or memory; `retry_after` is in seconds, where the machine was busy."""
 
     code: ClassVar[str] = "query-timeout"
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem, advice="Ask for less: bind more terms, avoid cross products, add LIMIT.")
+    def __init__(self, problem: str, *, retry_after: int | None = None) -> None:
+        less = "Ask for less: bind more terms, avoid cross products, add LIMIT."
+        super().__init__(problem, advice=less if retry_after is None else f"Try again in {retry_after} s. {less}")
+        self.retry_after = retry_after
 
 
 class DrawingTimeout(AppError):

@@ -59,7 +59,7 @@ class Refused(ServiceError):
 
 
 class QueryTimeout(ServiceError):
-    """The query was stopped at the service's limit: ask for less."""
+    """The query was stopped at the service's limit: ask for less, or, where `retry_after` says so, again later."""
 
 
 class Busy(ServiceError):

@@ -120,7 +120,7 @@ class Http:
         """Whether to try again after an error, and when."""
         if isinstance(error, httpx.TransportError):
             return True
-        if not isinstance(error, Busy):
+        if not isinstance(error, Busy | QueryTimeout):
             return False
         if error.retry_after is None:
             return error.code in _PASSING

@@ -149,7 +149,7 @@ class PublicQueries:
                 return None
         except OSError:
             return None
-        return await readers.moved_on(self._folder / f"{newest:06d}", patches, quads)
+        return await readers.moved_on(self._folder / f"{newest:06d}", patches)
 
     async def _load(self, revision: int) -> None:
         """Have a revision answered from memory, if it is still the newest after a while."""

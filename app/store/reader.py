@@ -349,7 +349,7 @@ def _template(control: socket.socket, folder: str, megabytes: int, mode: str) ->
         if not message:
             return
         if message == MOVE_ON and store is not None:
-            _move_on(store, json.loads(_receive(control) or b"{}"))
+            _move_on(store, json.loads(_receive(control) or b"[]"))
             control.sendall(b"R")
             continue
         for _, _, data in ancillary:
@@ -363,15 +363,15 @@ def _template(control: socket.socket, folder: str, megabytes: int, mode: str) ->
         control.sendall(_LENGTH.pack(child))
 
 
-def _move_on(store: ox.Store, asked: dict[str, Any]) -> None:
-    """Change the graph in memory by patches; ends the process where the outcome has not as many quads as it should."""
-    for path in asked["patches"]:
+def _move_on(store: ox.Store, patches: list[str]) -> None:
+    """Change the graph in memory by patches; ends the process where one is not of this graph."""
+    for path in patches:
         add, remove = patch.unpacked(open(path, "rb").read(), path)  # noqa: SIM115, PTH123
+        if not all(quad in store for quad in remove) or any(quad in store for quad in add):
+            sys.exit(1)
         for quad in remove:
             store.remove(quad)
         store.extend(add)
-    if len(store) != asked["quads"]:
-        sys.exit(1)
 
 
 def _reader(descriptor: int, store: ox.Store | None, folder: str, megabytes: int, template: int) -> None:

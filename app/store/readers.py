@@ -45,6 +45,10 @@ _STILLBORN = 0.25
 """Seconds within which a reader that waited may die without blame on the query, which is asked again of another."""
 _MOVES = 200
 """Revisions that a template goes through before one is loaded anew: what was removed stays in its memory."""
+_SERVED = 0.5
+"""The part of its time for which a query must have had a processor to be told that it asks too much."""
+_QUIETER = 10
+"""Seconds after which a busy machine may be quieter."""
 _MOST_ACCOUNTS = 10_000
 _FORGET_EVERY = 5.0
 """Seconds between looks for clients that can be forgotten."""
@@ -199,7 +203,8 @@ class _Watch:
         self._step_aside = step_aside
         self._loop = asyncio.get_running_loop()
         self._limit = limit
-        self._old_at = processor_seconds(watched.pid) + YOUNG
+        self._begun = self._loop.time()
+        self._used = processor_seconds(watched.pid)
         self._timer = self._loop.call_later(TURN, self._look)
         self.error: Callable[[], AppError] | None = None
 
@@ -207,12 +212,12 @@ class _Watch:
         """End the query, or make it old, or look again later."""
         now = self._loop.time()
         if now >= self._limit:
-            self._end(_overran)
+            self._end(self._overran())
             return
         again = self._limit - now
         aside = self._step_aside()
         if not self._watched.old:
-            left = self._old_at - processor_seconds(self._watched.pid)
+            left = self._used + YOUNG - processor_seconds(self._watched.pid)
             if left > 0:
                 again = min(again, max(left, TURN))
             elif aside:
@@ -221,6 +226,12 @@ class _Watch:
                 self._end(_no_place)
                 return
         self._timer = self._loop.call_later(again, self._look)
+
+    def _overran(self) -> Callable[[], AppError]:
+        """Old queries get what others leave, which may be next to nothing: that is said, for it passes."""
+        had = processor_seconds(self._watched.pid) - self._used
+        over = self._loop.time() - self._begun
+        return _starved if had < _SERVED * over else _overran
 
     def _end(self, error: Callable[[], AppError]) -> None:
         self.error = error
@@ -233,6 +244,13 @@ class _Watch:
 
 def _overran() -> AppError:
     return QueryTimeout("the query ran longer than it may and was stopped")
+
+
+def _starved() -> AppError:
+    return QueryTimeout(
+        "the query ran longer than it may and was stopped; the machine was busy with other work for most of that time",
+        retry_after=_QUIETER,
+    )
 
 
 def _no_place() -> AppError:
@@ -284,10 +302,10 @@ class _Template:
             exchange.add_done_callback(_end_unwanted)
             raise
 
-    async def move_on(self, folder: Path, patches: Sequence[Path], quads: int) -> None:
+    async def move_on(self, folder: Path, patches: Sequence[Path]) -> None:
         """Hold a later revision from here on, made by patches. After an OSError this has to be stopped."""
         await self.ready()
-        body = json.dumps({"patches": [str(path) for path in patches], "quads": quads}).encode()
+        body = json.dumps([str(path) for path in patches]).encode()
         async with self._turn:
             self._folder = folder
             loop = asyncio.get_running_loop()
@@ -549,7 +567,7 @@ class Readers:
             self.stop()
             raise
 
-    async def moved_on(self, folder: Path, patches: Sequence[Path], quads: int) -> Readers | None:
+    async def moved_on(self, folder: Path, patches: Sequence[Path]) -> Readers | None:
         """Readers of a later revision, by patches of what is in memory here; None where that cannot be.
 
         It takes milliseconds, where a load takes seconds. From here on this revision has the readers that are there,
@@ -560,7 +578,7 @@ class Readers:
         template, self._template = self._template, None
         self._mode, self._keep = "disk", min(self._keep, 1)
         try:
-            await template.move_on(folder, patches, quads)
+            await template.move_on(folder, patches)
             keep, at_most, waiting = self._sizes
             later = Readers(
                 folder,

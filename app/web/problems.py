@@ -26,6 +26,7 @@ from app.errors import (
     Conflict,
     InvalidGraph,
     NotFound,
+    QueryTimeout,
     RevertConflict,
     StoreBusy,
     TooBusy,
@@ -108,7 +109,7 @@ def problem(error: AppError, *, headers: Mapping[str, str] | None = None) -> Res
 
 def headers_of(error: AppError) -> dict[str, str]:
     """What the headers of an answer say about an error, in whatever form it is told."""
-    if isinstance(error, TooManyRequests | TooBusy):
+    if isinstance(error, TooManyRequests | TooBusy | QueryTimeout) and error.retry_after is not None:
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, StoreBusy):
         return {"Retry-After": str(_A_WRITE)}

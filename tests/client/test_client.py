@@ -204,12 +204,13 @@ def test_what_waiting_does_not_mend_is_told_at_once(
     [
         problem(503, "too-busy", **{"Retry-After": "0"}),
         problem(429, "too-many-requests", **{"Retry-After": "0"}),
+        problem(503, "query-timeout", **{"Retry-After": "0"}),
         problem(503, "store-busy", **{"Retry-After": format_datetime(datetime.now(UTC), usegmt=True)}),
         problem(503, "engine-unavailable"),
         Prepared(502, b"<html>", {"Content-Type": "text/html", "Retry-After": "0"}),
         Prepared(),
     ],
-    ids=["busy", "share", "date", "engine", "proxy", "cut"],
+    ids=["busy", "share", "starved", "date", "engine", "proxy", "cut"],
 )
 def test_what_passes_is_tried_again(slmkg: Client, front: Front, prepared: Prepared) -> None:
     front.prepared += [prepared, prepared]

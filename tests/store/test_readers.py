@@ -138,6 +138,21 @@ def test_the_limit_of_time(store: EmbeddedStore, mode: str) -> None:
     with_readers(store, work, mode=mode)
 
 
+@pytest.mark.parametrize(("busy", "again"), [(False, None), (True, 10)])
+def test_a_query_that_hardly_had_a_processor_may_be_asked_again(
+    store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch, busy: bool, again: int | None
+) -> None:
+    monkeypatch.setattr(readers, "processor_seconds", lambda _: 0.3 * time.monotonic() if busy else time.monotonic())
+
+    async def work(held: Readers) -> None:
+        with pytest.raises(QueryTimeout, match="longer than it may") as caught:
+            await held.ask(select(ENDLESS), Limits(0.5, 10**6, 100))
+        assert caught.value.retry_after == again
+        assert ("busy" in caught.value.message) is busy
+
+    with_readers(store, work)
+
+
 @pytest.mark.parametrize("mode", ["memory", "disk"])
 def test_the_limit_of_memory(store: EmbeddedStore, mode: str) -> None:
     async def work(held: Readers) -> None:

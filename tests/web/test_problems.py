@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import AppError, StoreBusy
+from app.errors import AppError, QueryTimeout, StoreBusy
 from app.logs import formatter
 from app.outcomes import OUTCOMES
 from app.services import Services
@@ -120,9 +120,17 @@ def _subclasses(error: type[AppError]) -> set[type[AppError]]:
     return {error}.union(*(_subclasses(one) for one in error.__subclasses__()))
 
 
-def test_who_finds_the_store_busy_is_told_when_to_come_back() -> None:
-    answer = problems.problem(StoreBusy("somebody writes", advice="Wait."))
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (StoreBusy("somebody writes", advice="Wait."), "2"),
+        (QueryTimeout("the machine was busy", retry_after=10), "10"),
+        (QueryTimeout("it asks too much"), None),
+    ],
+)
+def test_who_comes_at_a_bad_time_is_told_when_to_come_back(error: AppError, seconds: str | None) -> None:
+    answer = problems.problem(error)
+    assert (answer.status_code, answer.headers.get("retry-after")) == (503, seconds)
 
 
 def test_every_error_of_the_tree_has_a_response(seed_services: Services) -> None:
