@@ -212,7 +212,7 @@ class _Watch:
         """End the query, or make it old, or look again later."""
         now = self._loop.time()
         if now >= self._limit:
-            self._end(self._overran())
+            self._end(self._why_so_long())
             return
         again = self._limit - now
         aside = self._step_aside()
@@ -227,7 +227,7 @@ class _Watch:
                 return
         self._timer = self._loop.call_later(again, self._look)
 
-    def _overran(self) -> Callable[[], AppError]:
+    def _why_so_long(self) -> Callable[[], AppError]:
         """Old queries get what others leave, which may be next to nothing: that is said, for it passes."""
         had = processor_seconds(self._watched.pid) - self._used
         over = self._loop.time() - self._begun
