@@ -33,6 +33,7 @@ from app.web.application import create_app
 from app.wiring import build
 from tests.cli.run import slmkg
 from tests.store.quads import BASE, quad
+from tests.store.servers import oxigraph, virtuoso
 from tests.web.between import Between, Fault, between
 from tests.web.conftest import Client, problem_of
 from tests.web.scratch import NOW, Service, at, keyed
@@ -100,9 +101,12 @@ def served(address: Address, quads: Iterable[Quad], folder: Path) -> Iterator[Ru
 def running(
     request: pytest.FixtureRequest, seed_services: Services, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """The seed, to be read."""
-    address: Address = request.getfixturevalue(f"{request.param}_server")
-    with served(address, seed_services.store.at(1).quads(), tmp_path_factory.mktemp("service")) as service:
+    """The seed, to be read, alone in its engine: Virtuoso plans by statistics of all that it holds."""
+    engine = {"oxigraph": oxigraph, "virtuoso": virtuoso}[request.param]
+    with (
+        engine(tmp_path_factory.mktemp(request.param)) as address,
+        served(address, seed_services.store.at(1).quads(), tmp_path_factory.mktemp("service")) as service,
+    ):
         yield service
 
 

@@ -125,6 +125,7 @@ def jobs_in(data: Path) -> dict[str, str]:
 @pytest.fixture
 def window(browser: Browser, place: Place) -> Iterator[Window]:
     context = browser.new_context(base_url=place.base, viewport=DESK)
+    context.set_default_navigation_timeout(120_000)  # a busy machine needs a while for a page that asks much
     opened = Window(context.new_page(), context)
     host = urlsplit(place.base).netloc
     context.on("request", lambda one: opened.wrong.append(one.url) if urlsplit(one.url).netloc != host else None)

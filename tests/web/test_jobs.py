@@ -311,9 +311,11 @@ def test_a_worker_over_http_measures_a_job(base: tuple[str, Path, str, str], tmp
     listener.join()
     assert jobs.get(made.id).state is JobState.DONE
     assert [one.status for one in jobs.run(made.id).results] == [Status.OK, Status.OK]
-    told = events("".join(heard))
-    assert [kind for _, kind, _ in told if kind != "progress"] == ["made", "began", "ended", "began", "ended", "over"]
-    assert "progress" in {kind for _, kind, _ in told}
+    told = [kind for _, kind, _ in events("".join(heard))]
+    assert "progress" in told
+    # its figures are handed to the graph beside; whether that is heard too is a matter of time
+    at_all = [kind for kind in told[: told.index("over") + 1] if kind != "progress"]
+    assert at_all == ["made", "began", "ended", "began", "ended", "over"]
     assert httpx.head(f"{address}{JOBS}/{made.id}/events").status_code == 200
 
 
