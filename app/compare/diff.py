@@ -358,20 +358,19 @@ def _sources(net: Net, before: Reader, after: Reader) -> tuple[Item, ...]:
 def _observations(net: Net, before: _End, after: _End) -> tuple[Item, ...]:
     found: list[Item] = []
     for quads, end, added in ((net.added, after, True), (net.removed, before, False)):
-        nodes = [quad.subject for quad in quads if quad.predicate == TYPE and _value(quad) in _OBSERVATIONS]
-        records = end.reader.records(node for node in nodes if isinstance(node, IRI))
-        metrics = [record[vocab.sosa.observedProperty][0] for record in records.values()]
-        end.reader.learn(metrics)
-        for (iri, record), metric in zip(records.items(), metrics, strict=True):
-            model = text(record, vocab.slm.ofModel)
-            value = record.get(vocab.sosa.hasSimpleResult)
+        typed = (quad.subject for quad in quads if quad.predicate == TYPE and _value(quad) in _OBSERVATIONS)
+        nodes = [node for node in typed if isinstance(node, IRI)]
+        rows = {row["observation"].value: row for row in end.reader.rows("observed", observation=nodes)}
+        end.reader.learn(row["metric"] for row in rows.values())
+        for iri, row in rows.items():
+            model, value = row.get("model"), row.get("value")
             found.append(
                 Item(
                     iri,
-                    end.reader.thing(metric).label,
+                    end.reader.thing(row["metric"]).label,
                     added,
-                    local_name(model) if model else None,
-                    python_value(value[0]) if value else None,
+                    local_name(model.value) if model is not None else None,
+                    python_value(value) if value is not None else None,
                 )
             )
     return tuple(sorted(found, key=lambda one: (one.model or "", one.label, one.iri, one.added)))

@@ -19,10 +19,9 @@ from app.compare.diff import CellChange, Diff, Kind, Step, chosen, diff
 from app.compare.moment import Named, no_releases, revision_of
 from app.compare.past import Past, past
 from app.compare.properties import advice, properties
-from app.compare.reader import Reader
+from app.compare.reader import Reader, text
 from app.errors import BadParameter, NotFound, TooBusy
-from app.model.graphs import HISTORY
-from app.model.rdf import Literal
+from app.model.claims import resource
 from app.store import patch
 from app.store.port import GraphStore
 from app.store.span import difference, existing, snapshot
@@ -100,7 +99,7 @@ class History:
         """What turns one revision into another, as an RDF patch that names both."""
         with self._one_at_a_time():
             net = difference(self._store, old, new)
-        names = [(name, f"{vocab.BASE}resource/revision/{number}") for name, number in (("id", new), ("prev", old))]
+        names = [(name, resource("revision", str(number)).value) for name, number in (("id", new), ("prev", old))]
         return patch.written(net.added, net.removed, names)
 
     def summary(self, number: int) -> Summary:
@@ -119,15 +118,10 @@ class History:
         return found
 
     def _key_of(self, number: int) -> str | None:
-        """The id of the key that was used, as the revision's record says."""
-        for quad in self._store.changes(number).add:
-            if (
-                quad.graph_name == HISTORY
-                and quad.predicate.value == vocab.slm.usedKey
-                and isinstance(quad.object, Literal)
-            ):
-                return quad.object.value
-        return None
+        """The id of the key that was used, as the graph's own record of the revision says."""
+        revision = resource("revision", str(number))
+        record = Reader(snapshot(self._store, number)).records([revision]).get(revision.value, {})
+        return text(record, vocab.slm.usedKey)
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
