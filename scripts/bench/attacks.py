@@ -45,8 +45,6 @@ SLOW = 500
 _MEGABYTE = 1_000_000
 _LONGEST = 120.0
 """Seconds that an attack may take."""
-_COME_BACK = 5.0
-"""Seconds after which a client who was told to asks again: what the service says."""
 _SERVE = "import sys; sys.argv = ['slmkg', 'serve']; from app.cli import main; main()"
 _HEADS = (b"", b"GET /sparql?que", b"POST /sparql HTTP/1.1\r\nHost: x\r\nX: ")
 _BODY = (
@@ -119,18 +117,13 @@ def get(connection: http.client.HTTPConnection, query: str, headers: dict[str, s
 
 @dataclass
 class Others:
-    """Clients that look something up all the time, each from an address of its own, and what they saw.
-
-    One that is told to come back does so, once, as a client should; the wait is part of its seconds. That happens where
-    other work starves the machine, so that a look-up grows as old as an attack.
-    """
+    """Clients that look something up all the time, each from an address of its own, and what they saw."""
 
     service: Service
     clients: int = 8
     pause: float = 0.02
     seconds: list[float] = field(default_factory=list)
     wrong: list[object] = field(default_factory=list)
-    sent_back: list[bytes] = field(default_factory=list)
 
     def during(self, attack: Iterator[None] | None, seconds: float) -> None:
         """Ask for so many seconds at least, and until the attack is over; it moves on at each of its yields."""
@@ -156,12 +149,7 @@ class Others:
             turn += 1
             begun = time.monotonic()
             try:
-                query = POINT.format(name=f"{id(self)}-{number}-{turn}")
-                status, body = get(connection, query)
-                if status == 503 and b"too-busy" in body:
-                    self.sent_back.append(body[:500])
-                    time.sleep(_COME_BACK)
-                    status, body = get(connection, query)
+                status, body = get(connection, POINT.format(name=f"{id(self)}-{number}-{turn}"))
                 if status != 200:
                     self.wrong.append((status, body[:500]))
             except (OSError, http.client.HTTPException) as error:
@@ -179,8 +167,7 @@ class Others:
     def summary(self) -> str:
         """How it went, in milliseconds."""
         parts = f"p50 {self.at(0.5):.1f} ms, p99 {self.at(0.99):.1f} ms, slowest {self.at(1):.0f} ms"
-        back = f", {len(self.sent_back)} told to come back" if self.sent_back else ""
-        return f"{len(self.seconds)} look-ups, {parts}{back}"
+        return f"{len(self.seconds)} look-ups, {parts}"
 
 
 # ---- the attacks: each moves on at its yields, ends by itself, and tells what its attackers saw ----

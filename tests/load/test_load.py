@@ -45,7 +45,6 @@ def served(running: Service, title: str, attack: Callable[[Told], Iterator[None]
     sys.stdout.write(f"\n{title}: {others.summary()}\n")
     assert not others.wrong, others.wrong[:10]
     assert len(others.seconds) > 100
-    assert len(others.sent_back) <= len(others.seconds) / 100, others.sent_back[:10]
     assert max(others.seconds) < SLOWEST
     return told
 
