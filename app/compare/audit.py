@@ -107,10 +107,15 @@ def audit(store: GraphStore, found: Iterable[Revision], *, revision: int) -> lis
     if not wanted:
         return []
     reader = Reader(store.at(revision))
-    rows = reader.rows("audit", number=[literal(one.number) for one in wanted])
-    keys = {int(python_value(row["number"])): row["key"].value for row in rows}
+    keys = keys_used(reader, [one.number for one in wanted])
     agents = named(reader, {one.author for one in wanted})
     return [Entry(one, kind_of(one.reason), agents[one.author], keys.get(one.number)) for one in wanted]
+
+
+def keys_used(reader: Reader, numbers: Iterable[int]) -> dict[int, str]:
+    """The ids of the keys with which revisions were made, by revision; those made without a key are left out."""
+    rows = reader.rows("audit", number=[literal(number) for number in numbers])
+    return {int(python_value(row["number"])): row["key"].value for row in rows}
 
 
 def named(reader: Reader, agents: Iterable[str]) -> dict[str, Who]:

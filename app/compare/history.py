@@ -12,14 +12,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from app import vocab
 from app.compare import models
+from app.compare.audit import keys_used
 from app.compare.blame import Blame, blame
 from app.compare.diff import CellChange, Diff, Kind, Step, chosen, diff
 from app.compare.moment import Named, no_releases, revision_of
 from app.compare.past import Past, past
 from app.compare.properties import advice, properties
-from app.compare.reader import Reader, text
+from app.compare.reader import Reader
 from app.errors import BadParameter, NotFound, TooBusy
 from app.model.claims import resource
 from app.store import patch
@@ -110,18 +110,13 @@ class History:
             return kept
         if existing(self._store, number) == 0:
             raise NotFound("revision", "0", advice="Revisions count from 1.")
-        found = replace(_summary(self.diff(number - 1, number)), key=self._key_of(number))
+        keys = keys_used(Reader(self._store.at(number)), [number])
+        found = replace(_summary(self.diff(number - 1, number)), key=keys.get(number))
         with self._guard:
             self._summaries[number] = found
             if len(self._summaries) > _SUMMARIES_KEPT:
                 self._summaries.popitem(last=False)
         return found
-
-    def _key_of(self, number: int) -> str | None:
-        """The id of the key that was used, as the graph's own record of the revision says."""
-        revision = resource("revision", str(number))
-        record = Reader(snapshot(self._store, number)).records([revision]).get(revision.value, {})
-        return text(record, vocab.slm.usedKey)
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:

@@ -31,10 +31,10 @@ class Office:
         self.client = Client(create_app(services))
         keys = services.keys
         self.ada, self._ada = keys.create("Ada", (Scope.UPDATE, Scope.COMMIT), services.now(), orcid=ORCID)
-        self.bob, self._bob = keys.create("Bob", (Scope.UPDATE,), services.now())
+        self.bob, self.bobs_token = keys.create("Bob", (Scope.UPDATE,), services.now())
         self.update("first", self._ada)
-        self.put("<urn:a> <urn:b> 1 .", self._bob)
-        self.update("second", self._bob)
+        self.put("<urn:a> <urn:b> 1 .", self.bobs_token)
+        self.update("second", self.bobs_token)
         self.client.post(
             f"/api/v1/revisions/{services.store.head().number}/revert",
             json={"reason": "no"},
@@ -42,7 +42,9 @@ class Office:
         ).raise_for_status()
 
     def update(self, word: str, key: str) -> Any:
-        text = f'INSERT DATA {{ GRAPH <{GRAPH}> {{ <urn:x> <urn:y> "{word}" }} }}'
+        return self.send(f'INSERT DATA {{ GRAPH <{GRAPH}> {{ <urn:x> <urn:y> "{word}" }} }}', key)
+
+    def send(self, text: str, key: str) -> Any:
         headers = {"Content-Type": "application/sparql-update", "Authorization": f"Bearer {key}"}
         return self.client.post("/update", content=text, headers=headers).raise_for_status().json()
 
@@ -88,6 +90,16 @@ def test_updates_and_graphs_record_who_wrote_them_once(office: Office) -> None:
     recorded = {quad for quad in first if quad.predicate.value == vocab.rdfs.label and "Bob" in str(quad.object)}
     assert len(recorded) == 1
     assert not recorded & second
+
+
+def test_nobody_else_says_which_key_was_used(tmp_path: Path) -> None:
+    """What others write of a revision, before or after it is made, is no part of its record."""
+    office = Office(services_in(tmp_path / "var"))
+    triples = "".join(f'<{vocab.BASE}resource/revision/{n}> <{vocab.slm.usedKey}> "false" . ' for n in (1, 7))
+    office.send(f"INSERT DATA {{ GRAPH <{vocab.graph.NS}curated> {{ {triples} }} }}", office.bobs_token)
+    keys = {one["revision"]: one["key"] for one in office.client.json(AUDIT)["items"]}
+    assert (keys[1], keys[7]) == (None, office.bob.id)
+    assert [office.client.json(f"/api/v1/revisions/{number}")["key"] for number in (1, 7)] == [None, office.bob.id]
 
 
 @pytest.mark.parametrize(

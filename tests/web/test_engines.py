@@ -266,6 +266,10 @@ def test_an_update_is_one_revision_and_the_old_one_stays(written: Running) -> No
     assert service.update(ONE, key=None).status_code == 401
     done = service.update(ONE.replace("1 }", '1 , "two"@en }'), headers={"If-Match": f'"{before}"'})
     assert (done.status_code, done.json()) == (200, {"revision": before + 1, "added": 2, "removed": 0})
+    told = service.send("GET", f"/api/v1/revisions/{before + 1}", key=None).json()
+    newest = service.send("GET", "/api/v1/audit", key=None).json()["items"][0]
+    assert told["key"] is not None, "with which key it was written"
+    assert (newest["revision"], newest["key"]) == (before + 1, told["key"])
     assert sorted(written.ask(asked).text.split()) == ["1", "o", "two"]
     assert written.ask(asked, revision=str(before)).text.split() == ["o"]
     kept = service.send("GET", f"/r/{before}/sparql", key=None, params={"query": asked}, headers={"Accept": "text/csv"})
